@@ -1,0 +1,442 @@
+//! Owns what a case is: its data and the states it can be in. It holds no rules;
+//! `record` is the only place that changes a [`State`].
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{
+    Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
+    GroupName, HeadnodeName, IntakeName, PipelineName, Slot, TaskId,
+};
+use crate::outcome::FaultClass;
+
+/// One folder of work, with everything that decides what happens to it next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    pub id: CaseId,
+    pub intake: IntakeName,
+    pub name: CaseName,
+    pub arrival: Arrival,
+    /// Where the folder is on this machine.
+    pub path: String,
+    pub kind: CaseKind,
+    pub order: Order,
+    pub folder: Option<FolderIdentity>,
+    pub content: Content,
+    /// The content under which this name was last here. Equal content is not run again.
+    pub prior: Option<Prior>,
+    pub conditions: Vec<Condition>,
+    pub last_change: Option<LastChange>,
+    pub state: State,
+    /// Attempts that are over, oldest first; the one under way is in `state`.
+    pub past: Vec<Attempt>,
+    pub hold: Option<Hold>,
+    pub trouble: Option<Trouble>,
+    /// What a person said to start without, once: `accept`.
+    pub accepted: Option<Word>,
+    pub changed: Option<Changed>,
+    /// Since when the folder is no longer in the intake, for a case past `ready`.
+    pub vanished_at: Option<Timestamp>,
+    pub first_seen: Timestamp,
+    pub ready_at: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub updated_at: Timestamp,
+    /// Raised by every recorded observation that changed something.
+    pub version: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaseKind {
+    Folder,
+}
+
+/// What a case asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    pub pipeline: PipelineName,
+    pub priority: Priority,
+    pub headnode: HeadnodeName,
+    /// None: any group of the headnode.
+    pub group: Option<GroupName>,
+    /// How many GPUs. 0: one slot of whatever kind.
+    pub gpus: u32,
+}
+
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    Low,
+    #[default]
+    Normal,
+    Urgent,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    pub files: u64,
+    pub bytes: ByteCount,
+    pub fingerprint: Option<Fingerprint>,
+    pub digest: Option<Digest>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prior {
+    pub case: CaseId,
+    /// None: it was never hashed, so the content cannot be told to be the same.
+    pub digest: Option<Digest>,
+}
+
+/// One thing that must hold before a case is complete, and since when it does or does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    pub name: ConditionName,
+    pub holds: bool,
+    /// What was seen, one clause for people.
+    pub detail: String,
+    pub since: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConditionName {
+    /// At least one file is there.
+    Content,
+    /// Nothing changed for the quiet period.
+    Quiet,
+    /// No process holds a file open for writing.
+    NoWriters,
+    /// No file with a half-written name is there.
+    Unfinished,
+    /// The marker file is there.
+    Marker,
+    /// A name seen before has content not seen before.
+    NewContent,
+    /// Intake with `start: manual`: a person said `accept`.
+    Start,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastChange {
+    /// Relative to the case's folder; empty for the folder itself.
+    pub path: String,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum State {
+    Arriving,
+    Ready,
+    Shipping {
+        attempt: Box<Attempt>,
+    },
+    Staged {
+        attempt: Box<Attempt>,
+    },
+    Submitting {
+        attempt: Box<Attempt>,
+    },
+    Queued {
+        attempt: Box<Attempt>,
+    },
+    Running {
+        attempt: Box<Attempt>,
+    },
+    Returning {
+        attempt: Box<Attempt>,
+        end: End,
+    },
+    Succeeded {
+        attempt: Box<Attempt>,
+        end: End,
+        stored: Stored,
+    },
+    Failed {
+        attempt: Box<Attempt>,
+        failure: Failure,
+    },
+    /// Without an attempt when it was cancelled before one was made.
+    Cancelled {
+        attempt: Option<Box<Attempt>>,
+    },
+    Cancelling {
+        attempt: Box<Attempt>,
+    },
+    Rejected {
+        problems: Vec<String>,
+    },
+}
+
+/// The state without its data: what is stored, listed and counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StateName {
+    Arriving,
+    Ready,
+    Shipping,
+    Staged,
+    Submitting,
+    Queued,
+    Running,
+    Returning,
+    Succeeded,
+    Failed,
+    Cancelled,
+    Cancelling,
+    Rejected,
+}
+
+/// One try at running a case. What is None has not happened yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub id: AttemptId,
+    /// Counted from 1 within the case.
+    pub number: u32,
+    pub place: Place,
+    pub tenure: Tenure,
+    pub made_at: Timestamp,
+    /// The intent to submit is durable since.
+    pub intent_at: Option<Timestamp>,
+    /// A submission was answered with success.
+    pub submitted_at: Option<Timestamp>,
+    /// First seen in the queue's own list. Once set it is never added again.
+    pub queued_at: Option<Timestamp>,
+    pub task_id: Option<TaskId>,
+    pub claimed_by: Option<ClaimedBy>,
+    /// From the job's own claim.
+    pub started_at: Option<Timestamp>,
+    /// Good readings that found neither a process nor an end record.
+    pub silence: Option<Silence>,
+    pub ending: Option<Ending>,
+    pub end: Option<End>,
+    pub result: Option<AttemptResult>,
+    pub error: Option<String>,
+    pub stored: Option<Stored>,
+}
+
+/// Where an attempt runs and as what: fixed when the attempt is made, so that a
+/// changed configuration never re-points one that is under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub headnode: HeadnodeName,
+    pub queue: QueueKind,
+    /// The work_dir of the headnode.
+    pub work_dir: String,
+    /// The case's directory, where the command runs.
+    pub remote_dir: String,
+    pub attempt_dir: String,
+    pub owner: String,
+    pub command: String,
+    pub config_hash: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueKind {
+    Direct,
+    Pueue,
+}
+
+/// An attempt's hold on slots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "tenure")]
+pub enum Tenure {
+    None,
+    Reserved {
+        slots: Vec<Slot>,
+        since: Timestamp,
+    },
+    /// The end could not be confirmed; the slots are given to nobody.
+    Quarantined {
+        slots: Vec<Slot>,
+        since: Timestamp,
+        because: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimedBy {
+    Job,
+    Daemon,
+}
+
+/// Readings that saw a claimed job with neither process nor complete end record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    pub first: Timestamp,
+    pub last: Timestamp,
+    /// The machine has been started anew since the claim.
+    pub rebooted: bool,
+    /// A half-written end record lies there.
+    pub partial: bool,
+}
+
+/// Somebody or some rule wants the attempt's processes to end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    pub why: EndingWhy,
+    pub asked_at: Timestamp,
+    pub by: Actor,
+    pub reason: Option<String>,
+    /// The strongest signal sent so far and when it was first sent.
+    pub sent: Option<(Force, Timestamp)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndingWhy {
+    Cancel,
+    Limit,
+    /// The job has ended and processes of it are still there.
+    LeftOvers,
+}
+
+/// How hard processes are asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Force {
+    /// SIGTERM to all.
+    Terminate,
+    /// SIGKILL to all but job.sh, which then writes the end record.
+    KillChildren,
+    /// SIGKILL to all.
+    KillAll,
+}
+
+/// How an attempt ended, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// By the job's own record, else when the end was observed.
+    pub at: Timestamp,
+    /// None: it ended without a record, or by a signal.
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    pub how: EndHow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndHow {
+    /// By the record that job.sh wrote.
+    Recorded,
+    /// Neither process nor record for `lost_after`.
+    Observed,
+    /// The claim is ours: its command can never run.
+    NeverRan,
+    /// Given up before anything was handed over.
+    Superseded,
+    /// A person said that it is dead.
+    Abandoned,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptResult {
+    Succeeded,
+    Failed,
+    Cancelled,
+    Lost,
+    Superseded,
+}
+
+/// Where the results of an attempt are, verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// Directory on this machine; None: nothing was to be fetched, they stay on the headnode.
+    pub to: Option<String>,
+    pub files: u64,
+    pub bytes: ByteCount,
+    /// Where the intake folder was moved to, if it was.
+    pub moved_to: Option<String>,
+    /// The last lines of the job's output; empty where it printed nothing.
+    pub log_tail: String,
+    /// Patterns of `expect` for which nothing (or only empty or old files) was there.
+    pub missing: Vec<String>,
+}
+
+/// Why a case failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "failure")]
+pub enum Failure {
+    /// The pipeline ended with another exit code than 0.
+    Exit { end: End },
+    /// Exit code 0, but expected outputs are missing.
+    Missing { end: End, patterns: Vec<String> },
+    /// Ended because it exceeded its limit.
+    Limit { end: End },
+}
+
+/// A case waits for a person. Actions stop, observation goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    pub why: HoldWhy,
+    pub reason: String,
+    pub since: Timestamp,
+    pub by: Actor,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldWhy {
+    /// A person said `hold`.
+    Asked,
+    /// There before the first start.
+    Baseline,
+    /// A step failed for longer than `retry.for`, or for good.
+    Trouble,
+    /// Started, and left neither an end record nor a process.
+    Lost,
+    /// An end that cannot be confirmed.
+    Unconfirmed,
+    /// What was read contradicts itself.
+    Impossible,
+    /// Removed from the queue by hand.
+    Removed,
+    /// Our own code failed on this case.
+    Panic,
+    /// Found without a row of ours.
+    Adopted,
+}
+
+/// A step that does not succeed at present.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    pub step: StepName,
+    pub class: FaultClass,
+    pub text: String,
+    pub tries: u32,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepName {
+    Scan,
+    Hash,
+    Ship,
+    Submit,
+    Claim,
+    End,
+    Return,
+}
+
+/// A person's word, with who and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    pub at: Timestamp,
+    pub by: Actor,
+    pub reason: Option<String>,
+}
+
+/// The folder changed after its content was handed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    pub since: Timestamp,
+    pub path: String,
+}

@@ -1,0 +1,14 @@
+//! The life of a case, as pure functions: what an observation changes ([`record`]),
+//! what to do next and why ([`plan`]), and who gets a slot ([`schedule`]).
+//!
+//! Nothing here reads a clock, a file or the environment, sleeps, logs or draws a
+//! random number; `now` and seeds are arguments. What a state means is decided here
+//! and nowhere else.
+
+pub mod action;
+pub mod case;
+pub mod ids;
+pub mod observation;
+pub mod outcome;
+pub mod policy;
+pub mod settle;

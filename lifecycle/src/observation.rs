@@ -1,0 +1,173 @@
+//! Owns what can be seen: every fact that may change a case. An observation carries
+//! all that `record` needs, so that replaying the journal gives the same case
+//! whatever the configuration has become. Its JSON is the journal's `detail`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::case::{
+    CaseKind, ClaimedBy, Condition, EndingWhy, Force, HoldWhy, LastChange, Order, Place, Prior,
+    Priority, StepName, Stored,
+};
+use crate::ids::{
+    Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
+    IntakeName, Slot, TaskId,
+};
+use crate::outcome::{Fault, Look};
+
+/// One fact, when it was seen, and who brought it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    pub at: Timestamp,
+    pub actor: Actor,
+    #[serde(flatten)]
+    pub what: Observation,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Observation {
+    Appeared(Box<Appeared>),
+    Scanned(Box<Scanned>),
+    /// A name seen before: the digest of what is there now.
+    Hashed {
+        fingerprint: Fingerprint,
+        digest: Digest,
+    },
+    /// The folder is no longer in its readable intake.
+    Vanished,
+    /// The folder of a finished case was put there again with the same content.
+    CameBack {
+        folder: FolderIdentity,
+    },
+    Granted {
+        attempt: AttemptSeed,
+        slots: Vec<Slot>,
+    },
+    /// Ships without a slot, so that no slot idles during the transfer.
+    SentAhead {
+        attempt: AttemptSeed,
+    },
+    /// A staged case has got its slots.
+    Placed {
+        attempt: AttemptId,
+        slots: Vec<Slot>,
+    },
+    Shipped {
+        attempt: AttemptId,
+        files: u64,
+        bytes: ByteCount,
+        digest: Option<Digest>,
+    },
+    StepFailed {
+        attempt: Option<AttemptId>,
+        step: StepName,
+        fault: Fault,
+    },
+    Submitted {
+        attempt: AttemptId,
+        task: Option<TaskId>,
+    },
+    Looked {
+        attempt: AttemptId,
+        look: Look,
+        queue_wiped: bool,
+    },
+    /// We tried to take the claim; this is whose it is.
+    Claimed {
+        attempt: AttemptId,
+        by: ClaimedBy,
+    },
+    Signalled {
+        attempt: AttemptId,
+        force: Force,
+    },
+    Returned {
+        attempt: AttemptId,
+        stored: Stored,
+    },
+    Asked(Request),
+    Decided(Decision),
+    /// Our own code failed on this case.
+    Panicked {
+        text: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Appeared {
+    pub case: CaseId,
+    pub intake: IntakeName,
+    pub name: CaseName,
+    pub arrival: Arrival,
+    pub path: String,
+    pub kind_of_case: CaseKind,
+    pub order: Order,
+    pub folder: Option<FolderIdentity>,
+    pub prior: Option<Prior>,
+    /// There before the first start and untouched for long: held with this reason.
+    pub baseline: Option<String>,
+}
+
+/// A scan, already judged by `settle`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scanned {
+    pub files: u64,
+    pub bytes: ByteCount,
+    pub fingerprint: Fingerprint,
+    pub last_change: LastChange,
+    pub conditions: Vec<Condition>,
+    pub problems: Vec<String>,
+    /// The policy for a marker that never came says to refuse the case.
+    pub refused: Option<String>,
+    pub folder: Option<FolderIdentity>,
+}
+
+/// What an attempt is made of; its number follows from the case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptSeed {
+    pub id: AttemptId,
+    pub place: Place,
+}
+
+/// What a person asks of a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    pub verb: Verb,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "verb")]
+pub enum Verb {
+    Accept,
+    Hold,
+    Resume,
+    Retry,
+    Rerun { abandon: bool },
+    Cancel { abandon: bool },
+    ConfirmDead,
+    SetPriority { priority: Priority },
+    Note,
+}
+
+/// What the policy says must happen now; `plan` decides it, `record` does it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "decision")]
+pub enum Decision {
+    Hold {
+        why: HoldWhy,
+        reason: String,
+    },
+    Reject {
+        problem: String,
+    },
+    /// End the attempt's processes.
+    End {
+        why: EndingWhy,
+    },
+    /// The silence has lasted: the attempt has ended, its code is unknown.
+    EndObserved,
+    /// Start again as a new attempt.
+    Rerun,
+}

@@ -1,0 +1,266 @@
+//! Owns what can be read of an attempt and what that means: the table of
+//! ATTEMPT.md as one function. It changes nothing; `record` acts on what is concluded.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Something that did not work, classified where it happened. Only `plan` decides
+/// what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{text}")]
+pub struct Fault {
+    pub class: FaultClass,
+    /// Lower case, no full stop; names the thing and, where known, the next step.
+    pub text: String,
+}
+
+impl Fault {
+    pub fn new(class: FaultClass, text: impl Into<String>) -> Self {
+        Self { class, text: text.into() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultClass {
+    /// The host does not answer; its circuit opens and no case's budget is used.
+    TransientHost,
+    /// This step may work when tried again.
+    TransientStep,
+    /// There is no room; the step waits without using up its budget.
+    NoSpace,
+    /// Asked to come back later.
+    Throttled,
+    /// It may have happened: look.
+    Ambiguous,
+    /// The host cannot be worked with until it is repaired.
+    FatalHost,
+    /// This case cannot go on as it is.
+    FatalCase,
+    /// A person must act (host key, authentication, one-time password).
+    NeedsPerson,
+}
+
+/// One look at an attempt: queue, claim, alive, exit record, in that order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "look")]
+pub enum Look {
+    Saw(Evidence),
+    /// The owner is wrong, the directory, job.sh or lock is missing, or the host did not answer.
+    CouldNot {
+        why: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    pub exit: ExitRecord,
+    pub claim: Claim,
+    pub alive: Alive,
+    pub queue: QueueWord,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "exit")]
+pub enum ExitRecord {
+    Present {
+        code: Option<i32>,
+        signal: Option<i32>,
+        ended: Timestamp,
+    },
+    /// It is there and is not whole.
+    Partial,
+    Absent,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "claim")]
+pub enum Claim {
+    Job { at: Timestamp, host: String },
+    Daemon,
+    Absent,
+}
+
+/// Whether anything of the attempt still runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "alive")]
+pub enum Alive {
+    /// Its lock is held, or processes carry its id.
+    Yes,
+    No {
+        /// The machine of the claim has been started anew since.
+        rebooted: bool,
+    },
+    /// The claim is of another machine: a free lock here says nothing.
+    Unknowable,
+}
+
+/// What the queue says of an attempt's label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueWord {
+    Running,
+    /// Queued, stashed, paused, locked, or anything not known to be an end.
+    Waiting,
+    Done,
+    Killed,
+    FailedToSpawn,
+    Absent,
+    Unreadable,
+}
+
+/// What is remembered of an attempt when it is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Its label was once in the queue's list.
+    pub in_queue: bool,
+    /// Every entry this program knows of that queue is gone at once.
+    pub queue_wiped: bool,
+}
+
+/// What a reading means. One variant per action of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "conclusion")]
+pub enum Conclusion {
+    CouldNotLook {
+        why: String,
+    },
+    /// An end record beside a claim of ours.
+    Impossible,
+    /// Ended, nothing is left of it.
+    Ended {
+        code: Option<i32>,
+        signal: Option<i32>,
+        at: Timestamp,
+    },
+    /// Ended, and processes of it are still there.
+    EndedWithLeftOvers {
+        code: Option<i32>,
+        signal: Option<i32>,
+        at: Timestamp,
+    },
+    /// Ended, and only the queue can tell when its processes are gone.
+    EndedUnconfirmed {
+        code: Option<i32>,
+        signal: Option<i32>,
+        at: Timestamp,
+    },
+    Running {
+        since: Timestamp,
+        /// The queue says otherwise.
+        orphaned: bool,
+    },
+    /// Neither process nor record: an end, once that has lasted.
+    Silent {
+        since: Timestamp,
+        rebooted: bool,
+        partial: bool,
+    },
+    /// On another machine, and the queue knows nothing of an end.
+    EndUnconfirmed,
+    /// The claim is ours.
+    NeverRan,
+    /// Something of it is there, not yet claimed.
+    Starting,
+    /// Was never handed over: add the same label.
+    NotSubmitted,
+    /// In the queue, not begun.
+    Waiting,
+    /// The queue is done with it (or lost it) and it never claimed: take the claim.
+    TakeClaim {
+        then: AfterClaim,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterClaim {
+    /// A new attempt: the whole queue was wiped.
+    NewAttempt,
+    /// Hold: this entry alone was removed by hand.
+    Hold,
+    /// It never ran: count it against the step's budget and try again.
+    Retry,
+}
+
+/// Reads the table of ATTEMPT.md from the top; the first row that matches wins.
+pub fn conclude(look: &Look, seen: Seen) -> Conclusion {
+    let evidence = match look {
+        Look::CouldNot { why } => return Conclusion::CouldNotLook { why: why.clone() },
+        Look::Saw(evidence) => evidence,
+    };
+    match (&evidence.exit, &evidence.claim) {
+        (ExitRecord::Present { .. }, Claim::Daemon) => Conclusion::Impossible,
+        (&ExitRecord::Present { code, signal, ended: at }, Claim::Job { .. } | Claim::Absent) => {
+            ended(code, signal, at, evidence)
+        }
+        (ExitRecord::Partial, Claim::Job { at, .. }) => claimed(*at, true, evidence),
+        (ExitRecord::Absent, Claim::Job { at, .. }) => claimed(*at, false, evidence),
+        (ExitRecord::Partial | ExitRecord::Absent, Claim::Daemon) => Conclusion::NeverRan,
+        (ExitRecord::Partial | ExitRecord::Absent, Claim::Absent) => unclaimed(evidence, seen),
+    }
+}
+
+fn ended(code: Option<i32>, signal: Option<i32>, at: Timestamp, evidence: &Evidence) -> Conclusion {
+    match (evidence.alive, evidence.queue) {
+        (Alive::No { .. }, _) => Conclusion::Ended { code, signal, at },
+        (Alive::Yes, _) => Conclusion::EndedWithLeftOvers { code, signal, at },
+        (Alive::Unknowable, QueueWord::Running | QueueWord::Unreadable) => {
+            Conclusion::EndedUnconfirmed { code, signal, at }
+        }
+        (
+            Alive::Unknowable,
+            QueueWord::Waiting
+            | QueueWord::Done
+            | QueueWord::Killed
+            | QueueWord::FailedToSpawn
+            | QueueWord::Absent,
+        ) => Conclusion::Ended { code, signal, at },
+    }
+}
+
+fn claimed(since: Timestamp, partial: bool, evidence: &Evidence) -> Conclusion {
+    match (evidence.alive, evidence.queue) {
+        (Alive::Yes, queue) => Conclusion::Running { since, orphaned: disagrees(queue) },
+        (Alive::No { rebooted }, _) => Conclusion::Silent { since, rebooted, partial },
+        (Alive::Unknowable, QueueWord::Running) => Conclusion::Running { since, orphaned: false },
+        (Alive::Unknowable, QueueWord::Unreadable) => Conclusion::CouldNotLook {
+            why: "the job runs on another machine and the queue cannot be read".to_owned(),
+        },
+        (
+            Alive::Unknowable,
+            QueueWord::Waiting
+            | QueueWord::Done
+            | QueueWord::Killed
+            | QueueWord::FailedToSpawn
+            | QueueWord::Absent,
+        ) => Conclusion::EndUnconfirmed,
+    }
+}
+
+fn unclaimed(evidence: &Evidence, seen: Seen) -> Conclusion {
+    match (evidence.alive, evidence.queue) {
+        (Alive::Yes, _) | (_, QueueWord::Running) => Conclusion::Starting,
+        (_, QueueWord::Absent) if !seen.in_queue => Conclusion::NotSubmitted,
+        (_, QueueWord::Absent) if seen.queue_wiped => {
+            Conclusion::TakeClaim { then: AfterClaim::NewAttempt }
+        }
+        (_, QueueWord::Absent) => Conclusion::TakeClaim { then: AfterClaim::Hold },
+        (_, QueueWord::Waiting) => Conclusion::Waiting,
+        (_, QueueWord::Done | QueueWord::Killed | QueueWord::FailedToSpawn) => {
+            Conclusion::TakeClaim { then: AfterClaim::Retry }
+        }
+        (_, QueueWord::Unreadable) => {
+            Conclusion::CouldNotLook { why: "the queue cannot be read".to_owned() }
+        }
+    }
+}
+
+/// Whether the queue denies that a job with living processes runs. The direct
+/// queue keeps no list, so its `Absent` denies nothing.
+fn disagrees(queue: QueueWord) -> bool {
+    match queue {
+        QueueWord::Running | QueueWord::Absent | QueueWord::Unreadable => false,
+        QueueWord::Waiting | QueueWord::Done | QueueWord::Killed | QueueWord::FailedToSpawn => true,
+    }
+}

@@ -1,0 +1,137 @@
+//! Owns what the configuration says about one case, and what its surroundings are
+//! like, in the form in which `plan` and `schedule` ask for it.
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Actor, GroupName, HeadnodeName, IntakeName, Slot};
+
+/// The configuration, as far as it decides about one case.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// For the instants in sentences.
+    pub time_zone: TimeZone,
+    pub retry: Retry,
+    /// How long a claimed job may show neither process nor record.
+    pub lost_after: SignedDuration,
+    pub limits: Limits,
+    pub on_lost: OnLost,
+    /// How long processes get after SIGTERM, and again after the first SIGKILL.
+    pub grace: SignedDuration,
+    pub groups: Vec<GroupSlots>,
+}
+
+/// The slots of one group of the case's headnode, as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSlots {
+    pub group: GroupName,
+    pub slots: u32,
+    pub gpus: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    pub first: SignedDuration,
+    pub most: SignedDuration,
+    pub give_up_after: SignedDuration,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    pub run: Option<SignedDuration>,
+    pub queue: Option<SignedDuration>,
+    pub on_limit: OnLimit,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLimit {
+    #[default]
+    Tell,
+    Cancel,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnLost {
+    pub rebooted: LostAnswer,
+    pub unknown: LostAnswer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LostAnswer {
+    Rerun,
+    Hold,
+}
+
+/// What surrounds a case at the moment of planning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct World {
+    pub stopped: Option<Pause>,
+    pub intake: IntakeCondition,
+    pub headnode: HeadnodeCondition,
+    /// The state of the case's trouble-free slots: what it competes with.
+    pub slots: Vec<SlotView>,
+}
+
+/// Somebody stopped something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    pub by: Option<Actor>,
+    pub since: Timestamp,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntakeCondition {
+    pub name: IntakeName,
+    pub unreadable: Option<Unreadable>,
+    pub paused: Option<Pause>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    pub since: Timestamp,
+    pub because: String,
+    pub next_look: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeadnodeCondition {
+    pub name: HeadnodeName,
+    pub state: HeadnodeState,
+    pub paused: Option<Pause>,
+    pub draining: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeadnodeState {
+    Ok,
+    Unreachable {
+        since: Timestamp,
+        because: String,
+        next_try: Timestamp,
+    },
+    /// Only `resume HEADNODE` or `adopt HEADNODE` releases it.
+    Broken {
+        since: Timestamp,
+        because: String,
+    },
+}
+
+/// One slot as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotView {
+    pub slot: Slot,
+    pub state: SlotState,
+    /// Removed from the configuration while taken: given to nobody any more.
+    pub draining: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlotState {
+    Free,
+    Reserved,
+    Quarantined,
+}

@@ -1,0 +1,2 @@
+//! The daylily-watch program.
+fn main() {}
