@@ -11,4 +11,5 @@ pub mod ids;
 pub mod observation;
 pub mod outcome;
 pub mod policy;
+pub mod record;
 pub mod settle;

@@ -1,0 +1,169 @@
+//! The contract of a headnode: shipping a case there, the attempt directory of
+//! ATTEMPT.md, and bringing results home.
+//!
+//! Every method may be called again after an answer was lost; what it did the first
+//! time is found and not done twice. Every method that reads or acts in
+//! `<work_dir>/.daylily-watch` compares `owner` first and answers
+//! [`FaultClass::FatalHost`](daylily_lifecycle::outcome::FaultClass) (or
+//! [`HostLook::CouldNot`]) when it is not ours. A fault of class `TransientHost`
+//! means that nothing is known of what happened.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use daylily_lifecycle::case::{ClaimedBy, Force};
+use daylily_lifecycle::ids::{
+    Arrival, AttemptId, ByteCount, CaseName, Digest, Fingerprint, HeadnodeName, IntakeName,
+};
+use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault};
+use tokio_util::sync::CancellationToken;
+
+#[async_trait::async_trait]
+pub trait Host: Send + Sync + 'static {
+    fn name(&self) -> &HeadnodeName;
+
+    /// Makes `owner` ours, and the folders around it. `owned_before` says that this
+    /// database has owned the work_dir: then a missing `owner` means that work_dir
+    /// is not mounted. Another database's id, or a newer generation of ours, is
+    /// `FatalHost` and changes nothing.
+    async fn own(&self, owned_before: bool) -> Result<(), Fault>;
+
+    /// What unprivileged users may still write below work_dir.
+    async fn free_space(&self) -> Result<ByteCount, Fault>;
+
+    /// Copies a case's folder to `order.dest` and verifies the copy. Goes on where an
+    /// earlier try stopped. `stop` ends it soon with a `TransientStep` fault. A source
+    /// that changed or vanished under way is `TransientStep`; a full disk `NoSpace`;
+    /// an unreadable source file `FatalCase` with the file's name.
+    async fn ship(
+        &self,
+        order: &ShipOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Shipped, Fault>;
+
+    /// Writes `case.json`, `lock` and, last and by rename, `job.sh`. Repeating it
+    /// leaves what is there as it is.
+    async fn prepare(&self, job: &Job) -> Result<(), Fault>;
+
+    /// Reads attempts in one go, each in the order claim, alive, exit record. The
+    /// answer has one look per attempt, in the order asked.
+    async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault>;
+
+    /// Takes the claim for the daemon if nobody has it, and says whose it is.
+    async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault>;
+
+    /// Signals every process that carries the attempt's id or holds its lock. To be
+    /// gone is seen by `read`, not by this answer.
+    async fn end(&self, attempt: &AttemptId, force: Force) -> Result<(), Fault>;
+
+    /// Regular files below `dir` whose path relative to it matches a pattern.
+    async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault>;
+
+    /// Copies files from the headnode into `order.to` on this machine and verifies
+    /// them. Goes on where an earlier try stopped.
+    async fn fetch(
+        &self,
+        order: &FetchOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Fetched, Fault>;
+
+    /// The end of the job's output: at most `bytes`, from a line's start, control
+    /// characters but newline and tab replaced. Empty where nothing was printed.
+    async fn tail(&self, attempt: &AttemptId, bytes: u64) -> Result<String, Fault>;
+
+    /// Waits for the doorbell, at most `limit`. True: it rang. Only a hint.
+    async fn bell(&self, limit: Duration) -> Result<bool, Fault>;
+}
+
+/// Bytes and files moved so far, for the watchdog and the steps table.
+#[derive(Debug, Default)]
+pub struct Progress {
+    pub files: AtomicU64,
+    pub bytes: AtomicU64,
+}
+
+#[derive(Debug, Clone)]
+pub struct ShipOrder {
+    pub attempt: AttemptId,
+    pub source: PathBuf,
+    /// Absolute directory on the headnode.
+    pub dest: String,
+    /// What the intake's last scan saw; a source that differs has changed.
+    pub fingerprint: Fingerprint,
+    /// Name patterns that are not part of a case.
+    pub ignore: Vec<String>,
+    /// Shipped, but not part of the content.
+    pub marker: Option<String>,
+    pub verify: Verify,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verify {
+    /// A second look at sizes and times of both sides finds nothing to do.
+    Quick,
+    /// BLAKE3 of both sides.
+    Checksum,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shipped {
+    pub files: u64,
+    pub bytes: ByteCount,
+    /// None where the transfer does not read the content on this side.
+    pub digest: Option<Digest>,
+}
+
+/// What `job.sh` is made of.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub attempt: AttemptId,
+    pub intake: IntakeName,
+    pub name: CaseName,
+    pub arrival: Arrival,
+    pub digest: Option<Digest>,
+    pub number: u32,
+    /// The name of the case's folder on the headnode: `name`, or `name.2`.
+    pub remote_name: String,
+    pub dir: String,
+    pub shell: Vec<String>,
+    pub setup: Option<String>,
+    pub command: String,
+    /// On top of a clean HOME, USER, LANG, PATH and XDG_RUNTIME_DIR.
+    pub env: BTreeMap<String, String>,
+}
+
+/// What one look at an attempt directory saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostLook {
+    Saw { exit: ExitRecord, claim: Claim, alive: Alive },
+    CouldNot { why: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Relative to the directory asked about.
+    pub path: String,
+    pub bytes: ByteCount,
+    pub modified: jiff::Timestamp,
+}
+
+#[derive(Debug, Clone)]
+pub struct FetchOrder {
+    pub attempt: AttemptId,
+    /// Absolute directory on the headnode.
+    pub from: String,
+    /// Relative paths, as `outputs` gave them.
+    pub files: Vec<String>,
+    /// A directory on this machine that is ours alone; made when missing.
+    pub to: PathBuf,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    pub files: u64,
+    pub bytes: ByteCount,
+}
