@@ -1,1 +1,2 @@
 //! daylily-watch.
+pub mod config;
