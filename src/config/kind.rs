@@ -139,7 +139,7 @@ fn script(text: &str) -> Result<(), Complaint> {
 
 fn no_control(text: &str, allowed: fn(char) -> bool) -> Result<(), Complaint> {
     if text.trim().is_empty() {
-        return Err(Complaint::new("found empty text"));
+        return Err(Complaint::new("found blank text, expected something or null"));
     }
     match text.chars().find(|c| c.is_control() && !allowed(*c)) {
         None => Ok(()),

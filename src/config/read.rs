@@ -34,7 +34,7 @@ impl Reader<'_> {
     fn section(&mut self, section: &'static Section, node: &Node, path: &str) -> Value {
         let Content::Map(entries) = &node.content else {
             let keys: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
-            return self.wrong(node, path, &format!("a map with keys such as {}", keys.join(", ")));
+            return self.wrong(node, path, &format!("a map with the keys {}", keys.join(", ")));
         };
         self.refuse_duplicates(entries, path);
         for entry in entries {
@@ -123,6 +123,9 @@ impl Reader<'_> {
                 let Content::Scalar { text, plain } = &node.content else {
                     return self.wrong(node, path, &expected(kind));
                 };
+                if node.is_null() {
+                    return self.wrong(node, path, &expected(kind));
+                }
                 match scalar(kind, text, *plain, self.places) {
                     Ok(value) => value,
                     Err(complaint) => {
@@ -264,14 +267,13 @@ fn scalar(kind: &Kind, text: &str, plain: bool, places: &Places) -> Result<Value
             _ => Err(wrong()),
         },
         Kind::DurationOr(word) if text == *word => Ok(Value::Text((*word).to_owned())),
-        Kind::DurationOr(_) => duration(text, 0).ok_or_else(|| unit_missing(wrong(), text, "s")),
-        Kind::Duration { least_ms } => {
-            duration(text, *least_ms).ok_or_else(|| unit_missing(wrong(), text, "s"))
-        }
+        Kind::DurationOr(_) => duration(text, 0, wrong),
+        Kind::Duration { least_ms } => duration(text, *least_ms, wrong),
         Kind::Rate => {
             units::rate(text).map(Value::Rate).ok_or_else(|| unit_missing(wrong(), text, "MiB/s"))
         }
-        Kind::Mode if plain => Err(unquoted(wrong(), text)),
+        Kind::Mode if plain && units::mode(text).is_some() => Err(wrong().hint(in_quotes(text))),
+        Kind::Mode if plain => Err(wrong()),
         Kind::Mode => units::mode(text).map(Value::Mode).ok_or_else(wrong),
         Kind::Word(choices) => word(choices, text, wrong),
         Kind::WordOr(word, _) if text == *word => Ok(Value::Text((*word).to_owned())),
@@ -300,19 +302,26 @@ fn real_text(
     rule: &TextRule,
     wrong: impl Fn() -> Complaint,
 ) -> Result<Value, Complaint> {
-    if plain && text.is_empty() {
-        return Err(wrong());
-    }
     if plain && kind::is_no_text(text).is_some() {
-        return Err(unquoted(wrong(), text));
+        return match (rule.check)(text) {
+            Ok(()) => Err(wrong().hint(in_quotes(text))),
+            Err(_) => Err(wrong()),
+        };
     }
     (rule.check)(text)?;
     Ok(Value::Text(text.to_owned()))
 }
 
-fn duration(text: &str, least_ms: i64) -> Option<Value> {
-    let least = SignedDuration::from_millis(least_ms);
-    units::duration(text).filter(|duration| *duration >= least).map(Value::Duration)
+fn duration(text: &str, least_ms: i64, wrong: impl Fn() -> Complaint) -> Result<Value, Complaint> {
+    match units::duration(text) {
+        None => Err(unit_missing(wrong(), text, "s")),
+        Some(duration) if duration < SignedDuration::from_millis(least_ms) => {
+            // A longer least is in what is expected.
+            Err(if least_ms > 1 { wrong() } else { wrong().hint("at least 1ms") })
+        }
+        Some(duration) if duration > units::LONGEST => Err(wrong().hint("at most 3650d")),
+        Some(duration) => Ok(Value::Duration(duration)),
+    }
 }
 
 fn word(choices: &[Choice], text: &str, wrong: impl Fn() -> Complaint) -> Result<Value, Complaint> {
@@ -328,8 +337,8 @@ fn word(choices: &[Choice], text: &str, wrong: impl Fn() -> Complaint) -> Result
     }
 }
 
-fn unquoted(complaint: Complaint, text: &str) -> Complaint {
-    complaint.hint(format!("write \"{}\", with the quotes", text.escape_debug()))
+fn in_quotes(text: &str) -> String {
+    format!("write \"{}\", with the quotes", text.escape_debug())
 }
 
 fn unit_missing(complaint: Complaint, text: &str, unit: &str) -> Complaint {

@@ -20,7 +20,7 @@ use crate::config::error::{Complaint, Position};
 /// file full of aliases from filling the memory.
 pub(super) const MOST_BYTES: u64 = 1 << 20;
 const MOST_DEPTH: usize = 32;
-const MOST_WEIGHT: usize = 100_000;
+const MOST_WEIGHT: usize = 20_000;
 
 /// One value of the file.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,7 +5,7 @@ use daylily_lifecycle::ids::ByteCount;
 use jiff::SignedDuration;
 
 /// Ten years: nothing here waits longer, and no sum of two overflows.
-const LONGEST: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
+pub(super) const LONGEST: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 
 pub(super) const DURATION: &str = "a duration such as 500ms, 90s, 10m, 24h or 7d";
 pub(super) const RATE: &str = "a rate such as 800KiB/s, 50MiB/s or 1GiB/s";
@@ -22,7 +22,7 @@ pub(super) fn duration(text: &str) -> Option<SignedDuration> {
         _ => return None,
     };
     let total = i64::try_from(number).ok()?.checked_mul(milliseconds)?;
-    Some(SignedDuration::from_millis(total)).filter(|duration| *duration <= LONGEST)
+    Some(SignedDuration::from_millis(total))
 }
 
 /// Bytes in a second: `50MiB/s`.
