@@ -257,7 +257,19 @@ fn folders(
     }
     let works: Vec<Folder> =
         headnodes.iter().filter_map(|headnode| local_work_dir(headnode, places)).collect();
-    for work in &works {
+    for (index, work) in works.iter().enumerate() {
+        let meets = |other: &&Folder| {
+            work.real.starts_with(&other.real) || other.real.starts_with(&work.real)
+        };
+        if let Some(other) = works[..index].iter().find(meets) {
+            overlap(
+                work,
+                "the same folder as, or in or around",
+                other,
+                "each headnode needs its own",
+                problems,
+            );
+        }
         let why = "what is copied there would arrive as a case";
         for intake in &watched {
             if work.real.starts_with(&intake.real) {

@@ -2,8 +2,8 @@
 //! wrong with it at once, and the [`Settings`] that come of it. It creates nothing, and
 //! nothing of a file with a mistake in it is ever used.
 //!
-//! [`tree`] knows YAML and no keys, [`sections`] knows the keys, `read` types them,
-//! `check` compares them with each other, [`resolve`] makes the settings.
+//! `tree` knows YAML and no keys, `sections` knows the keys, `read` types them,
+//! `check` compares them with each other, `resolve` makes the settings.
 
 mod check;
 pub mod error;

@@ -365,8 +365,15 @@ pub(super) fn expected(kind: &Kind) -> String {
         Kind::Rate => units::RATE.to_owned(),
         Kind::Mode => "an octal mode as text, such as \"0660\"".to_owned(),
         Kind::Word(choices) => {
-            let words: Vec<&str> = choices.iter().map(|choice| choice.word).collect();
-            format!("one of {}", words.join(", "))
+            let words: Vec<&str> = choices
+                .iter()
+                .filter(|choice| choice.instead.is_none())
+                .map(|choice| choice.word)
+                .collect();
+            match words.as_slice() {
+                [only] => (*only).to_owned(),
+                words => format!("one of {}", words.join(", ")),
+            }
         }
         Kind::Text(rule) => rule.expected.to_owned(),
         Kind::LocalPath => "a path".to_owned(),

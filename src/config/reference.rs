@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::config::kind::{Default, Key, Section};
+use crate::config::kind::{Default, Key, Kind, Section};
 use crate::config::read::expected;
 use crate::config::sections::ROOT;
 
@@ -53,12 +53,25 @@ fn row(page: &mut String, key: &Key) {
         Default::Computed(how) => how.to_owned(),
     };
     let not_yet = key.not_yet.map(|why| format!(" *Not active yet: {why}.*")).unwrap_or_default();
+    let kind = match &key.kind {
+        Kind::Word(choices) => {
+            let later = choices.iter().filter(|choice| choice.instead.is_some());
+            let later: Vec<&str> = later.map(|choice| choice.word).collect();
+            match later.is_empty() {
+                true => expected(&key.kind),
+                false => {
+                    format!("{}; in a later version {}", expected(&key.kind), later.join(", "))
+                }
+            }
+        }
+        kind => expected(kind),
+    };
     let cell = |text: &str| text.replace('|', "\\|");
     let _ = writeln!(
         page,
         "| `{}` | {} | {} | {}{} |",
         key.name,
-        cell(&expected(&key.kind)),
+        cell(&kind),
         cell(&default),
         cell(key.doc.trim()),
         cell(&not_yet),

@@ -14,6 +14,7 @@ use crate::config::secret::SecretSource;
 use crate::config::sections::ROOT;
 use crate::config::{Quiet, Settings, load, reference, resolve};
 
+mod meaning;
 mod mistakes;
 mod settings;
 
@@ -305,6 +306,24 @@ log: {file: in/log}
     let beside = "intakes: [{name: in, path: ./in}]\n\
                   headnodes: [{name: here, host: local, work_dir: ./in.work}]\n";
     assert_eq!(told_at(dir.path(), beside), "nothing is wrong");
+}
+
+#[test]
+fn two_headnodes_of_one_machine_have_folders_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = told_at(
+        dir.path(),
+        r#"
+intakes: [{name: in, path: ./in}]
+headnodes:
+  - {name: a, host: local, work_dir: ./work}
+  - {name: b, host: local, work_dir: ./work/b}
+"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    config.yaml:5:38: headnodes[1].work_dir: $DIR/work/b is the same folder as, or in or around headnodes[0].work_dir (line 4): each headnode needs its own
+      hint: choose another folder
+    "#);
 }
 
 #[test]
