@@ -2,6 +2,7 @@
 //! The program is in this library; `main.rs` only starts it.
 
 pub mod adapters;
+pub mod file_time;
 pub mod results;
 pub mod tree;
 pub mod tree_digest;

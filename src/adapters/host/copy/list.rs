@@ -13,6 +13,7 @@ use daylily_lifecycle::outcome::Fault;
 use serde::{Deserialize, Serialize};
 
 use super::fault::{Side, fatal, fault};
+use crate::file_time::kept_as;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Line {
@@ -49,7 +50,8 @@ impl Kind {
     pub(super) fn matches(&self, copy: &Self) -> bool {
         match (self, copy) {
             (Self::File { size, modified }, Self::File { size: other, modified: time }) => {
-                size == other && modified.kept_as(*time)
+                size == other
+                    && kept_as(modified.nanoseconds_since_1970(), time.nanoseconds_since_1970())
             }
             (Self::Folder, Self::Folder) => true,
             (Self::Symlink { target }, Self::Symlink { target: other }) => target == other,
@@ -68,15 +70,6 @@ pub(super) struct Stamp {
 impl Stamp {
     pub(super) fn of(meta: &Metadata) -> Self {
         Self { seconds: meta.mtime(), nanoseconds: meta.mtime_nsec() }
-    }
-
-    /// Whether a file system that was given this time may show it as `kept`: some keep
-    /// only units of 100 ns (SMB), microseconds, milliseconds, or one or two seconds (FAT).
-    fn kept_as(self, kept: Self) -> bool {
-        let given = self.nanoseconds_since_1970();
-        let kept = kept.nanoseconds_since_1970();
-        const UNITS: [i128; 6] = [1, 100, 1_000, 1_000_000, 1_000_000_000, 2_000_000_000];
-        UNITS.iter().any(|unit| given - given.rem_euclid(*unit) == kept)
     }
 
     fn nanoseconds_since_1970(self) -> i128 {
