@@ -9,6 +9,7 @@ use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use daylily_lifecycle::ids::AttemptId;
 use serde::{Deserialize, Serialize};
@@ -20,13 +21,29 @@ use crate::file_time::kept_as;
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     from: PathBuf,
-    /// The inode of the folder that is to be moved.
-    inode: u64,
+    folder: Identity,
     /// The name it gets in `to_dir`.
     target: String,
-    /// The inode of the verified copy, where renaming was not possible.
-    copy: Option<u64>,
+    /// The verified copy, where renaming was not possible.
+    copy: Option<Identity>,
     done: bool,
+}
+
+/// Tells a folder from another one made later under the same name. An inode alone
+/// does not: its number is soon given to the next folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Identity {
+    inode: u64,
+    /// In nanoseconds since 1970; None where the file system keeps no birth times.
+    born: Option<u64>,
+}
+
+impl Identity {
+    fn of(meta: &Metadata) -> Self {
+        let born = meta.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        let born = born.and_then(|since| u64::try_from(since.as_nanos()).ok());
+        Self { inode: meta.ino(), born }
+    }
 }
 
 /// Moves `from` to `<to_dir>/<name>`, or `<name>~1` where that is taken, and answers
@@ -96,20 +113,20 @@ impl<'a> Move<'a> {
                 return Ok(moved);
             }
         }
-        let inode = self.source()?.ok_or_else(|| self.gone())?;
+        let folder = self.source()?.ok_or_else(|| self.gone())?;
         for target in std::iter::once(self.to_dir.join(self.name))
             .chain(disk::numbered(self.to_dir, self.name))
         {
             if disk::is_there(&target)? {
                 continue;
             }
-            let record = self.record(inode, &target, None);
+            let record = self.record(folder, &target, None);
             self.write_record(&record)?;
             match rename(self.from, &target)? {
                 Renamed::Yes => return self.finish(record, target),
                 Renamed::Taken => {}
                 Renamed::Gone => return Err(self.gone()),
-                Renamed::OtherFileSystem => return self.copy(inode),
+                Renamed::OtherFileSystem => return self.copy(folder),
             }
         }
         Err(self.gone())
@@ -118,23 +135,25 @@ impl<'a> Move<'a> {
     /// Goes on with a move that was begun. None: it has not happened yet.
     fn resume(&self, record: Record, target: &Path) -> Result<Option<PathBuf>, ResultsError> {
         // A file of that name is somebody else's.
-        let there = look(target)?.filter(Metadata::is_dir).map(|meta| meta.ino());
+        let there = look(target)?.filter(Metadata::is_dir).map(|meta| Identity::of(&meta));
         if record.copy.is_some() && there == record.copy {
             return self.remove_source(record, target.to_owned()).map(Some);
         }
         match self.source()? {
             // Still the folder that was meant: nothing has happened.
-            Some(inode) if inode == record.inode => Ok(None),
-            Some(_) if there == Some(record.inode) => {
+            Some(folder) if folder == record.folder => Ok(None),
+            Some(_) if there == Some(record.folder) => {
                 self.finish(record, target.to_owned()).map(Some)
             }
             Some(_) => Err(ResultsError::Changed { path: self.from.to_owned() }),
-            None if there == Some(record.inode) => self.finish(record, target.to_owned()).map(Some),
+            None if there == Some(record.folder) => {
+                self.finish(record, target.to_owned()).map(Some)
+            }
             None => Err(self.gone()),
         }
     }
 
-    fn copy(&self, inode: u64) -> Result<PathBuf, ResultsError> {
+    fn copy(&self, folder: Identity) -> Result<PathBuf, ResultsError> {
         match std::fs::remove_dir_all(&self.part) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(ResultsError::io("remove", &self.part, error));
@@ -143,14 +162,14 @@ impl<'a> Move<'a> {
         }
         copy_folder(self.from, &self.part)?;
         compare(self.from, &self.part)?;
-        let copied = inode_of(&self.part)?;
+        let copied = identity(&self.part)?;
         for target in std::iter::once(self.to_dir.join(self.name))
             .chain(disk::numbered(self.to_dir, self.name))
         {
             if disk::is_there(&target)? {
                 continue;
             }
-            let record = self.record(inode, &target, copied);
+            let record = self.record(folder, &target, copied);
             self.write_record(&record)?;
             match disk::rename_new(&self.part, &target)? {
                 Renamed::Yes => {
@@ -168,7 +187,7 @@ impl<'a> Move<'a> {
 
     fn remove_source(&self, record: Record, target: PathBuf) -> Result<PathBuf, ResultsError> {
         match self.source()? {
-            Some(inode) if inode == record.inode => remove_copied(self.from, &target)?,
+            Some(folder) if folder == record.folder => remove_copied(self.from, &target)?,
             // Another folder of that name has come since.
             Some(_) | None => {}
         }
@@ -184,19 +203,19 @@ impl<'a> Move<'a> {
         Ok(target)
     }
 
-    /// The inode of the folder to be moved, if it is there.
-    fn source(&self) -> Result<Option<u64>, ResultsError> {
-        inode_of(self.from)
+    /// The folder to be moved, if it is there.
+    fn source(&self) -> Result<Option<Identity>, ResultsError> {
+        identity(self.from)
     }
 
     fn gone(&self) -> ResultsError {
         ResultsError::Gone { path: self.from.to_owned(), to_dir: self.to_dir.to_owned() }
     }
 
-    fn record(&self, inode: u64, target: &Path, copy: Option<u64>) -> Record {
+    fn record(&self, folder: Identity, target: &Path, copy: Option<Identity>) -> Record {
         let target = target.file_name().unwrap_or(OsStr::new(self.name));
         let target = target.to_string_lossy().into_owned();
-        Record { from: self.from.to_owned(), inode, target, copy, done: false }
+        Record { from: self.from.to_owned(), folder, target, copy, done: false }
     }
 
     fn read_record(&self) -> Result<Option<Record>, ResultsError> {
@@ -226,9 +245,9 @@ fn look(path: &Path) -> Result<Option<Metadata>, ResultsError> {
     }
 }
 
-fn inode_of(folder: &Path) -> Result<Option<u64>, ResultsError> {
+fn identity(folder: &Path) -> Result<Option<Identity>, ResultsError> {
     match look(folder)? {
-        Some(meta) if meta.is_dir() => Ok(Some(meta.ino())),
+        Some(meta) if meta.is_dir() => Ok(Some(Identity::of(&meta))),
         Some(_) => Err(ResultsError::NotAFolder { path: folder.to_owned() }),
         None => Ok(None),
     }

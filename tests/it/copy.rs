@@ -8,4 +8,4 @@ mod random;
 mod room;
 mod ship;
 mod verify;
-mod world;
+pub(crate) mod world;
