@@ -11,6 +11,7 @@ mod content;
 pub mod fault;
 mod fetch;
 mod folder;
+mod gone;
 mod list;
 mod room;
 mod ship;

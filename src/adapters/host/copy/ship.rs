@@ -16,7 +16,7 @@ use super::fault::{Side, changed, fatal, fault, of_tree, transient};
 use super::folder::{Folder, Found, Trail, make_up_to};
 use super::list::{Kind, Line, Reader, Stamp, Writer, is_ours, publish, unite};
 use super::room::{Need, check_room};
-use super::{Mover, ShipOrder, Shipped};
+use super::{Mover, ShipOrder, Shipped, gone};
 use crate::adapters::host::Verify;
 use crate::tree::{self, Entry, Names, TreeError};
 use crate::tree_digest::TreeDigest;
@@ -40,7 +40,7 @@ pub(super) fn ship(order: &ShipOrder, umask: u32, mover: &Mover) -> Result<Shipp
     // The intake's folder and the case's.
     make_up_to(&ship.dest, 2, 0o777 & !umask)?;
     let old = ship.beside("old");
-    ship.remove_gone(&old, &meant)?;
+    gone::remove(&ship.dest, &old, &meant, mover)?;
     let shipped = ship.copy(&old, &meant)?;
     let done = ship.beside("done");
     ship.look_again(&done)?;
@@ -118,64 +118,6 @@ impl Ship<'_> {
         let mut united = Writer::create(self.beside("united"))?;
         unite(&self.manifest, meant, &mut united)?;
         publish(&united.sync()?, &self.manifest)
-    }
-
-    /// Removes what an earlier ship brought and the case no longer has, or has as
-    /// something else. Folders only when nothing else is in them.
-    fn remove_gone(&self, old: &Path, meant: &Path) -> Result<(), Fault> {
-        let mut trail = Trail::new(Folder::root(&self.dest, Side::Dest)?);
-        let (mut old, mut meant) = (Reader::open(old)?, Reader::open(meant)?);
-        let mut folders: Vec<String> = Vec::new();
-        while let Some(path) = old.peek().map(|line| line.path.clone()) {
-            self.mover.go_on()?;
-            while folders.last().is_some_and(|folder| !is_below(&path, folder)) {
-                remove_folder(&mut trail, folders.pop())?;
-            }
-            let lines = old.lines_of(&path)?;
-            let wanted = meant.lines_of(&path)?;
-            let gone = |kind: &Kind| !wanted.iter().any(|line| line.kind.same_sort(kind));
-            if !lines.iter().any(|line| gone(&line.kind)) {
-                continue;
-            }
-            match trail.look(&path)? {
-                Some(Found::As(Kind::Folder)) if gone(&Kind::Folder) => {
-                    if is_ours(&lines, &Kind::Folder) {
-                        folders.push(path);
-                    }
-                }
-                Some(Found::As(kind)) if gone(&kind) => {
-                    self.remove_file(&mut trail, &path, &lines, &kind)?;
-                }
-                Some(_) => {}
-                None => remove_temporary(&mut trail, &path)?,
-            }
-        }
-        while let Some(folder) = folders.pop() {
-            remove_folder(&mut trail, Some(folder))?;
-        }
-        trail.finish()
-    }
-
-    fn remove_file(
-        &self,
-        trail: &mut Trail,
-        path: &str,
-        lines: &[Line],
-        kind: &Kind,
-    ) -> Result<(), Fault> {
-        if lines.iter().any(|line| line.kind.matches(kind)) {
-            let (folder, name) = trail.at(path)?;
-            folder.remove_file(name)?;
-            folder.remove_temporary(name)?;
-            trail.touched();
-        } else if is_ours(lines, kind) {
-            return Err(fatal(format_args!(
-                "{} was shipped earlier, has changed there since, and is no longer in the case\n\
-                 hint: move it away, then retry",
-                self.dest.join(path).display()
-            )));
-        }
-        Ok(())
     }
 
     /// Brings every entry but the marker. The list it writes names what is there now.
@@ -442,24 +384,4 @@ fn stays_inside(path: &str, target: &str) -> bool {
                 true
             }
         })
-}
-
-fn remove_folder(trail: &mut Trail, path: Option<String>) -> Result<(), Fault> {
-    let Some(path) = path else { return Ok(()) };
-    if let Some((folder, name)) = trail.find(&path)? {
-        folder.remove_if_empty(name)?;
-        trail.touched();
-    }
-    Ok(())
-}
-
-fn remove_temporary(trail: &mut Trail, path: &str) -> Result<(), Fault> {
-    match trail.find(path)? {
-        Some((folder, name)) => folder.remove_temporary(name),
-        None => Ok(()),
-    }
-}
-
-fn is_below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
