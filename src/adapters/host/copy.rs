@@ -7,6 +7,7 @@
 //! No symlink in the destination is followed, and nothing is removed from it but
 //! what an earlier ship brought.
 
+mod batch;
 mod content;
 pub mod fault;
 mod fetch;

@@ -50,6 +50,13 @@ fn the_files_asked_for_are_fetched_and_no_others() {
 }
 
 #[test]
+fn a_file_asked_for_twice_is_fetched_once() {
+    let home = Home::new();
+    write(&home.from.join("a"), b"a");
+    assert_eq!(fetch(&home.order(&["a", "a"])).unwrap().files, 1);
+}
+
+#[test]
 fn names_that_could_leave_the_folder_are_refused() {
     let home = Home::new();
     for name in ["/etc/passwd", "../x", "a/../../x", "a/..", "", ".", "a//b", "./a", "a/", "a\nb"] {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use daylily_lifecycle::outcome::FaultClass;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::world::{World, assert_fault, inode, write};
+use super::world::{LONG, World, assert_fault, inode, write};
 use crate::wait::until;
 
 const MIB: u64 = 1024 * 1024;
@@ -33,7 +33,7 @@ fn a_copy_whose_future_is_dropped_ends_and_lets_go_of_its_lock() {
     shipping.abandon();
     let lock = fs::File::open(world.lock()).unwrap();
     let mut lock = Some(lock);
-    until("the lock to be free", Duration::from_secs(1), || {
+    until("the lock to be free", LONG, || {
         let Some(file) = lock.take() else { return true };
         Flock::lock(file, FlockArg::LockExclusiveNonblock)
             .map_err(|(file, _)| lock = Some(file))

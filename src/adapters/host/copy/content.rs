@@ -12,6 +12,7 @@ use nix::sys::stat::{Mode, fchmod, futimens};
 use nix::sys::time::TimeSpec;
 
 use super::Mover;
+use super::batch::{Batch, Written};
 use super::fault::{Side, changed, fatal, fault};
 use super::folder::Folder;
 use super::list::Stamp;
@@ -85,15 +86,16 @@ impl<'p> Source<'p> {
         if same { Ok(hash) } else { Err(changed(self.path)) }
     }
 
-    /// Copies it to `name` in a folder, where it appears only when it is whole.
+    /// Copies it into a folder, where it gets its name when the batch is finished.
     pub(super) fn copy_to(
         &mut self,
         folder: &Folder,
         name: &str,
         mode: u32,
         mover: &Mover,
-        verify: ReadBack,
+        batch: &mut Batch<'_>,
     ) -> Result<blake3::Hash, Fault> {
+        batch.make_room(self.size())?;
         let shown = folder.path.join(name);
         let failed = |error: std::io::Error| fault(Side::Dest, "write", &shown, error);
         let (mut file, temporary) = folder.create(name)?;
@@ -110,28 +112,11 @@ impl<'p> Source<'p> {
         let time = TimeSpec::new(self.meta.mtime(), self.meta.mtime_nsec());
         futimens(&file, &TimeSpec::UTIME_OMIT, &time).map_err(|errno| failed(errno.into()))?;
         fchmod(&file, Mode::from_bits_truncate(mode)).map_err(|errno| failed(errno.into()))?;
-        file.sync_all().map_err(failed)?;
-        match verify {
-            ReadBack::Now => {
-                let back = hash_back(folder, &temporary, mover)?;
-                if back != hash {
-                    return Err(super::fault::transient(format_args!(
-                        "{} reads back as something else than was written",
-                        shown.display()
-                    )));
-                }
-            }
-            ReadBack::Later => {}
-        }
-        folder.rename(&temporary, name)?;
+        let folder = folder.again()?;
+        let (name, bytes) = (name.to_owned(), self.size());
+        batch.add(Written { file, folder, temporary, name, bytes, hash })?;
         Ok(hash)
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ReadBack {
-    Now,
-    Later,
 }
 
 /// The hash of a file of the destination, read from the disk where the kernel lets

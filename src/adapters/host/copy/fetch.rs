@@ -2,13 +2,15 @@
 //! symlink to a file in the same directory, as pipelines publish them; it is fetched
 //! as that file. Nothing outside the directory is ever read.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use daylily_lifecycle::ids::ByteCount;
 use daylily_lifecycle::outcome::Fault;
 use nix::errno::Errno;
 
-use super::content::{ReadBack, Source, hash_back};
+use super::batch::{Batch, ReadBack};
+use super::content::{Source, hash_back};
 use super::fault::{Side, fatal, fault, transient};
 use super::folder::{Folder, Found, Trail};
 use super::list::Kind;
@@ -20,7 +22,8 @@ const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
 
 pub(super) fn fetch(order: &FetchOrder, mover: &Mover) -> Result<Fetched, Fault> {
-    for file in &order.files {
+    let files: BTreeSet<&str> = order.files.iter().map(String::as_str).collect();
+    for file in &files {
         check_name(file)?;
     }
     let from = Path::new(&order.from).canonicalize();
@@ -31,7 +34,7 @@ pub(super) fn fetch(order: &FetchOrder, mover: &Mover) -> Result<Fetched, Fault>
     let mut there = Trail::new(Folder::root(&order.to, Side::Dest)?);
 
     let mut need = Need::default();
-    for file in &order.files {
+    for file in &files {
         mover.go_on()?;
         let path = from.join(file);
         let size = open(&from, &mut here, file, &path)?.size();
@@ -45,16 +48,18 @@ pub(super) fn fetch(order: &FetchOrder, mover: &Mover) -> Result<Fetched, Fault>
         check_room(&order.to, &need)?;
     }
 
+    let mut batch = Batch::new(mover, ReadBack::Now);
     let mut fetched = Fetched { files: 0, bytes: ByteCount(0) };
-    for file in &order.files {
+    for file in &files {
         mover.go_on()?;
         let path = from.join(file);
         let mut source = open(&from, &mut here, file, &path)?;
-        copy(&mut source, &mut there, file, mover)?;
+        copy(&mut source, &mut there, &mut batch, file, mover)?;
         fetched.files += 1;
         fetched.bytes.0 += source.size();
         mover.file();
     }
+    batch.finish()?;
     there.finish()?;
     Ok(fetched)
 }
@@ -62,6 +67,7 @@ pub(super) fn fetch(order: &FetchOrder, mover: &Mover) -> Result<Fetched, Fault>
 fn copy(
     source: &mut Source<'_>,
     there: &mut Trail,
+    batch: &mut Batch<'_>,
     file: &str,
     mover: &Mover,
 ) -> Result<(), Fault> {
@@ -77,9 +83,7 @@ fn copy(
         }
         Some(_) | None => {}
     }
-    source.copy_to(folder, name, FILE_MODE, mover, ReadBack::Now)?;
-    there.touched();
-    Ok(())
+    source.copy_to(folder, name, FILE_MODE, mover, batch).map(|_| ())
 }
 
 /// Relative and plain: what a host answered is not trusted to name a file of ours.

@@ -47,6 +47,13 @@ impl Folder {
         Ok(Self { fd, path: path.to_owned() })
     }
 
+    /// Another handle on the same folder.
+    pub(super) fn again(&self) -> Result<Self, Fault> {
+        let fd = self.fd.try_clone();
+        let fd = fd.map_err(|error| fault(Side::Dest, "open", &self.path, error))?;
+        Ok(Self { fd, path: self.path.clone() })
+    }
+
     fn child(&self, name: &str) -> Result<Self, Errno> {
         let fd = openat(&self.fd, name, folder_flags(), Mode::empty())?;
         Ok(Self { fd, path: self.path.join(name) })

@@ -11,7 +11,8 @@ use daylily_lifecycle::outcome::Fault;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::content::{ReadBack, Source, hash_back};
+use super::batch::{Batch, ReadBack};
+use super::content::{Source, hash_back};
 use super::fault::{Side, changed, fatal, fault, of_tree, transient};
 use super::folder::{Folder, Found, Trail, make_up_to};
 use super::list::{Kind, Line, Reader, Stamp, Writer, is_ours, publish, unite};
@@ -125,6 +126,7 @@ impl Ship<'_> {
         let mut trail = Trail::new(Folder::root(&self.dest, Side::Dest)?);
         let (mut old, mut meant) = (Reader::open(old)?, Reader::open(meant)?);
         let mut done = Writer::create(self.beside("done"))?;
+        let mut batch = Batch::new(self.mover, ReadBack::Later);
         let mut digest = TreeDigest::new();
         let mut shipped = Shipped { files: 0, bytes: ByteCount(0), digest: None };
         while let Some(mut line) = meant.take()? {
@@ -146,7 +148,7 @@ impl Ship<'_> {
                 }
                 Kind::File { size, .. } => {
                     let size = *size;
-                    let hash = self.copy_file(&mut trail, &line, &past)?;
+                    let hash = self.copy_file(&mut trail, &mut batch, &line, &past)?;
                     digest.file(&line.path, size, hash);
                     shipped.files += 1;
                     shipped.bytes.0 += size;
@@ -156,6 +158,7 @@ impl Ship<'_> {
             }
             done.add(&line)?;
         }
+        batch.finish()?;
         trail.finish()?;
         done.sync()?;
         shipped.digest = Some(digest.finish());
@@ -197,6 +200,7 @@ impl Ship<'_> {
     fn copy_file(
         &self,
         trail: &mut Trail,
+        batch: &mut Batch<'_>,
         line: &Line,
         past: &[Line],
     ) -> Result<blake3::Hash, Fault> {
@@ -239,9 +243,7 @@ impl Ship<'_> {
         }
         let executable = if source.meta.permissions().mode() & 0o111 == 0 { 0 } else { 0o111 };
         let mode = (0o666 | executable) & !self.umask;
-        let hash = source.copy_to(folder, name, mode, self.mover, ReadBack::Later)?;
-        trail.touched();
-        Ok(hash)
+        source.copy_to(folder, name, mode, self.mover, batch)
     }
 
     /// Second look, at both sides: the source has not moved, and what is there is
@@ -288,8 +290,9 @@ impl Ship<'_> {
         }
         let past = Reader::open(old)?.lines_of(marker)?;
         let mut trail = Trail::new(Folder::root(&self.dest, Side::Dest)?);
-        self.copy_file(&mut trail, &line, &past)?;
-        trail.finish()
+        let mut batch = Batch::new(self.mover, ReadBack::Now);
+        self.copy_file(&mut trail, &mut batch, &line, &past)?;
+        batch.finish()
     }
 
     /// Walks the source and answers with its fingerprint.
