@@ -3,3 +3,4 @@
 
 pub mod adapters;
 pub mod tree;
+pub mod tree_digest;
