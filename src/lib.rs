@@ -2,5 +2,7 @@
 //! The program is in this library; `main.rs` only starts it.
 
 pub mod adapters;
+pub mod clock;
+pub mod intake;
 pub mod tree;
 pub mod tree_digest;

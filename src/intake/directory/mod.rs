@@ -1,0 +1,3 @@
+//! Owns an intake that is a directory: each folder in it is a case. A look at the
+//! root gives the candidates, a scan what is in one of them; both are the truth.
+//! The watcher only says where to look sooner.
