@@ -258,3 +258,6 @@ fn escape(shown: &mut String, bytes: &[u8]) {
         let _ = write!(shown, "\\x{byte:02x}");
     }
 }
+
+#[cfg(test)]
+mod tests;
