@@ -41,6 +41,15 @@ fn search(file: &Path) -> Writers {
     search.finish()
 }
 
+/// Nobody writes, once children that other tests start have let go of the descriptors
+/// that they inherit until they become another program.
+#[track_caller]
+fn check_nobody(file: &Path) {
+    let limit = 100_000;
+    let nobody = || search(file) == Writers::None && !in_table(file);
+    assert!((0..limit).any(|_| nobody()), "{:?}", search(file));
+}
+
 fn in_table(file: &Path) -> bool {
     let meta = fs::metadata(file).unwrap();
     OpenFiles::read().written.contains(&(meta.dev(), meta.ino()))
@@ -55,12 +64,12 @@ fn a_process_that_writes_is_seen_until_it_closes_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("f");
     fs::write(&file, "1").unwrap();
-    assert_eq!((search(&file), in_table(&file)), (Writers::None, false));
+    check_nobody(&file);
     for how in ["3>>", "3<>"] {
         let writer = Holder::open(how, &file);
         assert_eq!((search(&file), in_table(&file)), (open(), true), "{how}");
         drop(writer);
-        assert_eq!((search(&file), in_table(&file)), (Writers::None, false), "{how}");
+        check_nobody(&file);
     }
 }
 
@@ -70,7 +79,7 @@ fn a_process_that_reads_is_no_writer() {
     let file = folder.path().join("f");
     fs::write(&file, "1").unwrap();
     let _reader = Holder::open("3<", &file);
-    assert_eq!((search(&file), in_table(&file)), (Writers::None, false));
+    check_nobody(&file);
 }
 
 #[test]
@@ -81,7 +90,7 @@ fn a_file_that_was_removed_while_open_is_of_no_interest() {
     fs::write(&other, "1").unwrap();
     let _writer = Holder::open("3>>", &file);
     fs::remove_file(&file).unwrap();
-    assert_eq!(search(&other), Writers::None);
+    check_nobody(&other);
 }
 
 #[test]
@@ -100,7 +109,7 @@ fn looking_takes_nothing_from_a_process_that_opens_the_file_for_writing() {
             File::options().append(true).open(&file).unwrap();
         }
     });
-    assert_eq!(search(&file), Writers::None);
+    check_nobody(&file);
 }
 
 #[test]
