@@ -154,7 +154,7 @@ fn our_own_files_need_no_privilege() {
 fn run_as_nobody(test: &str) {
     // A copy, as the program may lie where others may not look.
     let folder = tempfile::tempdir().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from(mode(0o755))).unwrap();
+    fs::set_permissions(folder.path(), mode(0o755)).unwrap();
     let program = folder.path().join("tests");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     fs::set_permissions(&program, mode(0o755)).unwrap();
