@@ -8,3 +8,7 @@ pub mod results;
 pub mod tree;
 pub mod tree_digest;
 pub mod tree_fingerprint;
+pub mod clock;
+pub mod intake;
+pub mod tree;
+pub mod tree_digest;

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Owns waiting: for a condition, with a limit, never for a time alone.
 
 use std::time::Duration;
@@ -15,4 +16,19 @@ pub(crate) fn until(what: &str, limit: Duration, mut cond: impl FnMut() -> bool)
         std::thread::park_timeout(LOOK_EVERY);
     }
     assert!(cond(), "waited {limit:?} for {what}");
+=======
+//! Owns waiting in tests: for a condition, never for a time.
+
+use std::time::{Duration, Instant};
+
+/// Waits until a condition holds, and fails naming it after the limit.
+#[track_caller]
+#[allow(clippy::disallowed_methods, reason = "the one place in which tests wait")]
+pub(crate) fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+>>>>>>> intake
 }
