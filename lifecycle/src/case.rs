@@ -8,7 +8,7 @@ use crate::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
     GroupName, HeadnodeName, IntakeName, PipelineName, Slot, TaskId,
 };
-use crate::outcome::FaultClass;
+use crate::outcome::{AfterClaim, FaultClass};
 
 /// One folder of work, with everything that decides what happens to it next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Case {
     pub prior: Option<Prior>,
     pub conditions: Vec<Condition>,
     pub last_change: Option<LastChange>,
+    /// When the conditions may hold by the mere passing of time. None: a scan is due,
+    /// or only a change can make them hold.
+    pub settles_at: Option<Timestamp>,
     pub state: State,
     /// Attempts that are over, oldest first; the one under way is in `state`.
     pub past: Vec<Attempt>,
@@ -167,8 +170,19 @@ pub enum State {
         attempt: Box<Attempt>,
     },
     Rejected {
+        by: RejectedBy,
         problems: Vec<String>,
     },
+}
+
+/// What found a case to be invalid, and so what may change that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectedBy {
+    /// A look at the folder.
+    Folder,
+    /// It asks for what no group of its headnode has.
+    Demand,
 }
 
 /// The state without its data: what is stored, listed and counted.
@@ -211,6 +225,8 @@ pub struct Attempt {
     pub started_at: Option<Timestamp>,
     /// Good readings that found neither a process nor an end record.
     pub silence: Option<Silence>,
+    /// The claim is to be taken, and this follows once it is ours.
+    pub giving_up: Option<AfterClaim>,
     pub ending: Option<Ending>,
     pub end: Option<End>,
     pub result: Option<AttemptResult>,
@@ -421,6 +437,7 @@ pub enum StepName {
     Hash,
     Ship,
     Submit,
+    Look,
     Claim,
     End,
     Return,
@@ -439,4 +456,212 @@ pub struct Word {
 pub struct Changed {
     pub since: Timestamp,
     pub path: String,
+}
+
+impl State {
+    pub fn name(&self) -> StateName {
+        match self {
+            State::Arriving => StateName::Arriving,
+            State::Ready => StateName::Ready,
+            State::Shipping { .. } => StateName::Shipping,
+            State::Staged { .. } => StateName::Staged,
+            State::Submitting { .. } => StateName::Submitting,
+            State::Queued { .. } => StateName::Queued,
+            State::Running { .. } => StateName::Running,
+            State::Returning { .. } => StateName::Returning,
+            State::Succeeded { .. } => StateName::Succeeded,
+            State::Failed { .. } => StateName::Failed,
+            State::Cancelled { .. } => StateName::Cancelled,
+            State::Cancelling { .. } => StateName::Cancelling,
+            State::Rejected { .. } => StateName::Rejected,
+        }
+    }
+
+    pub fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            State::Arriving | State::Ready | State::Rejected { .. } => None,
+            State::Shipping { attempt }
+            | State::Staged { attempt }
+            | State::Submitting { attempt }
+            | State::Queued { attempt }
+            | State::Running { attempt }
+            | State::Returning { attempt, .. }
+            | State::Succeeded { attempt, .. }
+            | State::Failed { attempt, .. }
+            | State::Cancelling { attempt } => Some(attempt),
+            State::Cancelled { attempt } => attempt.as_deref(),
+        }
+    }
+
+    pub fn attempt_mut(&mut self) -> Option<&mut Attempt> {
+        match self {
+            State::Arriving | State::Ready | State::Rejected { .. } => None,
+            State::Shipping { attempt }
+            | State::Staged { attempt }
+            | State::Submitting { attempt }
+            | State::Queued { attempt }
+            | State::Running { attempt }
+            | State::Returning { attempt, .. }
+            | State::Succeeded { attempt, .. }
+            | State::Failed { attempt, .. }
+            | State::Cancelling { attempt } => Some(attempt),
+            State::Cancelled { attempt } => attempt.as_deref_mut(),
+        }
+    }
+
+    pub fn into_attempt(self) -> Option<Box<Attempt>> {
+        match self {
+            State::Arriving | State::Ready | State::Rejected { .. } => None,
+            State::Shipping { attempt }
+            | State::Staged { attempt }
+            | State::Submitting { attempt }
+            | State::Queued { attempt }
+            | State::Running { attempt }
+            | State::Returning { attempt, .. }
+            | State::Succeeded { attempt, .. }
+            | State::Failed { attempt, .. }
+            | State::Cancelling { attempt } => Some(attempt),
+            State::Cancelled { attempt } => attempt,
+        }
+    }
+}
+
+impl StateName {
+    pub const ALL: [StateName; 13] = [
+        StateName::Arriving,
+        StateName::Ready,
+        StateName::Shipping,
+        StateName::Staged,
+        StateName::Submitting,
+        StateName::Queued,
+        StateName::Running,
+        StateName::Returning,
+        StateName::Succeeded,
+        StateName::Failed,
+        StateName::Cancelled,
+        StateName::Cancelling,
+        StateName::Rejected,
+    ];
+
+    /// As stored, listed and given on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StateName::Arriving => "arriving",
+            StateName::Ready => "ready",
+            StateName::Shipping => "shipping",
+            StateName::Staged => "staged",
+            StateName::Submitting => "submitting",
+            StateName::Queued => "queued",
+            StateName::Running => "running",
+            StateName::Returning => "returning",
+            StateName::Succeeded => "succeeded",
+            StateName::Failed => "failed",
+            StateName::Cancelled => "cancelled",
+            StateName::Cancelling => "cancelling",
+            StateName::Rejected => "rejected",
+        }
+    }
+
+    /// For people.
+    pub fn in_plain_words(self) -> &'static str {
+        match self {
+            StateName::Arriving => "still arriving",
+            StateName::Ready => "waiting for a place",
+            StateName::Shipping => "copying",
+            StateName::Staged => "copied, waiting",
+            StateName::Submitting => "handing over",
+            StateName::Queued => "in the queue",
+            StateName::Running => "running",
+            StateName::Returning => "fetching results",
+            StateName::Succeeded => "succeeded",
+            StateName::Failed => "failed",
+            StateName::Cancelled => "cancelled",
+            StateName::Cancelling => "being cancelled",
+            StateName::Rejected => "needs correction",
+        }
+    }
+
+    pub fn is_terminal(self) -> bool {
+        match self {
+            StateName::Succeeded | StateName::Failed | StateName::Cancelled => true,
+            StateName::Arriving
+            | StateName::Ready
+            | StateName::Shipping
+            | StateName::Staged
+            | StateName::Submitting
+            | StateName::Queued
+            | StateName::Running
+            | StateName::Returning
+            | StateName::Cancelling
+            | StateName::Rejected => false,
+        }
+    }
+
+    /// Whether the content may still change: its job has not been handed over.
+    pub fn is_before_submitting(self) -> bool {
+        match self {
+            StateName::Arriving
+            | StateName::Ready
+            | StateName::Shipping
+            | StateName::Staged
+            | StateName::Rejected => true,
+            StateName::Submitting
+            | StateName::Queued
+            | StateName::Running
+            | StateName::Returning
+            | StateName::Cancelling
+            | StateName::Succeeded
+            | StateName::Failed
+            | StateName::Cancelled => false,
+        }
+    }
+}
+
+impl std::fmt::Display for StateName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Case {
+    /// The attempt under way, or the one that ended the case.
+    pub fn attempt(&self) -> Option<&Attempt> {
+        self.state.attempt()
+    }
+
+    /// Every attempt, oldest first.
+    pub fn attempts(&self) -> impl Iterator<Item = &Attempt> {
+        self.past.iter().chain(self.attempt())
+    }
+
+    pub fn condition(&self, name: ConditionName) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.name == name)
+    }
+}
+
+impl ConditionName {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ConditionName::Content => "content",
+            ConditionName::Quiet => "quiet",
+            ConditionName::NoWriters => "no_writers",
+            ConditionName::Unfinished => "unfinished",
+            ConditionName::Marker => "marker",
+            ConditionName::NewContent => "new_content",
+            ConditionName::Start => "start",
+        }
+    }
+}
+
+impl Tenure {
+    pub fn slots(&self) -> &[Slot] {
+        match self {
+            Tenure::None => &[],
+            Tenure::Reserved { slots, .. } | Tenure::Quarantined { slots, .. } => slots,
+        }
+    }
+
+    pub fn is_quarantined(&self) -> bool {
+        matches!(self, Tenure::Quarantined { .. })
+    }
 }

@@ -116,6 +116,8 @@ pub struct Scanned {
     pub bytes: ByteCount,
     pub fingerprint: Fingerprint,
     pub last_change: LastChange,
+    /// When the conditions may hold by the mere passing of time, if so.
+    pub settles_at: Option<Timestamp>,
     pub conditions: Vec<Condition>,
     pub problems: Vec<String>,
     /// The policy for a marker that never came says to refuse the case.
@@ -159,9 +161,12 @@ pub enum Decision {
         why: HoldWhy,
         reason: String,
     },
+    /// No group can ever meet what the case asks for.
     Reject {
         problem: String,
     },
+    /// What it was rejected for is there by now.
+    Reconsider,
     /// End the attempt's processes.
     End {
         why: EndingWhy,

@@ -18,6 +18,10 @@ pub struct Policy {
     pub on_lost: OnLost,
     /// How long processes get after SIGTERM, and again after the first SIGKILL.
     pub grace: SignedDuration,
+    /// How often a folder is looked at when nothing tells of a change.
+    pub rescan: SignedDuration,
+    /// A queued or handed-over job that shows no sign of life is told after this.
+    pub starting_alert: SignedDuration,
     pub groups: Vec<GroupSlots>,
 }
 
