@@ -92,6 +92,7 @@ CREATE TABLE cases (
     prior_digest     TEXT,
     last_change_path TEXT,
     last_change_at   TEXT,
+    settles_at       TEXT,              -- when it may be complete by the mere passing of time
     accepted_at      TEXT,              -- a person said to start without what is missing
     accepted_by      TEXT,
     accepted_reason  TEXT,
@@ -99,7 +100,12 @@ CREATE TABLE cases (
     changed_path     TEXT,
     vanished_at      TEXT,
     attempt_id       TEXT REFERENCES attempts (id),  -- the one under way, or the last word
+    end_how          TEXT CHECK (end_how IN ('recorded', 'observed', 'never_ran', 'superseded', 'abandoned')),
+    ended_at         TEXT,              -- the end of its job that counts
+    exit_code        INTEGER,
+    signal           INTEGER,
     failure          TEXT CHECK (failure IN ('exit', 'missing', 'limit')),
+    rejected_by      TEXT CHECK (rejected_by IN ('folder', 'demand')),
     problems         TEXT,              -- rejected: what to correct; failed: expected outputs not there
     error_class      TEXT CHECK (error_class IN (
                          'transient_host', 'transient_step', 'no_space', 'throttled', 'ambiguous',
@@ -119,7 +125,10 @@ CREATE TABLE cases (
     CHECK ((last_change_path IS NULL) = (last_change_at IS NULL)),
     CHECK ((accepted_at IS NULL) = (accepted_by IS NULL)),
     CHECK ((changed_since IS NULL) = (changed_path IS NULL)),
+    CHECK ((end_how IS NULL) = (ended_at IS NULL)),
+    CHECK ((end_how IS NULL) = (state NOT IN ('returning', 'succeeded', 'failed'))),
     CHECK ((failure IS NULL) = (state <> 'failed')),
+    CHECK ((rejected_by IS NULL) = (state <> 'rejected')),
     CHECK ((error_class IS NULL) = (error IS NULL)),
     CHECK (CASE
                WHEN state IN ('arriving', 'ready', 'rejected') THEN attempt_id IS NULL
@@ -166,6 +175,7 @@ CREATE TABLE attempts (
     seen_at          TEXT,
     absent_polls     INTEGER NOT NULL DEFAULT 0,
     claimed_by       TEXT CHECK (claimed_by IN ('job', 'daemon')),
+    giving_up        TEXT CHECK (giving_up IN ('new_attempt', 'hold', 'retry')),  -- once the claim is ours
     silence_first    TEXT,              -- neither process nor end record, first and last reading
     silence_last     TEXT,
     silence_rebooted INTEGER CHECK (silence_rebooted IN (0, 1)),
@@ -228,7 +238,7 @@ CREATE TABLE steps (
     case_id      TEXT    NOT NULL REFERENCES cases (id),
     attempt_id   TEXT,
     step         TEXT    NOT NULL CHECK (step IN (
-                     'scan', 'hash', 'ship', 'submit', 'claim', 'end', 'return')),
+                     'scan', 'hash', 'ship', 'submit', 'look', 'claim', 'end', 'return')),
     state        TEXT    NOT NULL CHECK (state IN ('going', 'trouble')),
     tries        INTEGER NOT NULL DEFAULT 0,
     first_try_at TEXT,
@@ -381,12 +391,12 @@ SELECT c.intake,
        strftime('%Y-%m-%d %H:%M:%S', c.finished_at, 'localtime') AS finished,
        round((julianday(c.ready_at) - julianday(c.first_seen)) * 86400, 1) AS arriving_s,
        round((julianday(c.started_at) - julianday(c.ready_at)) * 86400, 1) AS until_start_s,
-       round((julianday(a.ended_at) - julianday(c.started_at)) * 86400, 1) AS running_s,
-       round((julianday(c.finished_at) - julianday(a.ended_at)) * 86400, 1) AS returning_s,
+       round((julianday(c.ended_at) - julianday(c.started_at)) * 86400, 1) AS running_s,
+       round((julianday(c.finished_at) - julianday(c.ended_at)) * 86400, 1) AS returning_s,
        round((julianday(c.finished_at) - julianday(c.ready_at)) * 86400, 1) AS total_s,
        round((julianday('now') - julianday(c.finished_at)) * 86400, 1) AS age_s,
        a.number AS attempts,
-       a.exit_code,
+       c.exit_code,
        a.stored_to AS results,
        c.id
 FROM cases AS c

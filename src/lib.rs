@@ -2,4 +2,5 @@
 //! The program is in this library; `main.rs` only starts it.
 
 pub mod adapters;
+pub mod store;
 pub mod tree;

@@ -1,9 +1,7 @@
 //! Owns the rows of attempts: one try at running a case each. It must keep every
 //! field apart, so that an attempt loaded equals the one that was stored.
 
-use daylily_lifecycle::case::{
-    Attempt, End, Ending, Place, QueueKind, Silence, Stored, Tenure,
-};
+use daylily_lifecycle::case::{Attempt, End, Ending, Place, QueueKind, Silence, Stored, Tenure};
 use daylily_lifecycle::ids::{Actor, AttemptId, ByteCount, CaseId, HeadnodeName, Slot, TaskId};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
@@ -71,6 +69,7 @@ pub(super) fn put(db: &Connection, case: &CaseId, attempt: &Attempt) -> rusqlite
             ":started_at": maybe(attempt.started_at),
             ":ended_at": end.map(|end| Instant(end.at)),
             ":claimed_by": attempt.claimed_by.map(AsWord),
+            ":giving_up": attempt.giving_up.map(AsWord),
             ":silence_first": silence.map(|silence| Instant(silence.first)),
             ":silence_last": silence.map(|silence| Instant(silence.last)),
             ":silence_rebooted": silence.map(|silence| silence.rebooted),
@@ -120,6 +119,7 @@ pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Attempt> {
         claimed_by: row.get::<_, Option<AsWord<_>>>("claimed_by")?.map(|word| word.0),
         started_at: instant(row, "started_at")?,
         silence: silence(row)?,
+        giving_up: row.get::<_, Option<AsWord<_>>>("giving_up")?.map(|word| word.0),
         ending: ending(row)?,
         end: end(row)?,
         result: row.get::<_, Option<AsWord<_>>>("result")?.map(|word| word.0),
@@ -133,14 +133,14 @@ pub(super) fn instant(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Ti
 }
 
 fn tenure(row: &Row<'_>) -> rusqlite::Result<Tenure> {
-    let slots = |row: &Row<'_>| Ok(row.get::<_, List<Vec<Slot>>>("slots")?.0);
-    let since = |row: &Row<'_>| Ok(row.get::<_, Instant>("tenure_since")?.0);
+    let slots = || row.get::<_, List<Vec<Slot>>>("slots").map(|slots| slots.0);
+    let since = || row.get::<_, Instant>("tenure_since").map(|since| since.0);
     Ok(match row.get::<_, AsWord<TenureWord>>("tenure")?.0 {
         TenureWord::None => Tenure::None,
-        TenureWord::Reserved => Tenure::Reserved { slots: slots(row)?, since: since(row)? },
+        TenureWord::Reserved => Tenure::Reserved { slots: slots()?, since: since()? },
         TenureWord::Quarantined => Tenure::Quarantined {
-            slots: slots(row)?,
-            since: since(row)?,
+            slots: slots()?,
+            since: since()?,
             because: row.get("tenure_because")?,
         },
     })
@@ -171,7 +171,7 @@ fn ending(row: &Row<'_>) -> rusqlite::Result<Option<Ending>> {
     }))
 }
 
-fn end(row: &Row<'_>) -> rusqlite::Result<Option<End>> {
+pub(super) fn end(row: &Row<'_>) -> rusqlite::Result<Option<End>> {
     let Some(how) = row.get::<_, Option<AsWord<_>>>("end_how")? else { return Ok(None) };
     Ok(Some(End {
         at: row.get::<_, Instant>("ended_at")?.0,

@@ -3,8 +3,8 @@
 //! (`because`, `wake_at`, when a condition was last looked at) is left alone.
 
 use daylily_lifecycle::case::{
-    Attempt, Case, Changed, Condition, Content, End, Failure, Hold, LastChange, Order, Prior, State,
-    StateName, Stored, Word,
+    Attempt, Case, Changed, Condition, Content, End, Failure, Hold, LastChange, Order, Prior,
+    RejectedBy, State, StateName, Stored, Word,
 };
 use daylily_lifecycle::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
@@ -18,7 +18,7 @@ use super::attempts::{self, instant};
 use super::column::{Instant, List, maybe};
 use super::steps;
 use super::upsert::upsert;
-use super::words::{AsWord, FailureWord, name_of};
+use super::words::{AsWord, FailureWord};
 
 /// Loads a case with all its rows.
 pub(super) fn load(db: &Connection, id: &CaseId) -> rusqlite::Result<Option<Case>> {
@@ -69,6 +69,7 @@ pub(super) fn from_row(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Case>
         },
         prior: prior(row)?,
         last_change: last_change(row)?,
+        settles_at: instant(row, "settles_at")?,
         hold: hold(row)?,
         accepted: accepted(row)?,
         changed: changed(row)?,
@@ -92,21 +93,21 @@ pub(super) fn put(
     check_storable(new)?;
     // An attempt refers to its case and the case to its attempt: first a case
     // without one, then the attempts, then the case as it is.
-    if old.is_none() && attempts_of(new).next().is_some() {
+    if old.is_none() && new.attempts().next().is_some() {
         put_row(db, new, None, StateName::Arriving, at)?;
     }
-    let known = |attempt: &Attempt| old.is_some_and(|old| attempts_of(old).any(|a| a == attempt));
-    for attempt in attempts_of(new).filter(|attempt| !known(attempt)) {
+    let known = |attempt: &Attempt| old.is_some_and(|old| old.attempts().any(|a| a == attempt));
+    for attempt in new.attempts().filter(|attempt| !known(attempt)) {
         attempts::put(db, &new.id, attempt)?;
     }
-    let entered = name_of(&new.state);
-    put_row(db, new, old.map(|old| name_of(&old.state)), entered, at)?;
+    let entered = new.state.name();
+    put_row(db, new, old.map(|old| old.state.name()), entered, at)?;
     if old.map(|old| &old.conditions) != Some(&new.conditions) {
         put_conditions(db, &new.id, &new.conditions, at)?;
     }
-    let state_changed = old.is_some_and(|old| name_of(&old.state) != entered);
+    let state_changed = old.is_some_and(|old| old.state.name() != entered);
     if state_changed || old.and_then(|old| old.trouble.as_ref()) != new.trouble.as_ref() {
-        let attempt = current(new).map(|attempt| &attempt.id);
+        let attempt = new.attempt().map(|attempt| &attempt.id);
         steps::put_trouble(db, &new.id, attempt, new.trouble.as_ref(), at)?;
     }
     Ok(())
@@ -115,7 +116,7 @@ pub(super) fn put(
 /// Deletes all rows of a case but its journal. A slot that it holds prevents it.
 pub(super) fn delete(db: &Connection, id: &CaseId) -> rusqlite::Result<()> {
     for sql in [
-        "UPDATE cases SET state = 'arriving', failure = NULL, attempt_id = NULL WHERE id = ?",
+        "UPDATE cases SET attempt_id = NULL WHERE id = ?",
         "DELETE FROM steps WHERE case_id = ?",
         "DELETE FROM conditions WHERE case_id = ?",
         "DELETE FROM attempts WHERE case_id = ?",
@@ -126,55 +127,15 @@ pub(super) fn delete(db: &Connection, id: &CaseId) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// All attempts of a case, the one in its state last.
-pub(super) fn attempts_of(case: &Case) -> impl Iterator<Item = &Attempt> {
-    case.past.iter().chain(current(case))
-}
-
-pub(super) fn current(case: &Case) -> Option<&Attempt> {
-    match &case.state {
-        State::Shipping { attempt }
-        | State::Staged { attempt }
-        | State::Submitting { attempt }
-        | State::Queued { attempt }
-        | State::Running { attempt }
-        | State::Returning { attempt, .. }
-        | State::Succeeded { attempt, .. }
-        | State::Failed { attempt, .. }
-        | State::Cancelling { attempt } => Some(attempt),
-        State::Cancelled { attempt } => attempt.as_deref(),
-        State::Arriving | State::Ready | State::Rejected { .. } => None,
-    }
-}
-
-/// The end and the results that a state tells of stand in its attempt's row only.
+/// The results that a state tells of stand in its attempt's row only.
 fn check_storable(case: &Case) -> rusqlite::Result<()> {
-    let agrees = match &case.state {
-        State::Returning { attempt, end } => attempt.end.as_ref() == Some(end),
-        State::Succeeded { attempt, end, stored } => {
-            attempt.end.as_ref() == Some(end) && attempt.stored.as_ref() == Some(stored)
-        }
-        State::Failed { attempt, failure } => match failure {
-            Failure::Exit { end } | Failure::Missing { end, .. } | Failure::Limit { end } => {
-                attempt.end.as_ref() == Some(end)
-            }
-        },
-        State::Arriving
-        | State::Ready
-        | State::Shipping { .. }
-        | State::Staged { .. }
-        | State::Submitting { .. }
-        | State::Queued { .. }
-        | State::Running { .. }
-        | State::Cancelled { .. }
-        | State::Cancelling { .. }
-        | State::Rejected { .. } => true,
-    };
-    if agrees {
-        return Ok(());
+    if let State::Succeeded { attempt, stored, .. } = &case.state
+        && attempt.stored.as_ref() != Some(stored)
+    {
+        let text = format!("case {} and its attempt tell of different results", case.id);
+        return Err(rusqlite::Error::ToSqlConversionFailure(text.into()));
     }
-    let text = format!("case {} and its attempt tell of different ends or results", case.id);
-    Err(rusqlite::Error::ToSqlConversionFailure(text.into()))
+    Ok(())
 }
 
 /// Writes the row of `cases`. `entered` is Arriving for a case that has no attempts yet.
@@ -185,27 +146,9 @@ fn put_row(
     entered: StateName,
     at: Timestamp,
 ) -> rusqlite::Result<()> {
-    let full = entered == name_of(&case.state);
-    let attempt = if full { current(case).map(|attempt| attempt.id.as_str()) } else { None };
-    let (failure, problems) = match &case.state {
-        State::Failed { failure: Failure::Exit { .. }, .. } => (Some(FailureWord::Exit), None),
-        State::Failed { failure: Failure::Missing { patterns, .. }, .. } => {
-            (Some(FailureWord::Missing), Some(patterns))
-        }
-        State::Failed { failure: Failure::Limit { .. }, .. } => (Some(FailureWord::Limit), None),
-        State::Rejected { problems } => (None, Some(problems)),
-        State::Arriving
-        | State::Ready
-        | State::Shipping { .. }
-        | State::Staged { .. }
-        | State::Submitting { .. }
-        | State::Queued { .. }
-        | State::Running { .. }
-        | State::Returning { .. }
-        | State::Succeeded { .. }
-        | State::Cancelled { .. }
-        | State::Cancelling { .. } => (None, None),
-    };
+    let full = entered == case.state.name();
+    let attempt = if full { case.attempt().map(|attempt| attempt.id.as_str()) } else { None };
+    let told = if full { Told::by(&case.state) } else { Told::default() };
     let hold = case.hold.as_ref();
     let accepted = case.accepted.as_ref();
     let changed = case.changed.as_ref();
@@ -239,6 +182,7 @@ fn put_row(
             case.prior.as_ref().and_then(|prior| prior.digest.as_ref()).map(Digest::as_str),
         ":last_change_path": case.last_change.as_ref().map(|change| change.path.as_str()),
         ":last_change_at": case.last_change.as_ref().map(|change| Instant(change.at)),
+        ":settles_at": maybe(case.settles_at),
         ":accepted_at": accepted.map(|word| Instant(word.at)),
         ":accepted_by": accepted.map(|word| word.by.as_str()),
         ":accepted_reason": accepted.and_then(|word| word.reason.as_deref()),
@@ -246,8 +190,13 @@ fn put_row(
         ":changed_path": changed.map(|changed| changed.path.as_str()),
         ":vanished_at": maybe(case.vanished_at),
         ":attempt_id": attempt,
-        ":failure": if full { failure.map(AsWord) } else { None },
-        ":problems": problems.map(List),
+        ":end_how": told.end.map(|end| AsWord(end.how)),
+        ":ended_at": told.end.map(|end| Instant(end.at)),
+        ":exit_code": told.end.and_then(|end| end.code),
+        ":signal": told.end.and_then(|end| end.signal),
+        ":failure": told.failure.map(AsWord),
+        ":rejected_by": told.rejected_by.map(AsWord),
+        ":problems": told.problems.map(List),
         ":error_class": trouble.map(|trouble| AsWord(trouble.class)),
         ":error": trouble.map(|trouble| trouble.text.as_str()),
         ":first_seen": Instant(case.first_seen),
@@ -259,6 +208,46 @@ fn put_row(
         ":state_since": state_since,
     };
     if left.is_some() { update_row(db, row) } else { upsert(db, "cases", &["id"], &[], row) }
+}
+
+/// What a state tells besides its attempt.
+#[derive(Default)]
+struct Told<'a> {
+    end: Option<&'a End>,
+    failure: Option<FailureWord>,
+    rejected_by: Option<RejectedBy>,
+    problems: Option<&'a Vec<String>>,
+}
+
+impl<'a> Told<'a> {
+    fn by(state: &'a State) -> Self {
+        let failed =
+            |end, failure| Self { end: Some(end), failure: Some(failure), ..Self::default() };
+        match state {
+            State::Returning { end, .. } | State::Succeeded { end, .. } => {
+                Self { end: Some(end), ..Self::default() }
+            }
+            State::Failed { failure, .. } => match failure {
+                Failure::Exit { end } => failed(end, FailureWord::Exit),
+                Failure::Missing { end, patterns } => {
+                    Self { problems: Some(patterns), ..failed(end, FailureWord::Missing) }
+                }
+                Failure::Limit { end } => failed(end, FailureWord::Limit),
+            },
+            State::Rejected { by, problems } => {
+                Self { rejected_by: Some(*by), problems: Some(problems), ..Self::default() }
+            }
+            State::Arriving
+            | State::Ready
+            | State::Shipping { .. }
+            | State::Staged { .. }
+            | State::Submitting { .. }
+            | State::Queued { .. }
+            | State::Running { .. }
+            | State::Cancelled { .. }
+            | State::Cancelling { .. } => Self::default(),
+        }
+    }
 }
 
 fn update_row(db: &Connection, row: &super::upsert::Row<'_>) -> rusqlite::Result<()> {
@@ -333,15 +322,15 @@ fn state(row: &Row<'_>, attempt: Option<Attempt>) -> rusqlite::Result<State> {
         StateName::Running => State::Running { attempt: boxed(attempt)? },
         StateName::Returning => {
             let attempt = boxed(attempt)?;
-            State::Returning { end: end(row, &attempt)?, attempt }
+            State::Returning { end: end(row)?, attempt }
         }
         StateName::Succeeded => {
             let attempt = boxed(attempt)?;
-            State::Succeeded { end: end(row, &attempt)?, stored: stored(row, &attempt)?, attempt }
+            State::Succeeded { end: end(row)?, stored: stored(row, &attempt)?, attempt }
         }
         StateName::Failed => {
             let attempt = boxed(attempt)?;
-            let end = end(row, &attempt)?;
+            let end = end(row)?;
             let failure = match row.get::<_, AsWord<FailureWord>>("failure")?.0 {
                 FailureWord::Exit => Failure::Exit { end },
                 FailureWord::Missing => Failure::Missing { end, patterns: problems(row)? },
@@ -351,7 +340,10 @@ fn state(row: &Row<'_>, attempt: Option<Attempt>) -> rusqlite::Result<State> {
         }
         StateName::Cancelled => State::Cancelled { attempt: attempt.map(Box::new) },
         StateName::Cancelling => State::Cancelling { attempt: boxed(attempt)? },
-        StateName::Rejected => State::Rejected { problems: problems(row)? },
+        StateName::Rejected => State::Rejected {
+            by: row.get::<_, AsWord<_>>("rejected_by")?.0,
+            problems: problems(row)?,
+        },
     })
 }
 
@@ -359,8 +351,8 @@ fn problems(row: &Row<'_>) -> rusqlite::Result<Vec<String>> {
     Ok(row.get::<_, List<Vec<String>>>("problems")?.0)
 }
 
-fn end(row: &Row<'_>, attempt: &Attempt) -> rusqlite::Result<End> {
-    attempt.end.clone().ok_or_else(|| unreadable(row, "has an attempt that has not ended"))
+fn end(row: &Row<'_>) -> rusqlite::Result<End> {
+    attempts::end(row)?.ok_or_else(|| unreadable(row, "has not ended"))
 }
 
 fn stored(row: &Row<'_>, attempt: &Attempt) -> rusqlite::Result<Stored> {

@@ -15,11 +15,17 @@ pub enum StoreError {
          hint: create it, or correct state_dir in the configuration"
     )]
     NoParent { parent: PathBuf },
-    #[error("there is no database in {state_dir}\nhint: is --config the daemon's configuration? its first start makes the database")]
+    #[error(
+        "there is no database in {state_dir}\nhint: is --config the daemon's configuration? its first start makes the database"
+    )]
     Missing { state_dir: PathBuf },
-    #[error("cannot write in {path}\nhint: give the user that runs daylily-watch the right to write there")]
+    #[error(
+        "cannot write in {path}\nhint: give the user that runs daylily-watch the right to write there"
+    )]
     ReadOnly { path: PathBuf },
-    #[error("cannot read {path}\nhint: give the user that runs this the right to read it and to enter its folder")]
+    #[error(
+        "cannot read {path}\nhint: give the user that runs this the right to read it and to enter its folder"
+    )]
     Forbidden { path: PathBuf },
     #[error(
         "{state_dir} is in use by another daemon ({holder})\n\
@@ -39,7 +45,9 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
-    #[error("{path} is not a database of daylily-watch\nhint: move it away, or correct state_dir in the configuration")]
+    #[error(
+        "{path} is not a database of daylily-watch\nhint: move it away, or correct state_dir in the configuration"
+    )]
     NotOurs { path: PathBuf },
     #[error(
         "{path} is damaged: {what}\n\
@@ -48,11 +56,17 @@ pub enum StoreError {
     Damaged { path: PathBuf, what: String },
     #[error("{path} was written by {by}; this is {ours}\nhint: install {by} or a later one")]
     Newer { path: PathBuf, by: String, ours: String },
-    #[error("{path} was written by {by}; this is {ours}\nhint: start the daemon once, it brings the database up to date")]
+    #[error(
+        "{path} was written by {by}; this is {ours}\nhint: start the daemon once, it brings the database up to date"
+    )]
     Older { path: PathBuf, by: String, ours: String },
-    #[error("the disk of {path} is full\nhint: make room; the daemon goes on when it is started again")]
+    #[error(
+        "the disk of {path} is full\nhint: make room; the daemon goes on when it is started again"
+    )]
     Full { path: PathBuf },
-    #[error("another program keeps {path} locked\nhint: close the program that is writing to it (an open sqlite3 shell?)")]
+    #[error(
+        "another program keeps {path} locked\nhint: close the program that is writing to it (an open sqlite3 shell?)"
+    )]
     Busy { path: PathBuf },
     #[error("{path} cannot be written ahead (WAL)\nhint: state_dir must be on a local file system")]
     NoWal { path: PathBuf },
@@ -84,10 +98,27 @@ pub enum StoreError {
     #[error("{doing}: the program failed with: {text}")]
     Panicked { doing: &'static str, text: String },
     /// Nothing can be stored any more; the daemon must stop.
-    #[error("the database is broken: {why}\nhint: nothing was lost that was recorded; repair the cause and start the daemon again")]
+    #[error(
+        "the database is broken: {why}\nhint: nothing was lost that was recorded; repair the cause and start the daemon again"
+    )]
     Broken { why: Why },
     #[error("the database is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// Whether the file itself cannot be trusted any more, and so nothing in it.
+    pub(super) fn breaks(&self) -> bool {
+        matches!(self, Self::Sql { source, .. } if breaks(source))
+    }
+
+    /// The message with its cause, where the error itself is not passed on.
+    pub(super) fn with_source(&self) -> String {
+        match std::error::Error::source(self) {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
+        }
+    }
 }
 
 /// Why the database is broken, told to everyone who waits for it.
@@ -116,9 +147,7 @@ pub(super) fn opening(path: &Path, doing: &'static str, source: rusqlite::Error)
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StoreError::NotOurs { path },
-        Some(ErrorCode::DatabaseCorrupt) => {
-            StoreError::Damaged { path, what: source.to_string() }
-        }
+        Some(ErrorCode::DatabaseCorrupt) => StoreError::Damaged { path, what: source.to_string() },
         Some(ErrorCode::DiskFull) => StoreError::Full { path },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { path },
         Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path },

@@ -9,7 +9,6 @@ use daylily_lifecycle::record::Recorded;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::slots::NotFree;
-use super::words::name_of;
 use super::{cases, journal, slots};
 
 /// What an observation makes of a case. In the daemon it is the lifecycle's `record`.
@@ -26,9 +25,7 @@ impl Fact {
     /// The case that a first sight is of; None for any other observation.
     pub fn appearance(observed: Observed) -> Option<Self> {
         match &observed.what {
-            Observation::Appeared(appeared) => {
-                Some(Self { case: appeared.case.clone(), observed })
-            }
+            Observation::Appeared(appeared) => Some(Self { case: appeared.case.clone(), observed }),
             _ => None,
         }
     }
@@ -68,7 +65,7 @@ fn record_one(
 ) -> rusqlite::Result<Result<Recorded, NotFree>> {
     let Fact { case: id, observed } = fact;
     let old = cases::load(db, id)?;
-    let before = old.as_ref().map(|case| name_of(&case.state));
+    let before = old.as_ref().map(|case| case.state.name());
     let recorded = recorder(old.as_ref(), observed);
     match &recorded {
         Recorded::Same | Recorded::Refused { .. } => {}
@@ -81,7 +78,7 @@ fn record_one(
             if let Err(taken) = slots::follow(db, old.as_ref(), new)? {
                 return Ok(Err(taken));
             }
-            journal::append(db, id, before, Some(name_of(&new.state)), observed, None)?;
+            journal::append(db, id, before, Some(new.state.name()), observed, None)?;
         }
         Recorded::Stale { why } => {
             journal::append(db, id, before, before, observed, Some(why))?;
@@ -98,10 +95,7 @@ fn record_one(
 fn is_known(db: &Connection, case: &Case) -> rusqlite::Result<bool> {
     let found = db
         .prepare_cached("SELECT 1 FROM cases WHERE intake = ? AND name = ? AND arrival = ?")?
-        .query_row(
-            params![case.intake.as_str(), case.name.as_str(), case.arrival.0],
-            |_| Ok(()),
-        )
+        .query_row(params![case.intake.as_str(), case.name.as_str(), case.arrival.0], |_| Ok(()))
         .optional()?;
     Ok(found.is_some())
 }

@@ -10,7 +10,6 @@ use daylily_lifecycle::policy::{SlotState, SlotView};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use super::cases::attempts_of;
 use super::column::Instant;
 use super::words::AsWord;
 
@@ -66,7 +65,7 @@ pub(super) fn follow(
 
 fn held(case: &Case) -> BTreeMap<&Slot, Hold<'_>> {
     let mut held = BTreeMap::new();
-    for attempt in attempts_of(case) {
+    for attempt in case.attempts() {
         let (slots, hold): (_, Hold<'_>) = match &attempt.tenure {
             Tenure::None => continue,
             Tenure::Reserved { slots, since } => {
@@ -169,10 +168,7 @@ pub(super) fn sync(
     groups: &[(GroupName, Vec<Option<String>>)],
 ) -> rusqlite::Result<()> {
     // Everything goes, then what is configured comes back.
-    db.execute(
-        "DELETE FROM slots WHERE headnode = ? AND state = 'free'",
-        [headnode.as_str()],
-    )?;
+    db.execute("DELETE FROM slots WHERE headnode = ? AND state = 'free'", [headnode.as_str()])?;
     db.execute("UPDATE slots SET draining = 1 WHERE headnode = ?", [headnode.as_str()])?;
     let mut insert = db.prepare_cached(
         "INSERT INTO slots (headnode, group_name, slot, gpu, next_gpu) VALUES (?1, ?2, ?3, ?4, ?4)

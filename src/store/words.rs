@@ -3,9 +3,9 @@
 
 use daylily_lifecycle::case::{
     AttemptResult, CaseKind, ClaimedBy, ConditionName, EndHow, EndingWhy, Force, HoldWhy, Priority,
-    QueueKind, State, StateName, StepName,
+    QueueKind, RejectedBy, StateName, StepName,
 };
-use daylily_lifecycle::outcome::FaultClass;
+use daylily_lifecycle::outcome::{AfterClaim, FaultClass};
 use daylily_lifecycle::policy::SlotState;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
@@ -55,21 +55,6 @@ macro_rules! words {
 }
 
 words! {
-    StateName {
-        Arriving = "arriving",
-        Ready = "ready",
-        Shipping = "shipping",
-        Staged = "staged",
-        Submitting = "submitting",
-        Queued = "queued",
-        Running = "running",
-        Returning = "returning",
-        Succeeded = "succeeded",
-        Failed = "failed",
-        Cancelled = "cancelled",
-        Cancelling = "cancelling",
-        Rejected = "rejected",
-    }
     CaseKind {
         Folder = "folder",
     }
@@ -135,9 +120,19 @@ words! {
         Hash = "hash",
         Ship = "ship",
         Submit = "submit",
+        Look = "look",
         Claim = "claim",
         End = "end",
         Return = "return",
+    }
+    RejectedBy {
+        Folder = "folder",
+        Demand = "demand",
+    }
+    AfterClaim {
+        NewAttempt = "new_attempt",
+        Hold = "hold",
+        Retry = "retry",
     }
     FaultClass {
         TransientHost = "transient_host",
@@ -166,6 +161,16 @@ words! {
     }
 }
 
+impl Word for StateName {
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
 /// Which kind of failure a failed case's columns tell of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FailureWord {
@@ -180,23 +185,4 @@ pub(super) enum TenureWord {
     None,
     Reserved,
     Quarantined,
-}
-
-/// The state without its data.
-pub(super) fn name_of(state: &State) -> StateName {
-    match state {
-        State::Arriving => StateName::Arriving,
-        State::Ready => StateName::Ready,
-        State::Shipping { .. } => StateName::Shipping,
-        State::Staged { .. } => StateName::Staged,
-        State::Submitting { .. } => StateName::Submitting,
-        State::Queued { .. } => StateName::Queued,
-        State::Running { .. } => StateName::Running,
-        State::Returning { .. } => StateName::Returning,
-        State::Succeeded { .. } => StateName::Succeeded,
-        State::Failed { .. } => StateName::Failed,
-        State::Cancelled { .. } => StateName::Cancelled,
-        State::Cancelling { .. } => StateName::Cancelling,
-        State::Rejected { .. } => StateName::Rejected,
-    }
 }

@@ -3,15 +3,18 @@
 //! other; answers are sent when the commit is durable, not before. After a failure
 //! of the disk or the file it writes nothing more.
 
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use tokio::sync::{oneshot, watch};
 
 use super::error::{StoreError, Why, breaks, failed, opening};
+use super::journal::JournalId;
 use super::lock::StateLock;
 
 /// How many jobs share a commit at most. More would only delay the first answer.
@@ -24,31 +27,30 @@ pub(super) enum Verdict<T> {
     Undo(T),
 }
 
-/// What everyone may see of the writer without asking it.
-#[derive(Debug, Clone)]
-pub(super) struct Signals {
-    pub(super) broken: watch::Receiver<Option<Why>>,
-    /// Counts commits.
-    pub(super) commits: watch::Receiver<u64>,
-}
-
-/// A way to hand work to the thread.
+/// A way to hand work to the thread, and what may be seen of it without asking.
 #[derive(Clone)]
 pub(super) struct Writer {
     jobs: Sender<Box<dyn Job>>,
-    broken: watch::Receiver<Option<Why>>,
+    broken: Arc<watch::Sender<Option<Why>>>,
+    /// The last entry of the journal.
+    pub(super) journal: watch::Receiver<JournalId>,
+    /// Its sender goes when the thread has let go of everything.
+    ended: watch::Receiver<()>,
 }
 
-/// What the thread owns.
+/// What the thread owns, in the order in which it lets go of it.
 struct Desk {
     db: Connection,
     path: PathBuf,
-    broken: watch::Sender<Option<Why>>,
-    commits: watch::Sender<u64>,
-    /// How often the wait for another program's lock is begun anew.
-    patience: u32,
+    /// What the file was when it was opened.
+    inode: u64,
     /// Held as long as anything is written.
     _lock: StateLock,
+    /// How often the wait for another program's lock is begun anew.
+    patience: u32,
+    broken: Arc<watch::Sender<Option<Why>>>,
+    journal: watch::Sender<JournalId>,
+    _ended: watch::Sender<()>,
 }
 
 /// Starts the thread. It ends when the last `Writer` is dropped.
@@ -57,17 +59,37 @@ pub(super) fn start(
     path: PathBuf,
     lock: StateLock,
     patience: u32,
-) -> Result<(Writer, Signals), StoreError> {
+) -> Result<Writer, StoreError> {
     let (jobs, todo) = channel();
-    let (broken, broken_seen) = watch::channel(None);
-    let (commits, commits_seen) = watch::channel(0);
-    let desk = Desk { db, path: path.clone(), broken, commits, patience, _lock: lock };
+    let broken = Arc::new(watch::Sender::new(None));
+    let last = last_entry(&db).map_err(failed("read the end of the journal"))?;
+    let (journal, journal_seen) = watch::channel(last);
+    let (ended, ended_seen) = watch::channel(());
+    let file = |doing, source| StoreError::File { doing, path: path.clone(), source };
+    let inode = std::fs::metadata(&path).map_err(|source| file("read", source))?.ino();
+    let desk = Desk {
+        db,
+        path: path.clone(),
+        inode,
+        _lock: lock,
+        patience,
+        broken: Arc::clone(&broken),
+        journal,
+        _ended: ended,
+    };
     thread::Builder::new()
         .name("store".to_owned())
         .spawn(move || desk.work_off(&todo))
-        .map_err(|source| StoreError::File { doing: "start the writer of", path, source })?;
-    let writer = Writer { jobs, broken: broken_seen.clone() };
-    Ok((writer, Signals { broken: broken_seen, commits: commits_seen }))
+        .map_err(|source| file("start the writer of", source))?;
+    Ok(Writer { jobs, broken, journal: journal_seen, ended: ended_seen })
+}
+
+fn last_entry(db: &Connection) -> rusqlite::Result<JournalId> {
+    let id = db
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'journal'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(JournalId(id.unwrap_or_default()))
 }
 
 impl Writer {
@@ -84,11 +106,46 @@ impl Writer {
         match (sent, answer.await) {
             (Ok(()), Ok(answer)) => answer,
             // The thread is gone, and tells why if it had to give up.
-            (_, _) => match &*self.broken.borrow() {
-                Some(why) => Err(StoreError::Broken { why: why.clone() }),
+            (_, _) => match self.is_broken() {
+                Some(why) => Err(StoreError::Broken { why }),
                 None => Err(StoreError::Closed),
             },
         }
+    }
+
+    /// Why nothing is written any more, if so.
+    pub(super) fn is_broken(&self) -> Option<Why> {
+        self.broken.borrow().clone()
+    }
+
+    /// Waits until nothing is written any more.
+    pub(super) async fn broken(&self) -> Why {
+        let mut seen = self.broken.subscribe();
+        loop {
+            if let Some(why) = &*seen.borrow_and_update() {
+                return why.clone();
+            }
+            // We hold the sender ourselves, so this ends only with a change.
+            if seen.changed().await.is_err() {
+                return Why::new("the writer is gone");
+            }
+        }
+    }
+
+    /// A reader found that the file cannot be trusted: write nothing more.
+    pub(super) fn tell_broken(&self, why: &Why) {
+        self.broken.send_if_modified(|broken| {
+            let first = broken.is_none();
+            broken.get_or_insert_with(|| why.clone());
+            first
+        });
+    }
+
+    /// Lets go, and waits until every other handle has and the file is closed.
+    pub(super) async fn close(self) {
+        let Self { jobs, mut ended, .. } = self;
+        drop(jobs);
+        while ended.changed().await.is_ok() {}
     }
 }
 
@@ -158,19 +215,22 @@ impl Desk {
             group.extend(todo.try_iter().take(GROUP - 1));
             if let Err(why) = self.commit(group) {
                 self.broken.send_replace(Some(why.clone()));
-                // Those that wait, and those that come before the queue is closed.
+                // Those that wait; whoever comes later finds the queue closed.
                 for job in todo.try_iter() {
                     job.answer(Err(StoreError::Broken { why: why.clone() }));
                 }
                 return;
             }
         }
-        // Fewer pages to go through at the next start; if it fails that start does it.
+        // Fewer pages to go through at the next start; if it fails, that start does it.
         let _ = self.db.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
     }
 
     /// Does a group of jobs in one transaction. `Err`: the database is broken.
     fn commit(&self, mut group: Vec<Box<dyn Job>>) -> Result<(), Why> {
+        if let Some(why) = self.is_lost() {
+            return Err(give_up(group, why));
+        }
         if let Err(error) = self.begin() {
             if is_busy(&error) {
                 for job in group {
@@ -178,21 +238,48 @@ impl Desk {
                 }
                 return Ok(());
             }
-            return Err(self.give_up(group, error));
+            return Err(give_up(group, self.why(error)));
         }
+        let mut done = Ok(());
         for job in &mut group {
-            if let Err(error) = job.work(&self.db) {
-                return Err(self.give_up(group, error));
-            }
+            done = done.and_then(|()| job.work(&self.db));
         }
-        if let Err(error) = self.db.execute_batch("COMMIT") {
-            return Err(self.give_up(group, error));
+        let done = done.and_then(|()| self.db.execute_batch("COMMIT"));
+        if let Err(error) = done.and_then(|()| self.tell_journal()) {
+            // SQLite may have rolled back by itself, then there is nothing to undo.
+            let _ = self.db.execute_batch("ROLLBACK");
+            return Err(give_up(group, self.why(error)));
         }
-        self.commits.send_modify(|count| *count += 1);
         for job in group {
             job.answer(Ok(()));
         }
         Ok(())
+    }
+
+    /// Why the file must not be written, as far as can be seen from outside.
+    fn is_lost(&self) -> Option<Why> {
+        if let Some(why) = &*self.broken.borrow() {
+            return Some(why.clone());
+        }
+        // SQLite would go on writing to a file that nobody can find any more.
+        let there = std::fs::metadata(&self.path).is_ok_and(|file| file.ino() == self.inode);
+        let gone = || format!("{} was removed or replaced while in use", self.path.display());
+        (!there).then(|| Why::new(&gone()))
+    }
+
+    fn tell_journal(&self) -> rusqlite::Result<()> {
+        let last = last_entry(&self.db)?;
+        self.journal.send_if_modified(|seen| std::mem::replace(seen, last) != last);
+        Ok(())
+    }
+
+    fn why(&self, error: rusqlite::Error) -> Why {
+        Why::new(&match opening(&self.path, "write", error) {
+            StoreError::Sql { source, .. } => {
+                format!("cannot write {}: {source}", self.path.display())
+            }
+            known => known.to_string().lines().next().unwrap_or_default().to_owned(),
+        })
     }
 
     /// Waits for the right to write. Another program has it only for as long as one
@@ -206,25 +293,15 @@ impl Desk {
             }
         }
     }
+}
 
-    fn give_up(&self, group: Vec<Box<dyn Job>>, error: rusqlite::Error) -> Why {
-        // SQLite may have rolled back by itself, then there is nothing to undo.
-        let _ = self.db.execute_batch("ROLLBACK");
-        let sentence = match opening(&self.path, "write", error) {
-            StoreError::Sql { source, .. } => format!("cannot write {}: {source}", self.path.display()),
-            known => known.to_string().lines().next().unwrap_or_default().to_owned(),
-        };
-        let why = Why::new(&sentence);
-        for job in group {
-            job.answer(Err(StoreError::Broken { why: why.clone() }));
-        }
-        why
+fn give_up(group: Vec<Box<dyn Job>>, why: Why) -> Why {
+    for job in group {
+        job.answer(Err(StoreError::Broken { why: why.clone() }));
     }
+    why
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-    )
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
