@@ -353,9 +353,13 @@ SELECT c.intake,
        c.id
 FROM cases AS c
 LEFT JOIN attempts AS a ON a.id = c.attempt_id
-WHERE c.state NOT IN ('succeeded', 'failed', 'cancelled')
-   OR (c.state IN ('succeeded', 'failed', 'cancelled')
-       AND c.finished_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 day'));
+WHERE c.id IN (
+    SELECT id FROM cases INDEXED BY cases_live
+    WHERE state NOT IN ('succeeded', 'failed', 'cancelled')
+    UNION ALL
+    SELECT id FROM cases INDEXED BY cases_finished
+    WHERE state IN ('succeeded', 'failed', 'cancelled')
+      AND finished_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 day'));
 
 -- What does not move at present: for what it waits, and for how long.
 CREATE VIEW waiting AS
@@ -376,7 +380,7 @@ SELECT c.intake,
        c.priority,
        c.state,
        c.id
-FROM cases AS c
+FROM cases AS c INDEXED BY cases_live
 WHERE c.state NOT IN ('succeeded', 'failed', 'cancelled')
   AND (c.state IN ('arriving', 'ready', 'staged', 'queued', 'rejected')
        OR c.hold IS NOT NULL

@@ -17,19 +17,19 @@ use crate::store::words::AsWord;
 
 pub(in crate::store) const UNFINISHED: &str = "
     SELECT c.*, a.group_name AS runs_in, a.gpus AS runs_on, a.number AS attempt_number
-    FROM cases AS c LEFT JOIN attempts AS a ON a.id = c.attempt_id
+    FROM cases AS c INDEXED BY cases_live LEFT JOIN attempts AS a ON a.id = c.attempt_id
     WHERE c.state NOT IN ('succeeded', 'failed', 'cancelled')
     ORDER BY c.id";
 
 pub(in crate::store) const FINISHED: &str = "
     SELECT c.*, a.group_name AS runs_in, a.gpus AS runs_on, a.number AS attempt_number
-    FROM cases AS c LEFT JOIN attempts AS a ON a.id = c.attempt_id
+    FROM cases AS c INDEXED BY cases_finished LEFT JOIN attempts AS a ON a.id = c.attempt_id
     WHERE c.state IN ('succeeded', 'failed', 'cancelled')
     ORDER BY c.finished_at DESC LIMIT ?";
 
 pub(in crate::store) const CHANGED: &str = "
     SELECT c.*, a.group_name AS runs_in, a.gpus AS runs_on, a.number AS attempt_number
-    FROM cases AS c LEFT JOIN attempts AS a ON a.id = c.attempt_id
+    FROM cases AS c INDEXED BY cases_updated LEFT JOIN attempts AS a ON a.id = c.attempt_id
     WHERE (c.updated_at, c.id) > (?, ?)
     ORDER BY c.updated_at, c.id LIMIT ?";
 
