@@ -5,6 +5,7 @@ pub mod adapters;
 pub mod config;
 pub mod file_time;
 pub mod results;
+pub mod store;
 pub mod tree;
 pub mod tree_digest;
 pub mod tree_fingerprint;

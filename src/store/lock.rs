@@ -1,0 +1,64 @@
+//! Owns the lock that admits one daemon per state_dir. The flock alone decides; what
+//! is written in the file only tells people who holds it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+use super::error::StoreError;
+
+/// Held as long as this lives. The kernel lets it go when the process ends, however.
+#[derive(Debug)]
+pub(super) struct StateLock {
+    _held: Flock<File>,
+}
+
+impl StateLock {
+    pub(super) fn take(state_dir: &Path) -> Result<Self, StoreError> {
+        let path = state_dir.join("lock");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|source| match source.kind() {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                    StoreError::ReadOnly { path: state_dir.to_owned() }
+                }
+                io::ErrorKind::StorageFull => StoreError::Full { path: state_dir.to_owned() },
+                _ => StoreError::File { doing: "open", path: path.clone(), source },
+            })?;
+        let mut held = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(held) => held,
+            Err((file, Errno::EWOULDBLOCK)) => {
+                let state_dir = state_dir.to_owned();
+                return Err(StoreError::Held { state_dir, holder: holder(file) });
+            }
+            Err((_, errno)) => return Err(StoreError::Lock { path, source: errno.into() }),
+        };
+        // Not knowing who it is would be a nuisance only, so a full disk is no obstacle here.
+        let _ = sign(&mut held);
+        Ok(Self { _held: held })
+    }
+}
+
+fn sign(file: &mut File) -> io::Result<()> {
+    let host = nix::sys::utsname::uname()?;
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "process {} on {}", std::process::id(), host.nodename().to_string_lossy())
+}
+
+fn holder(mut file: File) -> String {
+    let mut text = String::new();
+    match file.read_to_string(&mut text) {
+        Ok(_) if !text.trim().is_empty() => text.trim().to_owned(),
+        Ok(_) | Err(_) => "which has not said who it is".to_owned(),
+    }
+}

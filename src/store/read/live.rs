@@ -1,0 +1,145 @@
+//! What the reconcilers ask at every tick. Each statement names the index it goes
+//! through, so that it fails rather than walks through finished cases; a test reads
+//! the query plans.
+
+use daylily_lifecycle::case::{Attempt, Case, StateName};
+use daylily_lifecycle::ids::{Arrival, CaseId, CaseName, FolderIdentity, HeadnodeName, IntakeName};
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::Reader;
+use crate::store::attempts;
+use crate::store::cases;
+use crate::store::column::Instant;
+use crate::store::error::StoreError;
+use crate::store::words::AsWord;
+
+pub(in crate::store) const LIVE: &str = "
+    SELECT * FROM cases WHERE id IN (
+        SELECT id FROM cases INDEXED BY cases_live
+        WHERE state NOT IN ('succeeded', 'failed', 'cancelled')
+        UNION ALL
+        SELECT id FROM cases INDEXED BY cases_unplanned
+        WHERE planned_version IS NOT version)
+    ORDER BY id";
+
+pub(in crate::store) const DUE: &str = "
+    SELECT * FROM cases WHERE id IN (
+        SELECT id FROM cases INDEXED BY cases_unplanned
+        WHERE planned_version IS NOT version
+        UNION ALL
+        SELECT id FROM cases INDEXED BY cases_wake
+        WHERE wake_at IS NOT NULL AND wake_at <= ?)
+    ORDER BY id";
+
+pub(in crate::store) const NEXT_WAKE: &str =
+    "SELECT min(wake_at) FROM cases INDEXED BY cases_wake WHERE wake_at IS NOT NULL";
+
+pub(in crate::store) const WAITING: &str = "
+    SELECT * FROM cases INDEXED BY cases_live
+    WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND state IN ('ready', 'staged')
+    ORDER BY id";
+
+/// Those with a job that may be there, and those whose slots are in doubt.
+pub(in crate::store) const RUNNING: &str = "
+    SELECT c.id AS of_case, c.intake AS of_intake, c.name AS of_name, c.state AS of_state, a.*
+    FROM cases AS c INDEXED BY cases_live JOIN attempts AS a ON a.id = c.attempt_id
+    WHERE c.state NOT IN ('succeeded', 'failed', 'cancelled')
+      AND c.state IN ('submitting', 'queued', 'running', 'cancelling') AND a.headnode = ?1
+    UNION
+    SELECT c.id, c.intake, c.name, c.state, a.*
+    FROM slots AS s JOIN attempts AS a ON a.id = s.attempt_id JOIN cases AS c ON c.id = a.case_id
+    WHERE s.headnode = ?1 AND s.state = 'quarantined' AND a.headnode = ?1
+    ORDER BY 1";
+
+pub(in crate::store) const KNOWN: &str = "
+    SELECT name, max(arrival) AS arrival, id, state, folder
+    FROM cases INDEXED BY cases_known WHERE intake = ? GROUP BY name";
+
+/// An attempt that may have a job, with whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    pub case: CaseId,
+    pub intake: IntakeName,
+    pub name: CaseName,
+    pub state: StateName,
+    pub attempt: Attempt,
+}
+
+/// A name seen in an intake, as it last arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownName {
+    pub name: CaseName,
+    pub arrival: Arrival,
+    pub case: CaseId,
+    pub state: StateName,
+    pub folder: Option<FolderIdentity>,
+}
+
+impl Reader {
+    /// Every case that is not finished, and finished ones not planned since they changed.
+    pub fn live_cases(&self) -> Result<Vec<Case>, StoreError> {
+        self.at_once("load the live cases", |db| load_all(db, LIVE, &[]))
+    }
+
+    /// Every case to be planned now: changed since it was planned, or its time has come.
+    pub fn due(&self, now: Timestamp) -> Result<Vec<Case>, StoreError> {
+        self.at_once("load the due cases", |db| load_all(db, DUE, &[&Instant(now)]))
+    }
+
+    /// When the next case is due by the mere passing of time.
+    pub fn next_wake(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.at_once("read the next wake", |db| {
+            let at: Option<Instant> =
+                db.prepare_cached(NEXT_WAKE)?.query_row([], |row| row.get(0))?;
+            Ok(at.map(|at| at.0))
+        })
+    }
+
+    /// The cases that wait for a slot, for `schedule` to judge.
+    pub fn waiting(&self) -> Result<Vec<Case>, StoreError> {
+        self.at_once("load the waiting cases", |db| load_all(db, WAITING, &[]))
+    }
+
+    /// The attempts to ask a headnode about.
+    pub fn running(&self, headnode: &HeadnodeName) -> Result<Vec<Running>, StoreError> {
+        self.at_once("load the running attempts", |db| {
+            db.prepare_cached(RUNNING)?
+                .query_map([headnode.as_str()], |row| {
+                    Ok(Running {
+                        case: CaseId::new(row.get::<_, String>("of_case")?),
+                        intake: IntakeName::new(row.get::<_, String>("of_intake")?),
+                        name: CaseName::new(row.get::<_, String>("of_name")?),
+                        state: row.get::<_, AsWord<_>>("of_state")?.0,
+                        attempt: attempts::from_row(row)?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// Every name ever seen in an intake, as it last arrived. Reads one index, no rows.
+    pub fn known_names(&self, intake: &IntakeName) -> Result<Vec<KnownName>, StoreError> {
+        self.at_once("read the known names", |db| {
+            db.prepare_cached(KNOWN)?
+                .query_map(params![intake.as_str()], |row| {
+                    Ok(KnownName {
+                        name: CaseName::new(row.get::<_, String>("name")?),
+                        arrival: Arrival(row.get("arrival")?),
+                        case: CaseId::new(row.get::<_, String>("id")?),
+                        state: row.get::<_, AsWord<_>>("state")?.0,
+                        folder: row.get::<_, Option<String>>("folder")?.map(FolderIdentity::new),
+                    })
+                })?
+                .collect()
+        })
+    }
+}
+
+fn load_all(
+    db: &Connection,
+    sql: &str,
+    params: &[&dyn rusqlite::ToSql],
+) -> rusqlite::Result<Vec<Case>> {
+    db.prepare_cached(sql)?.query_map(params, |row| cases::from_row(db, row))?.collect()
+}
