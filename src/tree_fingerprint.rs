@@ -51,6 +51,14 @@ impl TreeFingerprint {
         }
     }
 
+    /// Something that has no entry, such as a name that is not UTF-8, by what is said
+    /// of it: its removal is a change too.
+    pub fn obstacle(&mut self, said: &str) {
+        self.hasher.update(b"\0o");
+        self.hasher.update(said.as_bytes());
+        self.hasher.update(b"\0");
+    }
+
     pub fn finish(&self) -> Fingerprint {
         Fingerprint::new(self.hasher.finalize().to_hex().as_str())
     }

@@ -284,6 +284,8 @@ fn of_tree(folder: &Path, error: TreeError) -> ResultsError {
     match error {
         TreeError::Io { path, source } => ResultsError::Io { doing: "read", path, source },
         TreeError::NotUtf8 { shown, .. } => ResultsError::Name { name: shown },
-        TreeError::Pattern { .. } => ResultsError::io("read", folder, std::io::Error::other(error)),
+        TreeError::TooLong { .. } | TreeError::Stopped | TreeError::Pattern { .. } => {
+            ResultsError::io("read", folder, std::io::Error::other(error))
+        }
     }
 }

@@ -1,34 +1,32 @@
-<<<<<<< HEAD
-//! Owns waiting: for a condition, with a limit, never for a time alone.
-
-use std::time::Duration;
-
-const LOOK_EVERY: Duration = Duration::from_millis(1);
-
-/// Returns once `cond` holds. Panics with `what` when it has not within `limit`.
-#[track_caller]
-pub(crate) fn until(what: &str, limit: Duration, mut cond: impl FnMut() -> bool) {
-    let looks = limit.as_millis() / LOOK_EVERY.as_millis();
-    for _ in 0..looks {
-        if cond() {
-            return;
-        }
-        std::thread::park_timeout(LOOK_EVERY);
-    }
-    assert!(cond(), "waited {limit:?} for {what}");
-=======
-//! Owns waiting in tests: for a condition, never for a time.
+//! Owns waiting in tests: for a condition, with a limit, never for a while.
 
 use std::time::{Duration, Instant};
 
-/// Waits until a condition holds, and fails naming it after the limit.
-#[track_caller]
-#[allow(clippy::disallowed_methods, reason = "the one place in which tests wait")]
-pub(crate) fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
+/// More than anything here takes on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// Returns when `condition` holds; panics with `what` when it does not within `limit`.
+pub(crate) fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+    #[allow(clippy::disallowed_methods, reason = "a limit needs a clock")]
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < limit, "waited {limit:?} in vain: {what}");
+        #[allow(clippy::disallowed_methods, reason = "the one place where tests wait")]
         std::thread::sleep(Duration::from_millis(5));
     }
->>>>>>> intake
+}
+
+/// The same for a condition that has to be asked for.
+pub(crate) async fn until_seen<F: Future<Output = bool>>(
+    what: &str,
+    limit: Duration,
+    mut condition: impl FnMut() -> F,
+) {
+    let look = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let seen = tokio::time::timeout(limit, look).await;
+    assert!(seen.is_ok(), "waited {limit:?} in vain: {what}");
 }

@@ -5,12 +5,11 @@
 use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Component, Path, PathBuf};
 
 use daylily_lifecycle::case::LastChange;
-use daylily_lifecycle::ids::{ByteCount, Fingerprint};
+use daylily_lifecycle::ids::ByteCount;
 use daylily_lifecycle::settle::{Tree, Writers};
 use jiff::Timestamp;
 use nix::fcntl::AtFlags;
@@ -18,6 +17,7 @@ use nix::unistd::{AccessFlags, faccessat};
 
 use super::writers::Search;
 use crate::tree::{Entry, Kind, Names, TreeError, Visitor, shown, walk_past_obstacles};
+use crate::tree_fingerprint::TreeFingerprint;
 
 #[derive(Debug, Clone)]
 pub struct ScanSettings {
@@ -92,7 +92,7 @@ struct Scanner<'a> {
     now_ms: i128,
     files: u64,
     bytes: u64,
-    fingerprint: blake3::Hasher,
+    fingerprint: TreeFingerprint,
     newest: Option<Newest>,
     /// A ctime lies in the future.
     ahead: bool,
@@ -120,7 +120,7 @@ impl<'a> Scanner<'a> {
             now_ms: i128::from(now.as_millisecond()),
             files: 0,
             bytes: 0,
-            fingerprint: blake3::Hasher::new(),
+            fingerprint: TreeFingerprint::new(settings.marker.as_deref()),
             newest: None,
             ahead: false,
             modified: None,
@@ -139,9 +139,6 @@ impl<'a> Scanner<'a> {
     fn file(&mut self, entry: &Entry, full: &Path) -> Result<(), TreeError> {
         self.files += 1;
         self.bytes = self.bytes.saturating_add(entry.meta.len());
-        self.print(b"f", &entry.path);
-        self.fingerprint.update(&entry.meta.len().to_le_bytes());
-        self.fingerprint.update(&entry.mtime_ns().to_le_bytes());
         if self.modified.as_ref().is_none_or(|(at, _)| entry.mtime_ns() > *at) {
             self.modified = Some((entry.mtime_ns(), entry.path.clone()));
         }
@@ -170,9 +167,6 @@ impl<'a> Scanner<'a> {
     }
 
     fn symlink(&mut self, entry: &Entry, target: &Path, full: &Path) {
-        self.print(b"l", &entry.path);
-        let bytes = target.as_os_str().as_bytes();
-        self.fingerprint.update(&(bytes.len() as u64).to_le_bytes()).update(bytes);
         if leaves_by_its_text(&entry.path, target) || self.leaves_really(target, full) {
             let target = shown(target.as_os_str());
             let path = shown(OsStr::new(&entry.path));
@@ -196,11 +190,6 @@ impl<'a> Scanner<'a> {
                 Err(_) => return false,
             }
         }
-    }
-
-    fn print(&mut self, kind: &[u8; 1], path: &str) {
-        self.fingerprint.update(kind).update(&(path.len() as u64).to_le_bytes());
-        self.fingerprint.update(path.as_bytes());
     }
 
     fn changed(&mut self, path: &str, meta: &Metadata) {
@@ -233,7 +222,7 @@ impl<'a> Scanner<'a> {
         Tree {
             files: self.files,
             bytes: ByteCount(self.bytes),
-            fingerprint: Fingerprint::new(self.fingerprint.finalize().to_hex().as_str()),
+            fingerprint: self.fingerprint.finish(),
             newest,
             undated: undated.then_some(modified),
             unfinished: self.unfinished,
@@ -254,6 +243,7 @@ impl Visitor for Scanner<'_> {
             self.marker = true;
             return Ok(());
         }
+        self.fingerprint.add(&entry);
         self.changed(&entry.path, &entry.meta);
         let name = last_name(&entry.path);
         if name.chars().any(char::is_control) {
@@ -263,10 +253,9 @@ impl Visitor for Scanner<'_> {
         let full = self.folder.join(&entry.path);
         match &entry.kind {
             Kind::File => self.file(&entry, &full)?,
-            Kind::Folder => self.print(b"d", &entry.path),
+            Kind::Folder => {}
             Kind::Symlink { target } => self.symlink(&entry, target, &full),
             Kind::Special => {
-                self.print(b"s", &entry.path);
                 let path = shown(OsStr::new(&entry.path));
                 let what = what_it_is(&entry.meta);
                 self.problems.add(format!("{path} is {what}, which cannot be copied"));
@@ -294,7 +283,7 @@ impl Visitor for Scanner<'_> {
             }
         };
         // So that its removal is noticed.
-        self.print(b"o", &problem);
+        self.fingerprint.obstacle(&problem);
         self.problems.add(problem);
         Ok(())
     }

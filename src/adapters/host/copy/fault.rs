@@ -64,7 +64,8 @@ pub(super) fn fatal(text: impl Display) -> Fault {
 pub(super) fn of_tree(error: TreeError) -> Fault {
     match error {
         TreeError::Io { path, source } => fault(Side::Source, "read", &path, source),
-        TreeError::NotUtf8 { .. } => fatal(&error),
+        TreeError::NotUtf8 { .. } | TreeError::TooLong { .. } => fatal(&error),
+        TreeError::Stopped => transient(&error),
         TreeError::Pattern { pattern, source } => {
             fatal(format_args!("the pattern {pattern:?} cannot be used: {source}"))
         }
