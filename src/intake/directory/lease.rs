@@ -57,9 +57,9 @@ pub(super) fn probe(file: &File) -> io::Result<Lease> {
 }
 
 /// NFS and SMB also refuse a lease with EAGAIN (older NFS: ENOLCK), namely whenever the
-/// server has given them no delegation (nfs4_add_lease, cifs_setlease in the kernel): believed, that
-/// would show a writer on every file. So only file systems known to keep leases
-/// themselves are believed.
+/// server has given them no delegation (nfs4_add_lease, cifs_setlease in the kernel).
+/// Believed, that would show a writer on every file; so only file systems known to
+/// keep leases themselves are believed.
 fn refuses_for_writers_only(file: &File) -> bool {
     fstatfs(file).is_ok_and(|about| keeps_leases_itself(about.filesystem_type()))
 }
