@@ -8,6 +8,11 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 
+use nix::sys::statfs::{
+    BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, FsType, OVERLAYFS_SUPER_MAGIC, TMPFS_MAGIC,
+    XFS_SUPER_MAGIC, fstatfs,
+};
+
 /// What the attempt to take a read lease says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lease {
@@ -31,9 +36,15 @@ pub(super) fn probe(file: &File) -> io::Result<Lease> {
         Ok(()) => {}
         Err(error) => {
             return match error.raw_os_error() {
-                Some(libc::EAGAIN) => Ok(Lease::Writer),
+                Some(libc::EAGAIN) if refuses_for_writers_only(file) => Ok(Lease::Writer),
+                Some(libc::EAGAIN) => Ok(Lease::NotAllowed),
                 Some(
-                    libc::EACCES | libc::EPERM | libc::EINVAL | libc::EOPNOTSUPP | libc::ENOSYS,
+                    libc::EACCES
+                    | libc::EPERM
+                    | libc::EINVAL
+                    | libc::ENOLCK
+                    | libc::EOPNOTSUPP
+                    | libc::ENOSYS,
                 ) => Ok(Lease::NotAllowed),
                 _ => Err(error),
             };
@@ -45,6 +56,31 @@ pub(super) fn probe(file: &File) -> io::Result<Lease> {
     Ok(Lease::NoWriter)
 }
 
+/// NFS and SMB also refuse a lease with EAGAIN (older NFS: ENOLCK), namely whenever the
+/// server has given them no delegation (nfs4_add_lease, cifs_setlease in the kernel).
+/// Believed, that would show a writer on every file; so only file systems known to
+/// keep leases themselves are believed.
+fn refuses_for_writers_only(file: &File) -> bool {
+    fstatfs(file).is_ok_and(|about| keeps_leases_itself(about.filesystem_type()))
+}
+
+fn keeps_leases_itself(kind: FsType) -> bool {
+    const BCACHEFS: FsType = FsType(0xca45_1a4e);
+    const F2FS: FsType = FsType(0xf2f5_2010);
+    const ZFS: FsType = FsType(0x2fc1_2fc1);
+    [
+        EXT4_SUPER_MAGIC,
+        XFS_SUPER_MAGIC,
+        BTRFS_SUPER_MAGIC,
+        TMPFS_MAGIC,
+        OVERLAYFS_SUPER_MAGIC,
+        BCACHEFS,
+        F2FS,
+        ZFS,
+    ]
+    .contains(&kind)
+}
+
 #[allow(unsafe_code, reason = "neither nix nor rustix wraps F_SETLEASE and F_SETSIG")]
 fn fcntl(file: &File, command: c_int, argument: c_int) -> io::Result<()> {
     // SAFETY: the descriptor is open for the whole call, because `file` is borrowed.
@@ -53,3 +89,6 @@ fn fcntl(file: &File, command: c_int, argument: c_int) -> io::Result<()> {
     let answer = unsafe { libc::fcntl(file.as_raw_fd(), command, argument) };
     if answer == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests;
