@@ -2,6 +2,8 @@
 //! through, so that it fails rather than walks through finished cases; a test reads
 //! the query plans.
 
+use std::collections::BTreeMap;
+
 use daylily_lifecycle::case::{Attempt, Case, StateName};
 use daylily_lifecycle::ids::{Arrival, CaseId, CaseName, FolderIdentity, HeadnodeName, IntakeName};
 use jiff::Timestamp;
@@ -52,6 +54,15 @@ pub(in crate::store) const RUNNING: &str = "
     WHERE s.headnode = ?1 AND s.state = 'quarantined' AND a.headnode = ?1
     ORDER BY 1";
 
+/// Those on their way to a headnode, or there, without a slot.
+pub(in crate::store) const AHEAD: &str = "
+    SELECT a.headnode AS headnode, count(*) AS cases
+    FROM cases AS c JOIN attempts AS a ON a.id = c.attempt_id
+    WHERE c.state NOT IN ('succeeded', 'failed', 'cancelled')
+      AND c.state IN ('shipping', 'staged')
+      AND NOT EXISTS (SELECT 1 FROM slots AS s WHERE s.attempt_id = a.id)
+    GROUP BY a.headnode";
+
 pub(in crate::store) const KNOWN: &str = "
     SELECT name, max(arrival) AS arrival, id, state, folder
     FROM cases INDEXED BY cases_known WHERE intake = ? GROUP BY name";
@@ -99,6 +110,18 @@ impl Reader {
     /// The cases that wait for a slot, for `schedule` to judge.
     pub fn waiting(&self) -> Result<Vec<Case>, StoreError> {
         self.at_once("load the waiting cases", |db| load_all(db, WAITING, &[]))
+    }
+
+    /// How many cases each headnode has taken beyond its slots.
+    pub fn ahead(&self) -> Result<BTreeMap<HeadnodeName, u32>, StoreError> {
+        self.at_once("count the cases shipped ahead", |db| {
+            db.prepare_cached(AHEAD)?
+                .query_map([], |row| {
+                    let headnode = HeadnodeName::new(row.get::<_, String>("headnode")?);
+                    Ok((headnode, row.get("cases")?))
+                })?
+                .collect()
+        })
     }
 
     /// The attempts to ask a headnode about.
