@@ -11,8 +11,8 @@ mod place;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use daylily_lifecycle::outcome::FaultClass;
 use daylily_lifecycle::ids::{Arrival, AttemptId, ByteCount, CaseName, IntakeName};
+use daylily_lifecycle::outcome::FaultClass;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 

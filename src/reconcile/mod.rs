@@ -7,9 +7,9 @@
 //! `execute` does what plans ask for, `schedule` gives slots, `poll` reads attempts,
 //! `requests` does what people ask for, `prune` removes what has had its time.
 
-pub mod driver;
 mod advance;
 mod alive;
+pub mod driver;
 mod execute;
 mod naming;
 mod poll;

@@ -266,9 +266,10 @@ impl Work {
             Ok(looked) => looked,
             Err(fault) => return Ok(Err(fault)),
         };
-        let seen = looks.iter().zip(&self.running).map(|(look, running)| {
-            self.record(running, look.clone())
-        });
+        let seen = looks
+            .iter()
+            .zip(&self.running)
+            .map(|(look, running)| self.record(running, look.clone()));
         let recorded = super::all(seen).await?;
         polled.lively = recorded.iter().any(|recorded| matches!(recorded, Recorded::Changed(_)))
             || self.running.iter().any(|running| is_about_to_turn(running.state));
@@ -286,7 +287,8 @@ impl Work {
         }
         let what =
             Observation::Looked { attempt: running.attempt.id.clone(), look, queue_wiped: false };
-        let recorded = self.context.store.record(running.case.clone(), self.context.seen(what)).await?;
+        let recorded =
+            self.context.store.record(running.case.clone(), self.context.seen(what)).await?;
         if let Recorded::Changed(case) = &recorded
             && case.state.name() != running.state
         {
@@ -313,10 +315,7 @@ pub(super) async fn look_at(node: &Node, ids: &[AttemptId]) -> Result<Vec<Look>,
 }
 
 /// In the order of ATTEMPT.md: the queue, then the directories.
-async fn look_at_all(
-    node: &Node,
-    ids: &[AttemptId],
-) -> Result<(Vec<Look>, Option<Fault>), Fault> {
+async fn look_at_all(node: &Node, ids: &[AttemptId]) -> Result<(Vec<Look>, Option<Fault>), Fault> {
     let (words, trouble) = match node.queue.words().await {
         Ok(words) => (Some(words), None),
         Err(fault) => (None, Some(fault)),
@@ -363,15 +362,21 @@ pub(super) async fn host_fault(context: &Context, node: &Node, fault: &Fault) ->
         headnode.failures = headnode.failures.saturating_add(1);
         let since = match &headnode.state {
             HeadnodeState::Ok => now,
-            HeadnodeState::Unreachable { since, .. } | HeadnodeState::Broken { since, .. } => *since,
+            HeadnodeState::Unreachable { since, .. } | HeadnodeState::Broken { since, .. } => {
+                *since
+            }
         };
         let broken = matches!(headnode.state, HeadnodeState::Broken { .. });
         headnode.state = if broken || class == FaultClass::FatalHost {
             HeadnodeState::Broken { since, because: text }
         } else {
             let failures = headnode.failures;
-            let wait =
-                delay_with_jitter(failures, FIRST_TRY, MOST, seed.wrapping_add(u64::from(failures)));
+            let wait = delay_with_jitter(
+                failures,
+                FIRST_TRY,
+                MOST,
+                seed.wrapping_add(u64::from(failures)),
+            );
             let next_try = now.checked_add(wait).unwrap_or(now);
             HeadnodeState::Unreachable { since, because: text, next_try }
         };

@@ -26,15 +26,12 @@ pub(super) async fn give_slots(context: &Context, reader: &Reader) -> Pass<bool>
     let startable: BTreeMap<CaseId, &Case> = candidates
         .iter()
         .filter(|case| context.node(&case.order.headnode).is_some())
-        .filter(|case| {
-            may_start(case, &around.of(case), &policy(&context.settings, case), now)
-        })
+        .filter(|case| may_start(case, &around.of(case), &policy(&context.settings, case), now))
         .map(|case| (case.id.clone(), case))
         .collect();
     let asking: Vec<_> = startable.values().map(|case| waiting(case, now)).collect();
     let slots: Vec<_> = around.slots().cloned().collect();
-    let given =
-        schedule(&asking, &slots, &ahead(context, reader)?, context.settings.aging, now);
+    let given = schedule(&asking, &slots, &ahead(context, reader)?, context.settings.aging, now);
     let facts: Vec<(CaseId, Observation)> = given
         .into_iter()
         .filter_map(|scheduled| {
@@ -49,9 +46,7 @@ pub(super) async fn give_slots(context: &Context, reader: &Reader) -> Pass<bool>
                 (None, Some(slots)) => {
                     Observation::Granted { attempt: attempt_seed(context, node, case), slots }
                 }
-                (_, None) => {
-                    Observation::SentAhead { attempt: attempt_seed(context, node, case) }
-                }
+                (_, None) => Observation::SentAhead { attempt: attempt_seed(context, node, case) },
             };
             Some((id, what))
         })

@@ -30,10 +30,9 @@ pub(super) fn appeared(appeared: &Appeared, observed: &Observed) -> Case {
         last_change: None,
         settles_at: None,
         state: match &appeared.problem {
-            Some(problem) => State::Rejected {
-                by: RejectedBy::Entry,
-                problems: vec![problem.clone()],
-            },
+            Some(problem) => {
+                State::Rejected { by: RejectedBy::Entry, problems: vec![problem.clone()] }
+            }
             None => State::Arriving,
         },
         past: Vec::new(),

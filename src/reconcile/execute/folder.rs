@@ -28,8 +28,7 @@ pub(super) async fn scan(context: &Context, case: &Case) -> Pass<()> {
     let now = context.clock.now();
     let folder = PathBuf::from(&case.path);
     let settings = rules.scan.clone();
-    let scanned =
-        super::blocking(move || scan_folder(&folder, &settings, now)).await;
+    let scanned = super::blocking(move || scan_folder(&folder, &settings, now)).await;
     let tree = match scanned {
         Ok(tree) => tree,
         Err(ScanError::Vanished { .. }) => return vanished(context, case).await,
@@ -113,8 +112,7 @@ pub(super) async fn hash(context: &Context, case: &Case, stop: &CancellationToke
     };
     let folder = PathBuf::from(&case.path);
     let (ignore, marker, token) = (rules.scan.ignore, rules.scan.marker, stop.clone());
-    let hashed =
-        super::blocking(move || digest(&folder, &ignore, marker.as_deref(), &token)).await;
+    let hashed = super::blocking(move || digest(&folder, &ignore, marker.as_deref(), &token)).await;
     match hashed {
         Ok(digest) => {
             let what = Observation::Hashed { fingerprint, digest };

@@ -69,12 +69,7 @@ pub(super) struct Ended {
 
 impl Executor {
     pub(super) fn new(context: Context) -> Self {
-        Self {
-            context,
-            waiting: Vec::new(),
-            in_flight: HashMap::new(),
-            tasks: JoinSet::new(),
-        }
+        Self { context, waiting: Vec::new(), in_flight: HashMap::new(), tasks: JoinSet::new() }
     }
 
     /// Takes the newest plans: what they name is to be done, what they no longer name is not.
@@ -96,9 +91,10 @@ impl Executor {
     pub(super) fn add(&mut self, case: Case, action: Action) {
         let Some(step) = action.step() else { return };
         let known = self.in_flight.contains_key(&(case.id.clone(), step))
-            || self.waiting.iter().any(|(waiting, wanted)| {
-                waiting.id == case.id && wanted.step() == Some(step)
-            });
+            || self
+                .waiting
+                .iter()
+                .any(|(waiting, wanted)| waiting.id == case.id && wanted.step() == Some(step));
         if !known {
             self.waiting.push((case, action));
         }
@@ -160,9 +156,10 @@ impl Executor {
             Lane::Look => LOOKS,
             Lane::Hash | Lane::Submit(_) => 1,
             Lane::Command(_) => COMMANDS,
-            Lane::Transfer(headnode) => self.context.node(headnode).map_or(1, |node| {
-                usize::try_from(node.settings.max_transfers).unwrap_or(1).max(1)
-            }),
+            Lane::Transfer(headnode) => self
+                .context
+                .node(headnode)
+                .map_or(1, |node| usize::try_from(node.settings.max_transfers).unwrap_or(1).max(1)),
         }
     }
 
@@ -179,8 +176,7 @@ impl Executor {
         let stop = CancellationToken::new();
         let lane = Lane::Submit(node.settings.name.clone());
         let (cases, actions): (Vec<Case>, Vec<Action>) = batch.into_iter().unzip();
-        let keys: Vec<Key> =
-            cases.iter().map(|case| (case.id.clone(), StepName::Submit)).collect();
+        let keys: Vec<Key> = cases.iter().map(|case| (case.id.clone(), StepName::Submit)).collect();
         let task = self.tasks.spawn(submit::submit(self.context.clone(), node, cases)).id();
         for (key, action) in keys.into_iter().zip(actions) {
             let stop = stop.clone();

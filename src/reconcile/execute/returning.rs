@@ -151,8 +151,7 @@ impl Home<'_> {
     async fn keep_log(&self) -> Result<(), Fault> {
         let log = self.node.host.tail(&self.attempt.id, LOG.0).await?;
         let (state_dir, id) = (self.context.state_dir().clone(), self.attempt.id.clone());
-        let kept =
-            super::blocking(move || keep_log(&state_dir, &id, log.as_bytes(), LOG)).await;
+        let kept = super::blocking(move || keep_log(&state_dir, &id, log.as_bytes(), LOG)).await;
         kept.map(|_| ()).map_err(|error| fault(&error))
     }
 
@@ -174,4 +173,3 @@ impl Home<'_> {
 fn fault(error: &ResultsError) -> Fault {
     Fault::new(error.class(), chain(error))
 }
-

@@ -41,7 +41,8 @@ pub(super) async fn submit(context: Context, node: Node, cases: Vec<Case>) -> Pa
         if conclude(&look, seen) == Conclusion::NotSubmitted {
             to_add.push((case, attempt));
         } else {
-            let what = Observation::Looked { attempt: attempt.id.clone(), look, queue_wiped: false };
+            let what =
+                Observation::Looked { attempt: attempt.id.clone(), look, queue_wiped: false };
             context.store.record(case.id.clone(), context.seen(what)).await?;
         }
     }

@@ -52,9 +52,8 @@ pub(super) async fn look(
     let remembered = stored.as_ref().and_then(|intake| intake.mount.clone());
     let asked = settings.clone();
     let root = tokio::task::spawn_blocking(move || look_now(&asked, remembered.as_deref()));
-    let root = root
-        .await
-        .unwrap_or_else(|error| RootLook::Unreadable { because: error.to_string() });
+    let root =
+        root.await.unwrap_or_else(|error| RootLook::Unreadable { because: error.to_string() });
     let was_unreadable = stored.as_ref().is_some_and(|intake| intake.unreadable.is_some());
     match root {
         RootLook::Unreadable { because } => {
@@ -116,12 +115,7 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    async fn names(
-        &self,
-        found: Vec<Found>,
-        known: &[LiveName],
-        looked: &mut Looked,
-    ) -> Pass<()> {
+    async fn names(&self, found: Vec<Found>, known: &[LiveName], looked: &mut Looked) -> Pass<()> {
         let mut live: BTreeMap<&CaseName, &LiveName> =
             known.iter().map(|name| (&name.name, name)).collect();
         let mut others = Vec::new();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use daylily_lifecycle::case::{Attempt, Case, StateName};
+use daylily_lifecycle::case::{Attempt, Case, RejectedBy, StateName};
 use daylily_lifecycle::ids::{Arrival, CaseId, CaseName, FolderIdentity, HeadnodeName, IntakeName};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -77,6 +77,22 @@ pub struct Running {
     pub attempt: Attempt,
 }
 
+pub(in crate::store) const LIVE_NAMES: &str = "
+    SELECT id, name, path, state, rejected_by, vanished_at FROM cases
+    WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND intake = ?";
+
+/// A case that is not finished, as a look at its intake's root asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveName {
+    pub case: CaseId,
+    pub name: CaseName,
+    pub path: String,
+    pub state: StateName,
+    pub rejected_by: Option<RejectedBy>,
+    /// Its folder was gone when it was last looked for.
+    pub vanished: bool,
+}
+
 /// A name seen in an intake, as it last arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownName {
@@ -110,6 +126,25 @@ impl Reader {
     /// The cases that wait for a slot, for `schedule` to judge.
     pub fn waiting(&self) -> Result<Vec<Case>, StoreError> {
         self.at_once("load the waiting cases", |db| load_all(db, WAITING, &[]))
+    }
+
+    /// The cases of an intake that are not finished.
+    pub fn live_names(&self, intake: &IntakeName) -> Result<Vec<LiveName>, StoreError> {
+        self.at_once("read the live names", |db| {
+            db.prepare_cached(LIVE_NAMES)?
+                .query_map([intake.as_str()], |row| {
+                    let rejected_by: Option<AsWord<RejectedBy>> = row.get("rejected_by")?;
+                    Ok(LiveName {
+                        case: CaseId::new(row.get::<_, String>("id")?),
+                        name: CaseName::new(row.get::<_, String>("name")?),
+                        path: row.get("path")?,
+                        state: row.get::<_, AsWord<_>>("state")?.0,
+                        rejected_by: rejected_by.map(|by| by.0),
+                        vanished: row.get::<_, Option<String>>("vanished_at")?.is_some(),
+                    })
+                })?
+                .collect()
+        })
     }
 
     /// How many cases each headnode has taken beyond its slots.
