@@ -62,7 +62,9 @@ pub fn case_json(job: &Job) -> String {
 pub fn job_script(job: &Job, ground: &JobGround) -> Result<String, JobError> {
     let (intake, lock) = case_lock(job);
     let root = &ground.root;
-    let mut text = String::from("#!/bin/sh\n# Runs one attempt of one case, once, however often it is started.\n");
+    let mut text = String::from(
+        "#!/bin/sh\n# Runs one attempt of one case, once, however often it is started.\n",
+    );
     let mut assign = |name: &str, value: &str| -> Result<(), Unquotable> {
         let value = quote(value)?;
         text.push_str(&format!("{name}={value}\n"));

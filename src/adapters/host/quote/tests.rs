@@ -16,7 +16,8 @@ fn through_sh(word: &str) -> String {
 
 #[test]
 fn odd_texts_survive_a_real_shell() {
-    for text in ["", "'", "''", "a'b", "$HOME `id` $(id) \\ \" * ~ !", "-n", "a\nb\n\n", "äöü 😀"] {
+    for text in ["", "'", "''", "a'b", "$HOME `id` $(id) \\ \" * ~ !", "-n", "a\nb\n\n", "äöü 😀"]
+    {
         assert_eq!(through_sh(&quote(text).expect("no NUL")), text);
     }
 }
