@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::Job;
 use super::names::bounded_name;
@@ -20,7 +21,7 @@ pub struct JobGround {
     /// Of what the command makes.
     pub umask: u32,
     /// How long to wait between two tries to write the end record.
-    pub retry_seconds: u32,
+    pub retry_every: Duration,
     /// How many tries are made.
     pub retries: u32,
 }
@@ -74,7 +75,7 @@ pub fn job_script(job: &Job, ground: &JobGround) -> Result<String, JobError> {
     assign("attempt_dir", &format!("{root}/{}", job.attempt))?;
     assign("case_lock", &format!("{root}/cases/{intake}/{lock}"))?;
     assign("retries", &ground.retries.to_string())?;
-    assign("retry_seconds", &ground.retry_seconds.to_string())?;
+    assign("retry_every", &ground.retry_every.as_secs_f64().to_string())?;
 
     text.push_str("path=");
     for folder in &ground.path {

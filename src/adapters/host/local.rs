@@ -55,7 +55,7 @@ impl LocalHost {
             env,
             umask,
             // A day of waiting for room.
-            retry_seconds: 10,
+            retry_every: Duration::from_secs(10),
             retries: 24 * 360,
         };
         Self { attempts: ShellHost::new(name, Arc::new(work_dir), ground), umask }
@@ -196,9 +196,9 @@ impl Shell for LocalShell {
             (out, err, child.wait().await)
         };
         let Ok((out, err, ended)) = tokio::time::timeout(ask.limit, talk).await else {
+            // Not waited for: what hangs in a dead file system cannot be ended. The runtime
+            // reaps it when it goes.
             group.end();
-            // Reaped, so that its id is not given out while we might still use it.
-            child.wait().await.map_err(|error| trouble("wait for", error))?;
             group.leader = None;
             return Ok(Ran::TimedOut);
         };

@@ -103,10 +103,10 @@ impl<S: Shell> WorkDir<S> {
             [self.path.clone(), self.owner.database_id.clone(), self.owner.generation.to_string()];
         let args = ours.into_iter().chain(args.iter().map(|&a| a.to_owned())).collect();
         let ran = self.shell.run(Ask { script, args, stdin, limit, keep }).await?;
-        if let Ran::Ended(answer) = &ran {
-            if let Some(fault) = self.misfit(answer) {
-                return Err(fault);
-            }
+        if let Ran::Ended(answer) = &ran
+            && let Some(fault) = self.misfit(answer)
+        {
+            return Err(fault);
         }
         Ok(ran)
     }

@@ -1,6 +1,7 @@
 //! What is put into `job.sh`, and what is refused. That it runs is tested in tests/it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use daylily_lifecycle::ids::{Arrival, AttemptId, CaseName, IntakeName};
 
@@ -30,7 +31,7 @@ fn ground() -> JobGround {
         path: vec!["~/.cargo/bin".to_owned(), "/opt/a b".to_owned()],
         env: BTreeMap::from([("A".to_owned(), "ground".to_owned())]),
         umask: 0o027,
-        retry_seconds: 10,
+        retry_every: Duration::from_secs(10),
         retries: 8640,
     }
 }

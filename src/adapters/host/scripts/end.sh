@@ -26,7 +26,7 @@ list() {
         printf '%s\n' "${file%%/*}"
     done
     [ -n "$inode" ] || return 0
-    for file in $(grep -lsE "^lock:.*FLOCK.*WRITE.*:$inode " /proc/[0-9]*/fdinfo/*); do
+    for file in $(grep -rlsE "^lock:.*FLOCK.*WRITE.*:$inode " /proc/[0-9]*/fdinfo); do
         pid=${file#/proc/}
         pid=${pid%%/*}
         [ ! "/proc/$pid/fd/${file##*/}" -ef "$attempt/lock" ] || printf '%s\n' "$pid"

@@ -44,13 +44,15 @@ esac
 exec >/dev/null 2>&1
 
 # Runs "$@" until it succeeds, for a day: a full disk gets room some time, and till
-# then the lock tells that this attempt is not over.
+# then the lock tells that this attempt is not over. The first repeat comes soon: what
+# failed may only have met a signal to all that carries the id.
 insist() {
-    left=$retries
+    left=$retries pause=0.1
     until "$@"; do
         left=$((left - 1))
         [ "$left" -gt 0 ] || exit 96
-        sleep "$retry_seconds"
+        sleep "$pause"
+        pause=$retry_every
     done
 }
 

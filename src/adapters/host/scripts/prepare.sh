@@ -6,12 +6,12 @@ mkdir -p "$1" "cases/$2" && cd "$1" || exit 1
 for lock in lock ship.lock "../cases/$2/$3"; do
     command : >>"$lock" || exit 1
 done
-printf '%s\n' "$4" >"case.json.$$" && sync "case.json.$$" && mv -f "case.json.$$" case.json || exit 1
 cat >"job.sh.$$" || exit 1
 if [ "$(wc -c <"job.sh.$$")" -ne "$5" ]; then
     rm -f "job.sh.$$"
     echo 'job.sh did not come whole' >&2
     exit 1
 fi
+printf '%s\n' "$4" >"case.json.$$" && sync "case.json.$$" && mv -f "case.json.$$" case.json || exit 1
 chmod 700 "job.sh.$$" && sync "job.sh.$$" && mv -f "job.sh.$$" job.sh || exit 1
 sync . .. || :
