@@ -30,7 +30,11 @@ command exec 8<>"$case_lock" || refuse 96 'the lock of the case cannot be opened
 flock -n -E 75 8
 case $? in
 0) ;;
-75) refuse 97 'another attempt of this case runs' ;;
+75)
+    # One that ended just now lets go of the two locks in an order of the kernel's own.
+    [ ! -e claim ] || refuse 98 'the attempt was claimed before'
+    refuse 97 'another attempt of this case runs'
+    ;;
 *) refuse 96 'the lock of the case cannot be taken' ;;
 esac
 [ -z "$got" ] || refuse 96 'ended before it began'
