@@ -324,3 +324,36 @@ async fn a_missing_bell_is_not_made_a_file() {
     assert_eq!(stage.run_job(&attempt), Some(0));
     assert!(bell.symlink_metadata().is_err());
 }
+
+/// Whether a job has come to some step.
+type Reached = fn(&Stage, &AttemptId) -> bool;
+
+#[tokio::test]
+async fn a_job_killed_at_any_step_and_started_again_executes_once_at_most() {
+    let steps: [(&str, Reached); 6] = [
+        ("it carries its id", |_, attempt| !carriers(attempt).is_empty()),
+        ("it asks for a lock", |_, attempt| carriers(attempt).len() > 1),
+        ("it claimed", |stage, attempt| stage.has(attempt, "claim")),
+        ("it reserved room", |stage, attempt| stage.has(attempt, "exit.json.tmp")),
+        ("it opened its output", |stage, attempt| stage.has(attempt, "output.log")),
+        ("it executed", |stage, attempt| !stage.text(attempt, "output.log").is_empty()),
+    ];
+    for (step, reached) in steps {
+        let stage = Stage::new().await;
+        let attempt = stage.prepared("echo executed; [ -e go ] || sleep 1000").await;
+        let mut first = stage.spawn_job(&attempt);
+        until(step, LIMIT, || reached(&stage, &attempt));
+        until("nothing of it lives", LIMIT, || {
+            carriers(&attempt).into_iter().for_each(|pid| kill(pid, "KILL"));
+            carriers(&attempt).is_empty()
+        });
+        first.wait().expect("it was started");
+        let claimed = stage.has(&attempt, "claim");
+        fs::write(format!("{}/go", stage.job(&attempt, "").dir), "").expect("it can be written");
+        let expected = if claimed { 98 } else { 0 };
+        assert_eq!(stage.run_job(&attempt), Some(expected), "{step}");
+        let executed = stage.text(&attempt, "output.log").lines().count();
+        assert!(executed <= 1 && (claimed || executed == 1), "{step}: {executed}");
+        assert_eq!(stage.has(&attempt, "exit.json"), !claimed, "{step}");
+    }
+}

@@ -27,8 +27,10 @@ now() {
 # take_claim BY ATTEMPT: sets held to the line that `claim` holds afterwards.
 take_claim() {
     held=
+    # A signal to the whole tree may have met date: a claim without a time is none.
+    at=$(now) && [ -n "$at" ] || return 1
     printf '{"by":"%s","token":"%s","attempt":"%s","host":"%s","machine_id":"%s","boot_id":"%s","pid":%s,"at":"%s"}\n' \
-        "$1" "$token" "$2" "$host" "$machine" "$boot" "$$" "$(now)" >"claim.$token" &&
+        "$1" "$token" "$2" "$host" "$machine" "$boot" "$$" "$at" >"claim.$token" &&
         sync "claim.$token" &&
         ln "claim.$token" claim 2>/dev/null
     rm -f "claim.$token"

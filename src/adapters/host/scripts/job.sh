@@ -66,8 +66,11 @@ reserve() {
         { sync . || :; }
 }
 
-# Written over the blanks, which stay behind it.
+# Written over the blanks, which stay behind it. Asks for the time again where a signal
+# met date the first time.
 record() {
+    ended=${ended:-$(now)}
+    [ -n "$ended" ] || return 1
     printf '{"code":%s,"signal":%s,"started":"%s","ended":"%s","host":"%s","boot_id":"%s"}\n' \
         "$code" "$signal" "$started" "$ended" "$host" "$boot" 1<>exit.json.tmp &&
         sync exit.json.tmp && mv -f exit.json.tmp exit.json && { sync . || :; }
@@ -76,6 +79,7 @@ record() {
 insist reserve
 exec >>output.log 2>&1
 started=$(now)
+started=${started:-$at}
 if [ -n "$got" ]; then
     status=$((128 + got))
 else
