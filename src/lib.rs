@@ -2,6 +2,7 @@
 //! The program is in this library; `main.rs` only starts it.
 
 pub mod adapters;
+pub mod app;
 pub mod clock;
 pub mod config;
 pub mod file_time;
@@ -9,6 +10,7 @@ pub mod intake;
 pub mod reconcile;
 pub mod results;
 pub mod store;
+pub mod telemetry;
 pub mod tree;
 pub mod tree_digest;
 pub mod tree_fingerprint;

@@ -72,7 +72,7 @@ pub enum TreeError {
 }
 
 /// Patterns over the last name of a path, such as `*.part`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Names(GlobSet);
 
 impl Names {

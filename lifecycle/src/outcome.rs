@@ -194,8 +194,8 @@ pub fn conclude(look: &Look, seen: Seen) -> Conclusion {
         (&ExitRecord::Present { code, signal, ended: at }, Claim::Job { .. } | Claim::Absent) => {
             ended(code, signal, at, evidence)
         }
-        (ExitRecord::Partial, Claim::Job { at, .. }) => claimed(*at, true, evidence),
-        (ExitRecord::Absent, Claim::Job { at, .. }) => claimed(*at, false, evidence),
+        (ExitRecord::Partial, Claim::Job { at, .. }) => claimed(*at, true, evidence, seen),
+        (ExitRecord::Absent, Claim::Job { at, .. }) => claimed(*at, false, evidence, seen),
         (ExitRecord::Partial | ExitRecord::Absent, Claim::Daemon) => Conclusion::NeverRan,
         (ExitRecord::Partial | ExitRecord::Absent, Claim::Absent) => unclaimed(evidence, seen),
     }
@@ -219,9 +219,9 @@ fn ended(code: Option<i32>, signal: Option<i32>, at: Timestamp, evidence: &Evide
     }
 }
 
-fn claimed(since: Timestamp, partial: bool, evidence: &Evidence) -> Conclusion {
+fn claimed(since: Timestamp, partial: bool, evidence: &Evidence, seen: Seen) -> Conclusion {
     match (evidence.alive, evidence.queue) {
-        (Alive::Yes, queue) => Conclusion::Running { since, orphaned: disagrees(queue) },
+        (Alive::Yes, queue) => Conclusion::Running { since, orphaned: disagrees(queue, seen) },
         (Alive::No { rebooted }, _) => Conclusion::Silent { since, rebooted, partial },
         (Alive::Unknowable, QueueWord::Running) => Conclusion::Running { since, orphaned: false },
         (Alive::Unknowable, QueueWord::Unreadable) => Conclusion::CouldNotLook {
@@ -256,11 +256,12 @@ fn unclaimed(evidence: &Evidence, seen: Seen) -> Conclusion {
     }
 }
 
-/// Whether the queue denies that a job with living processes runs. The direct
-/// queue keeps no list, so its `Absent` denies nothing.
-fn disagrees(queue: QueueWord) -> bool {
+/// Whether the queue denies that a job with living processes runs. `Absent` denies it
+/// where the entry was once in the list; the direct queue keeps none.
+fn disagrees(queue: QueueWord, seen: Seen) -> bool {
     match queue {
-        QueueWord::Running | QueueWord::Absent | QueueWord::Unreadable => false,
+        QueueWord::Running | QueueWord::Unreadable => false,
+        QueueWord::Absent => seen.in_queue,
         QueueWord::Waiting | QueueWord::Done | QueueWord::Killed | QueueWord::FailedToSpawn => true,
     }
 }

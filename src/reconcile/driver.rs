@@ -76,7 +76,7 @@ impl Driver {
         Ok(Self {
             reader: context.store.reader()?,
             scanner: Scanner::new(context.clone(), &wake),
-            executor: Executor::new(context.clone()),
+            executor: Executor::new(context.clone(), wake.clone()),
             poller: Poller::new(context.clone(), wake.clone()),
             wake,
             alive: Alive {

@@ -27,6 +27,8 @@ use std::sync::Arc;
 use daylily_lifecycle::ids::{Actor, HeadnodeName, IntakeName};
 use daylily_lifecycle::observation::{Observation, Observed};
 
+use tokio::sync::Notify;
+
 use crate::adapters::host::Host;
 use crate::adapters::queue::Queue;
 use crate::clock::Clock;
@@ -87,4 +89,21 @@ pub type Pass<T> = Result<T, StoreError>;
 /// Awaits writes together, so that they share commits. The first error ends it.
 async fn all<T>(writes: impl IntoIterator<Item = impl Future<Output = Pass<T>>>) -> Pass<Vec<T>> {
     futures_util::future::try_join_all(writes).await
+}
+
+/// Work that wakes the driver when it has ended, however it ends.
+fn ringing<F: Future>(wake: &Arc<Notify>, work: F) -> impl Future<Output = F::Output> + use<F> {
+    struct Ring(Arc<Notify>);
+
+    impl Drop for Ring {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+
+    let ring = Ring(wake.clone());
+    async move {
+        let _ring = ring;
+        work.await
+    }
 }

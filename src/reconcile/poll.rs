@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{Context, Node, Pass};
+use super::{Context, Node, Pass, ringing};
 use crate::adapters::host::HostLook;
 use crate::store::read::Reader;
 use crate::store::read::live::Running;
@@ -83,11 +83,6 @@ impl Poller {
         }
     }
 
-    /// Whether every headnode has been asked once for its work_dir.
-    pub(super) fn has_begun(&self) -> bool {
-        self.nodes.values().all(|node| node.next > Duration::ZERO)
-    }
-
     /// Starts a reading of each headnode whose time has come.
     pub(super) fn start(&mut self, reader: &Reader) -> Pass<()> {
         let now = self.context.clock.now();
@@ -122,7 +117,7 @@ impl Poller {
                 owned_before,
                 running,
             };
-            self.tasks.spawn(work.read());
+            self.tasks.spawn(ringing(&self.rang, work.read()));
         }
         Ok(())
     }
@@ -165,12 +160,6 @@ impl Poller {
     /// When the next reading is due, on the monotonic clock.
     pub(super) fn next(&self) -> Option<Duration> {
         self.nodes.values().filter(|node| !node.in_flight).map(|node| node.next).min()
-    }
-
-    pub(super) async fn something_ended(&mut self) {
-        if self.tasks.is_empty() {
-            std::future::pending::<()>().await;
-        }
     }
 
     pub(super) async fn shut_down(mut self) {

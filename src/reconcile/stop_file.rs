@@ -10,7 +10,7 @@ use daylily_lifecycle::policy::Pause;
 use jiff::Timestamp;
 
 /// The name within state_dir.
-pub const STOP: &str = "STOP";
+const STOP: &str = "STOP";
 
 /// Reasons longer than this are cut: they are printed in every output.
 const LONGEST_REASON: usize = 200;

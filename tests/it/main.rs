@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows the tests in here, not what they call")]
 
+mod conclusion;
+mod contract;
 mod copy;
+mod ending;
 mod intake;
+mod job;
 mod results;
+mod stage;
 mod wait;

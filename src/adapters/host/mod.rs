@@ -8,7 +8,15 @@
 //! [`HostLook::CouldNot`]) when it is not ours. A fault of class `TransientHost`
 //! means that nothing is known of what happened.
 
+pub mod attempts;
 pub mod copy;
+pub mod fake;
+pub mod job;
+pub mod local;
+pub mod names;
+pub mod quote;
+pub mod read;
+pub mod shell;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

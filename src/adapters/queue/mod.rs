@@ -4,6 +4,9 @@
 //! again, entries vanish. `add` may be called again for a label only when `words`
 //! says that it is absent and was never seen; a duplicate is inert by the claim.
 
+pub mod direct;
+pub mod fake;
+
 use std::collections::BTreeMap;
 
 use daylily_lifecycle::case::QueueKind;

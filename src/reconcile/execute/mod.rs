@@ -10,18 +10,20 @@ mod ship;
 mod submit;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use daylily_lifecycle::action::Action;
 use daylily_lifecycle::case::{Case, StepName};
 use daylily_lifecycle::ids::{AttemptId, CaseId, HeadnodeName};
 use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
+use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::advance::text_of;
 use super::poll::host_fault;
-use super::{Context, Node, Pass};
+use super::{Context, Node, Pass, ringing};
 
 /// Walks through folders at a time; they wait for disks, not for the processor.
 const LOOKS: usize = 4;
@@ -56,6 +58,7 @@ pub(super) struct Executor {
     waiting: Vec<(Case, Action)>,
     in_flight: HashMap<Key, InFlight>,
     tasks: JoinSet<Pass<()>>,
+    wake: Arc<Notify>,
 }
 
 /// What has ended since the last round.
@@ -68,8 +71,14 @@ pub(super) struct Ended {
 }
 
 impl Executor {
-    pub(super) fn new(context: Context) -> Self {
-        Self { context, waiting: Vec::new(), in_flight: HashMap::new(), tasks: JoinSet::new() }
+    pub(super) fn new(context: Context, wake: Arc<Notify>) -> Self {
+        Self {
+            context,
+            waiting: Vec::new(),
+            in_flight: HashMap::new(),
+            tasks: JoinSet::new(),
+            wake,
+        }
     }
 
     /// Takes the newest plans: what they name is to be done, what they no longer name is not.
@@ -168,7 +177,7 @@ impl Executor {
         let stop = CancellationToken::new();
         let key = (case.id.clone(), step);
         let work = perform(self.context.clone(), node, case, action.clone(), stop.clone());
-        let task = self.tasks.spawn(work).id();
+        let task = self.tasks.spawn(ringing(&self.wake, work)).id();
         self.in_flight.insert(key, InFlight { action, lane, stop, task });
     }
 
@@ -177,7 +186,8 @@ impl Executor {
         let lane = Lane::Submit(node.settings.name.clone());
         let (cases, actions): (Vec<Case>, Vec<Action>) = batch.into_iter().unzip();
         let keys: Vec<Key> = cases.iter().map(|case| (case.id.clone(), StepName::Submit)).collect();
-        let task = self.tasks.spawn(submit::submit(self.context.clone(), node, cases)).id();
+        let work = submit::submit(self.context.clone(), node, cases);
+        let task = self.tasks.spawn(ringing(&self.wake, work)).id();
         for (key, action) in keys.into_iter().zip(actions) {
             let stop = stop.clone();
             self.in_flight.insert(key, InFlight { action, lane: lane.clone(), stop, task });
@@ -227,19 +237,6 @@ impl Executor {
     /// Whether nothing is being done and nothing waits to be.
     pub(super) fn is_idle(&self) -> bool {
         self.in_flight.is_empty() && self.waiting.is_empty()
-    }
-
-    /// Waits until something has ended. Never, if nothing is under way.
-    pub(super) async fn something_ended(&mut self) {
-        if self.tasks.is_empty() {
-            std::future::pending::<()>().await;
-        }
-        // Polled without taking: `collect` is what takes.
-        std::future::poll_fn(|context| match self.tasks.poll_join_next_with_id(context) {
-            std::task::Poll::Pending => std::task::Poll::Pending,
-            std::task::Poll::Ready(joined) => std::task::Poll::Ready(joined),
-        })
-        .await;
     }
 
     /// Stops everything and waits until it has stopped. Jobs run on.

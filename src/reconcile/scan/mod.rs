@@ -15,7 +15,7 @@ use daylily_lifecycle::ids::{CaseId, CaseName, IntakeName};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::{Context, Pass};
+use super::{Context, Pass, ringing};
 use crate::config::{self, IntakeSettings};
 use crate::intake::directory::watch::{WatchMode, WatchNews, Watcher};
 use crate::store::read::Reader;
@@ -34,6 +34,7 @@ pub(super) struct Scanner {
     tasks: JoinSet<Pass<Looked>>,
     /// Cases that an event touched, and when they may be scanned, monotonic.
     touched: BTreeMap<CaseId, Duration>,
+    wake: Arc<Notify>,
 }
 
 struct IntakeWatch {
@@ -64,7 +65,8 @@ impl Scanner {
             .iter()
             .map(|intake| (intake.name.clone(), IntakeWatch::start(&context, intake, wake)))
             .collect();
-        Self { context, intakes, tasks: JoinSet::new(), touched: BTreeMap::new() }
+        let (tasks, touched) = (JoinSet::new(), BTreeMap::new());
+        Self { context, intakes, tasks, touched, wake: wake.clone() }
     }
 
     /// Takes in hints, and starts the looks whose time has come.
@@ -102,7 +104,8 @@ impl Scanner {
                 intake.in_flight = true;
                 let known = reader.live_names(name)?;
                 let stored = reader.intake(name)?;
-                self.tasks.spawn(look(self.context.clone(), settings.clone(), stored, known));
+                let look = look(self.context.clone(), settings.clone(), stored, known);
+                self.tasks.spawn(ringing(&self.wake, look));
             }
         }
         let mut report = Report::default();
@@ -159,11 +162,6 @@ impl Scanner {
     pub(super) fn is_settled(&self) -> bool {
         let looked = |intake: &IntakeWatch| intake.next.is_some() && !intake.in_flight;
         self.touched.is_empty() && self.intakes.values().all(looked)
-    }
-
-    pub(super) async fn something_ended(&self) {
-        // A look ends with a commit, which wakes the driver.
-        std::future::pending::<()>().await;
     }
 
     pub(super) async fn shut_down(mut self) {

@@ -1,0 +1,197 @@
+//! Owns the attempt directories of a work_dir: every method of the contract that is
+//! one script, the same over any [`Shell`]. What a script printed is believed only
+//! after it was parsed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use daylily_lifecycle::case::{ClaimedBy, Force};
+use daylily_lifecycle::ids::{AttemptId, ByteCount, HeadnodeName};
+use daylily_lifecycle::outcome::{Fault, FaultClass};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use jiff::Timestamp;
+
+use super::job::{JobGround, case_json, case_lock, job_script};
+use super::names::is_plain_id;
+use super::shell::{Ran, Shell, WorkDir};
+use super::{HostLook, Job, OutputFile, read};
+
+macro_rules! script {
+    ($($part:literal),+) => {
+        concat!(include_str!("scripts/owner.sh"), $("\n", include_str!(concat!("scripts/", $part)),)+)
+    };
+}
+
+const PREPARE: &str = script!("prepare.sh");
+const READ: &str = script!("read.sh");
+const TAKE_CLAIM: &str = script!("claim.sh", "take_claim.sh");
+const END: &str = script!("end.sh");
+const OUTPUTS: &str = script!("outputs.sh");
+const TAIL: &str = script!("tail.sh");
+const FREE_SPACE: &str = script!("free_space.sh");
+const BELL: &str = script!("bell.sh");
+/// Alone in not comparing the owner first: it makes it.
+const OWN: &str = include_str!("scripts/own.sh");
+
+/// How many attempts one script reads: their paths stay far below what a command
+/// line takes.
+const READ_AT_ONCE: usize = 500;
+
+/// The listing of a case's folder: about a million files.
+const LISTING_MAX: usize = 128 << 20;
+
+/// A headnode as far as its attempt directories go.
+#[derive(Debug)]
+pub struct ShellHost<S> {
+    name: HeadnodeName,
+    work_dir: Arc<WorkDir<S>>,
+    ground: JobGround,
+}
+
+impl<S: Shell> ShellHost<S> {
+    pub fn new(name: HeadnodeName, work_dir: Arc<WorkDir<S>>, ground: JobGround) -> Self {
+        Self { name, work_dir, ground }
+    }
+
+    pub fn name(&self) -> &HeadnodeName {
+        &self.name
+    }
+
+    pub fn work_dir(&self) -> &Arc<WorkDir<S>> {
+        &self.work_dir
+    }
+
+    pub async fn own(&self, owned_before: bool) -> Result<(), Fault> {
+        let before = if owned_before { "yes" } else { "no" };
+        self.work_dir.must(OWN, &[before], &[], 1024).await.map(drop)
+    }
+
+    pub async fn free_space(&self) -> Result<ByteCount, Fault> {
+        let answer = self.work_dir.must(FREE_SPACE, &[], &[], 1024).await?;
+        let text = String::from_utf8_lossy(&answer);
+        let numbers: Vec<u64> = text.split_whitespace().filter_map(|n| n.parse().ok()).collect();
+        match numbers[..] {
+            [blocks, size] => Ok(ByteCount(blocks.saturating_mul(size))),
+            _ => Err(odd_answer("the free space", &text)),
+        }
+    }
+
+    pub async fn prepare(&self, job: &Job) -> Result<(), Fault> {
+        let attempt = plain(&job.attempt)?;
+        let script = job_script(job, &self.ground).map_err(|error| {
+            Fault::new(FaultClass::FatalCase, format!("job.sh of {}: {error}", job.name))
+        })?;
+        let (intake, lock) = case_lock(job);
+        let length = script.len().to_string();
+        let args = [attempt, &intake, &lock, &case_json(job), &length];
+        self.work_dir.must(PREPARE, &args, script.as_bytes(), 1024).await.map(drop)
+    }
+
+    pub async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault> {
+        let mut looks = Vec::with_capacity(attempts.len());
+        for some in attempts.chunks(READ_AT_ONCE) {
+            looks.extend(self.read_some(some).await?);
+        }
+        Ok(looks)
+    }
+
+    async fn read_some(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault> {
+        let mut stdin = String::new();
+        for attempt in attempts.iter().filter(|a| is_plain_id(a.as_str())) {
+            stdin.push_str(attempt.as_str());
+            stdin.push('\n');
+        }
+        let keep = 4096 + attempts.len() * read::MOST_OF_ONE;
+        let limit = super::shell::SHORT;
+        let answer = match self.work_dir.ask(READ, &[], stdin.as_bytes(), limit, keep).await? {
+            Ran::Ended(answer) if answer.code == Some(0) => answer,
+            Ran::Ended(answer) => return Err(self.work_dir.failed(&answer)),
+            Ran::TimedOut => return Err(self.work_dir.timed_out(limit)),
+        };
+        read::parse(&answer.stdout, &answer.stderr, attempts)
+            .ok_or_else(|| odd_answer("a reading", &answer.stderr))
+    }
+
+    pub async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {
+        let answer = self.work_dir.must(TAKE_CLAIM, &[plain(attempt)?], &[], 8192).await?;
+        read::claimed_by(&answer)
+            .ok_or_else(|| odd_answer("a claim", &String::from_utf8_lossy(&answer)))
+    }
+
+    pub async fn end(&self, attempt: &AttemptId, force: Force) -> Result<(), Fault> {
+        let (signal, job) = match force {
+            Force::Terminate => ("TERM", "job"),
+            Force::KillChildren => ("KILL", "spare"),
+            Force::KillAll => ("KILL", "job"),
+        };
+        self.work_dir.must(END, &[plain(attempt)?, signal, job], &[], 1024).await.map(drop)
+    }
+
+    pub async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {
+        let wanted = globs(patterns)?;
+        let listing = self.work_dir.must(OUTPUTS, &[dir], &[], LISTING_MAX).await?;
+        let mut files = Vec::new();
+        for entry in listing.split(|&b| b == 0).collect::<Vec<_>>().chunks_exact(3) {
+            // A name that is not UTF-8 cannot be asked for, so no pattern means it.
+            let Ok(path) = std::str::from_utf8(entry[0]) else { continue };
+            if !wanted.is_match(path) {
+                continue;
+            }
+            let bytes = std::str::from_utf8(entry[1]).ok().and_then(|n| n.parse().ok());
+            let modified = std::str::from_utf8(entry[2]).ok().and_then(moment);
+            let (Some(bytes), Some(modified)) = (bytes, modified) else {
+                return Err(odd_answer("a listing", path));
+            };
+            files.push(OutputFile { path: path.to_owned(), bytes: ByteCount(bytes), modified });
+        }
+        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    pub async fn tail(&self, attempt: &AttemptId, bytes: u64) -> Result<String, Fault> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(16 << 20);
+        // One byte more tells whether the first line is whole.
+        let asked = (bytes + 1).to_string();
+        let end = self.work_dir.must(TAIL, &[plain(attempt)?, &asked], &[], bytes + 1).await?;
+        Ok(read::tail(&end, bytes))
+    }
+
+    pub async fn bell(&self, limit: Duration) -> Result<bool, Fault> {
+        match self.work_dir.ask(BELL, &[], &[], limit, 16).await? {
+            Ran::TimedOut => Ok(false),
+            Ran::Ended(answer) if answer.code == Some(0) => Ok(true),
+            Ran::Ended(answer) => Err(self.work_dir.failed(&answer)),
+        }
+    }
+}
+
+/// The id as text, where it can stand in a script's arguments and paths.
+pub(crate) fn plain(attempt: &AttemptId) -> Result<&str, Fault> {
+    if is_plain_id(attempt.as_str()) {
+        return Ok(attempt.as_str());
+    }
+    let text = format!("{:?} cannot be the id of an attempt", attempt.as_str());
+    Err(Fault::new(FaultClass::FatalCase, text))
+}
+
+fn odd_answer(what: &str, said: &str) -> Fault {
+    let said: String = said.trim().chars().take(200).collect();
+    Fault::new(FaultClass::TransientHost, format!("{what} cannot be understood: {said:?}"))
+}
+
+pub(super) fn globs(patterns: &[String]) -> Result<GlobSet, Fault> {
+    let odd = |error: globset::Error| Fault::new(FaultClass::FatalCase, error.to_string());
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        set.add(GlobBuilder::new(pattern).literal_separator(true).build().map_err(odd)?);
+    }
+    set.build().map_err(odd)
+}
+
+/// Seconds since 1970 with a fraction, as find prints them.
+fn moment(text: &str) -> Option<Timestamp> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let nanos: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    let whole = Timestamp::from_second(seconds.parse().ok()?).ok()?;
+    whole.checked_add(jiff::SignedDuration::from_nanos(nanos.parse().ok()?)).ok()
+}

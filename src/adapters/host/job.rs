@@ -1,0 +1,140 @@
+//! Owns the text of `job.sh` and `case.json`: an attempt's own values, quoted, before
+//! the fixed part in `scripts/job.sh`. The command decides nothing of the protocol.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::Job;
+use super::names::bounded_name;
+use super::quote::{Unquotable, quote};
+
+/// What a job gets from its headnode, whichever case it is of.
+#[derive(Debug, Clone)]
+pub struct JobGround {
+    /// The absolute `<work_dir>/.daylily-watch`.
+    pub root: String,
+    /// Put before the PATH; `~/` at the start is the home on the headnode.
+    pub path: Vec<String>,
+    /// The headnode's environment; the job's own goes before it.
+    pub env: BTreeMap<String, String>,
+    /// Of what the command makes.
+    pub umask: u32,
+    /// How long to wait between two tries to write the end record.
+    pub retry_every: Duration,
+    /// How many tries are made.
+    pub retries: u32,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    #[error(transparent)]
+    Unquotable(#[from] Unquotable),
+    #[error("{name:?} cannot be the name of an environment variable")]
+    VariableName { name: String },
+    #[error("no shell is configured for the command")]
+    NoShell,
+}
+
+/// Where the lock of a case is, below `cases/`: its intake's folder and its name.
+///
+/// It goes by the case's name on the headnode: that is the folder two attempts must
+/// not work in at once, and what a person abandoned and shipped elsewhere must not
+/// block the new try.
+pub fn case_lock(job: &Job) -> (String, String) {
+    (bounded_name(job.intake.as_str(), ""), bounded_name(&job.remote_name, ".lock"))
+}
+
+/// Enough to rebuild the row of a lost database.
+pub fn case_json(job: &Job) -> String {
+    serde_json::json!({
+        "attempt": job.attempt,
+        "number": job.number,
+        "intake": job.intake,
+        "name": job.name,
+        "arrival": job.arrival,
+        "digest": job.digest,
+        "remote_name": job.remote_name,
+        "dir": job.dir,
+    })
+    .to_string()
+}
+
+pub fn job_script(job: &Job, ground: &JobGround) -> Result<String, JobError> {
+    let (intake, lock) = case_lock(job);
+    let root = &ground.root;
+    let mut text = String::from(
+        "#!/bin/sh\n# Runs one attempt of one case, once, however often it is started.\n",
+    );
+    let mut assign = |name: &str, value: &str| -> Result<(), Unquotable> {
+        let value = quote(value)?;
+        text.push_str(&format!("{name}={value}\n"));
+        Ok(())
+    };
+    assign("attempt", job.attempt.as_str())?;
+    assign("attempt_dir", &format!("{root}/{}", job.attempt))?;
+    assign("case_lock", &format!("{root}/cases/{intake}/{lock}"))?;
+    assign("retries", &ground.retries.to_string())?;
+    assign("retry_every", &ground.retry_every.as_secs_f64().to_string())?;
+
+    text.push_str("path=");
+    for folder in &ground.path {
+        match folder.strip_prefix("~/") {
+            Some(below) => write_to(&mut text, format_args!("\"${{HOME:-/}}\"/{}", quote(below)?)),
+            None => text.push_str(&quote(folder)?),
+        }
+        text.push(':');
+    }
+    text.push_str("\"${PATH:-/usr/local/bin:/usr/bin:/bin}\"\n\n");
+
+    text.push_str("# Where and with what the command runs.\nsurroundings() {\n");
+    write_to(&mut text, format_args!("    umask {:04o}\n", ground.umask & 0o777));
+    let mut env = ground.env.clone();
+    env.extend(job.env.clone());
+    // Last, so that nothing configured makes the job's processes those of another.
+    env.insert("DAYLILY_ATTEMPT".to_owned(), job.attempt.to_string());
+    for (name, value) in &env {
+        if !is_variable(name) {
+            return Err(JobError::VariableName { name: name.clone() });
+        }
+        write_to(&mut text, format_args!("    export {name}={}\n", quote(value)?));
+    }
+    write_to(&mut text, format_args!("    cd -- {}\n}}\n\n", quote(&job.dir)?));
+
+    if job.shell.is_empty() {
+        return Err(JobError::NoShell);
+    }
+    text.push_str("run() {\n    exec");
+    for word in &job.shell {
+        write_to(&mut text, format_args!(" {}", quote(word)?));
+    }
+    write_to(&mut text, format_args!(" {}\n}}\n\n", quote(&whole_command(job))?));
+    text.push_str(include_str!("scripts/claim.sh"));
+    text.push('\n');
+    text.push_str(include_str!("scripts/job.sh"));
+    Ok(text)
+}
+
+/// Setup and command in one shell, since the setup is there to change that shell.
+fn whole_command(job: &Job) -> String {
+    match job.setup.as_deref().map(str::trim) {
+        // The colon keeps a setup of comments alone from being a syntax error.
+        Some(setup) if !setup.is_empty() => {
+            format!("{{ :\n{setup}\n}} || exit $?\n{}", job.command)
+        }
+        Some(_) | None => job.command.clone(),
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+fn write_to(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // Writing to a String has no way to fail.
+    let _ = text.write_fmt(arguments);
+}
+
+#[cfg(test)]
+mod tests;

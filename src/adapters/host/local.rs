@@ -1,0 +1,252 @@
+//! Owns the headnode that is this machine: scripts run by /bin/sh, files are copied
+//! by [`super::copy`]. What it starts never outlives the call that started it, except
+//! what a script itself puts into a session of its own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daylily_lifecycle::case::{ClaimedBy, Force};
+use daylily_lifecycle::ids::{AttemptId, ByteCount, HeadnodeName};
+use daylily_lifecycle::outcome::{Fault, FaultClass};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+
+use super::attempts::ShellHost;
+use super::job::JobGround;
+use super::shell::{Answer, Ask, Owner, Ran, Shell, WorkDir};
+use super::{
+    FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder, Shipped, copy,
+};
+
+/// What a headnode on this machine is made of.
+#[derive(Debug, Clone)]
+pub struct LocalHostSettings {
+    pub name: HeadnodeName,
+    pub work_dir: PathBuf,
+    pub owner: Owner,
+    /// Put before the PATH; `~/` at the start is our home.
+    pub path: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    /// Of what a case's command makes, and of what is copied.
+    pub umask: u32,
+}
+
+#[derive(Debug)]
+pub struct LocalHost {
+    attempts: ShellHost<LocalShell>,
+    umask: u32,
+}
+
+impl LocalHost {
+    pub fn new(settings: LocalHostSettings) -> Self {
+        let LocalHostSettings { name, work_dir, owner, path, env, umask } = settings;
+        // A job's directories are named in full: it starts in another one than ours.
+        let work_dir = std::path::absolute(&work_dir).unwrap_or(work_dir);
+        let shell = LocalShell::new(&path, &env);
+        let work_dir = WorkDir::new(shell, work_dir.to_string_lossy().into_owned(), owner);
+        let ground = JobGround {
+            root: work_dir.root(),
+            path,
+            env,
+            umask,
+            // A day of waiting for room.
+            retry_every: Duration::from_secs(10),
+            retries: 24 * 360,
+        };
+        Self { attempts: ShellHost::new(name, Arc::new(work_dir), ground), umask }
+    }
+
+    /// For the direct queue, which starts jobs where this host prepares them.
+    pub fn work_dir(&self) -> &Arc<WorkDir<LocalShell>> {
+        self.attempts.work_dir()
+    }
+}
+
+#[async_trait::async_trait]
+impl Host for LocalHost {
+    fn name(&self) -> &HeadnodeName {
+        self.attempts.name()
+    }
+
+    async fn own(&self, owned_before: bool) -> Result<(), Fault> {
+        self.attempts.own(owned_before).await
+    }
+
+    async fn free_space(&self) -> Result<ByteCount, Fault> {
+        self.attempts.free_space().await
+    }
+
+    async fn ship(
+        &self,
+        order: &ShipOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Shipped, Fault> {
+        copy::ship(order, self.umask, progress, stop).await
+    }
+
+    async fn prepare(&self, job: &Job) -> Result<(), Fault> {
+        self.attempts.prepare(job).await
+    }
+
+    async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault> {
+        self.attempts.read(attempts).await
+    }
+
+    async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {
+        self.attempts.take_claim(attempt).await
+    }
+
+    async fn end(&self, attempt: &AttemptId, force: Force) -> Result<(), Fault> {
+        self.attempts.end(attempt, force).await
+    }
+
+    async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {
+        self.attempts.outputs(dir, patterns).await
+    }
+
+    async fn fetch(
+        &self,
+        order: &FetchOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Fetched, Fault> {
+        copy::fetch(order, progress, stop).await
+    }
+
+    async fn tail(&self, attempt: &AttemptId, bytes: u64) -> Result<String, Fault> {
+        self.attempts.tail(attempt, bytes).await
+    }
+
+    async fn bell(&self, limit: Duration) -> Result<bool, Fault> {
+        self.attempts.bell(limit).await
+    }
+}
+
+/// /bin/sh on this machine.
+#[derive(Debug)]
+pub struct LocalShell {
+    env: BTreeMap<String, String>,
+}
+
+/// At most this much of standard error is kept.
+const STDERR_MAX: usize = 64 << 10;
+
+impl LocalShell {
+    /// `path` goes before the PATH we were started with, `env` before everything.
+    pub fn new(path: &[String], env: &BTreeMap<String, String>) -> Self {
+        let mut clean: BTreeMap<String, String> = BTreeMap::new();
+        for name in ["HOME", "USER", "LANG", "PATH", "XDG_RUNTIME_DIR"] {
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "what every program needs of its surroundings is no configuration"
+            )]
+            if let Ok(value) = std::env::var(name) {
+                clean.insert(name.to_owned(), value);
+            }
+        }
+        let home = clean.get("HOME").cloned().unwrap_or_else(|| "/".to_owned());
+        let mut folders: Vec<String> = path
+            .iter()
+            .map(|folder| match folder.strip_prefix("~/") {
+                Some(below) => Path::new(&home).join(below).to_string_lossy().into_owned(),
+                None => folder.clone(),
+            })
+            .collect();
+        folders.push(
+            clean.remove("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned()),
+        );
+        clean.insert("PATH".to_owned(), folders.join(":"));
+        clean.extend(env.clone());
+        Self { env: clean }
+    }
+}
+
+#[async_trait::async_trait]
+impl Shell for LocalShell {
+    async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault> {
+        let trouble = |what: &str, error: std::io::Error| {
+            Fault::new(FaultClass::TransientHost, format!("{what} /bin/sh: {error}"))
+        };
+        #[allow(clippy::disallowed_methods, reason = "this is the adapter that starts programs")]
+        let mut command = tokio::process::Command::new("/bin/sh");
+        command.arg("-c").arg(ask.script).arg("daylily-watch").args(&ask.args);
+        command.env_clear().envs(&self.env).current_dir("/").process_group(0);
+        command.stdin(if ask.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| trouble("start", error))?;
+        let mut group = Group { leader: child.id() };
+
+        let stdin = child.stdin.take();
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let talk = async {
+            let say = async {
+                if let Some(mut stdin) = stdin {
+                    // A script that ended early says so by its code.
+                    let _ = stdin.write_all(ask.stdin).await;
+                }
+            };
+            let ((), out, err) =
+                tokio::join!(say, keep_some(stdout, ask.keep), keep_some(stderr, STDERR_MAX));
+            (out, err, child.wait().await)
+        };
+        let Ok((out, err, ended)) = tokio::time::timeout(ask.limit, talk).await else {
+            // Not waited for: what hangs in a dead file system cannot be ended. The runtime
+            // reaps it when it goes.
+            group.end();
+            group.leader = None;
+            return Ok(Ran::TimedOut);
+        };
+        group.leader = None;
+        let status = ended.map_err(|error| trouble("wait for", error))?;
+        let (stdout, cut) = out.map_err(|error| trouble("read from", error))?;
+        let (stderr, _) = err.map_err(|error| trouble("read from", error))?;
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        Ok(Ran::Ended(Answer { code: status.code(), stdout, cut, stderr }))
+    }
+}
+
+/// Reads all, so that the writer never blocks, and keeps the first `most` bytes.
+async fn keep_some(
+    from: Option<impl AsyncRead + Unpin>,
+    most: usize,
+) -> std::io::Result<(Vec<u8>, bool)> {
+    let mut kept = Vec::new();
+    let Some(mut from) = from else { return Ok((kept, false)) };
+    let mut cut = false;
+    let mut buffer = vec![0; 16 << 10];
+    loop {
+        let n = from.read(&mut buffer).await?;
+        if n == 0 {
+            return Ok((kept, cut));
+        }
+        let room = n.min(most - kept.len());
+        kept.extend_from_slice(&buffer[..room]);
+        cut |= room < n;
+    }
+}
+
+/// Ends a process group when dropped, as long as its leader was not waited for.
+struct Group {
+    leader: Option<u32>,
+}
+
+impl Group {
+    fn end(&self) {
+        if let Some(leader) = self.leader.and_then(|id| i32::try_from(id).ok()) {
+            // It may have ended by itself meanwhile.
+            let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,32 @@
+# Makes this daemon the owner of a work_dir, with the folders and the bell around it.
+# Arguments: work_dir, database id, generation, whether it was owned before (yes, no).
+# Ends with 90: no owner where there was one, 91: another owner, 92: a newer
+# generation, 93: an owner that cannot be read. Then nothing is changed.
+export LC_ALL=C
+umask 077
+if [ "$4" = yes ]; then
+    [ -e "$1/.daylily-watch/owner" ] || exit 90
+else
+    # work_dir itself is for people too; only what is inside is ours alone.
+    (umask 022 && mkdir -p -- "$1") && mkdir -p -- "$1/.daylily-watch" || exit 1
+fi
+cd "$1/.daylily-watch" || exit 1
+command exec 9>>owner.lock || exit 1
+flock -w 10 9 || exit 1
+if [ -e owner ]; then
+    { read -r owner generation; } <owner || exit 93
+    case $generation in '' | *[!0-9]*) exit 93 ;; esac
+    if [ "$owner" != "$2" ]; then
+        printf '%s\n' "$owner" >&2
+        exit 91
+    fi
+    [ "$generation" -le "$3" ] || exit 92
+elif [ "$4" = yes ]; then
+    exit 90
+fi
+chmod 700 . && mkdir -p cases || exit 1
+[ -p bell ] || mkfifo bell || exit 1
+if [ "${generation-}" != "$3" ]; then
+    printf '%s %s\n' "$2" "$3" >owner.new && sync owner.new && mv -f owner.new owner || exit 1
+    sync . || :
+fi

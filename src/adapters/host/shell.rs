@@ -1,0 +1,195 @@
+//! Owns how scripts get to a headnode: the narrow [`Shell`] that local and remote
+//! hosts differ in, and [`WorkDir`], which runs a script in one work_dir after it has
+//! compared the owner. Nothing of anybody's making is ever put into a script's text.
+
+use std::time::Duration;
+
+use daylily_lifecycle::outcome::{Fault, FaultClass};
+
+/// Runs POSIX sh scripts on one machine.
+///
+/// A script gets a clean environment (HOME, USER, LANG, PATH, XDG_RUNTIME_DIR and the
+/// headnode's own), no terminal and no other standard input than `stdin`. It runs in
+/// a process group of its own, which is ended when the time is up or the future is
+/// dropped.
+#[async_trait::async_trait]
+pub trait Shell: Send + Sync + 'static {
+    /// A fault says that the script may or may not have run.
+    async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault>;
+}
+
+#[derive(Debug, Clone)]
+pub struct Ask<'a> {
+    pub script: &'static str,
+    /// `$1`, `$2` and so on.
+    pub args: Vec<String>,
+    pub stdin: &'a [u8],
+    pub limit: Duration,
+    /// At most this much of standard output is kept.
+    pub keep: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ran {
+    Ended(Answer),
+    /// The time was up and the script was ended.
+    TimedOut,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// None: ended by a signal.
+    pub code: Option<i32>,
+    pub stdout: Vec<u8>,
+    /// There was more on standard output than was to be kept.
+    pub cut: bool,
+    /// The beginning of standard error.
+    pub stderr: String,
+}
+
+/// The daemon that may act in a work_dir, as its database knows itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    pub database_id: String,
+    /// Raised at each start of the daemon.
+    pub generation: u64,
+}
+
+/// One work_dir on one machine, asked about by one daemon.
+#[derive(Debug)]
+pub struct WorkDir<S> {
+    shell: S,
+    path: String,
+    owner: Owner,
+}
+
+/// How long a script that only looks or writes small files may take.
+pub(crate) const SHORT: Duration = Duration::from_secs(30);
+
+/// What scripts end with, beside 0.
+pub(crate) mod code {
+    pub(crate) const NO_OWNER: i32 = 90;
+    pub(crate) const OTHER_OWNER: i32 = 91;
+    pub(crate) const NEWER_GENERATION: i32 = 92;
+    pub(crate) const ODD_OWNER: i32 = 93;
+    pub(crate) const MISSING: i32 = 94;
+    pub(crate) const NO_PROC: i32 = 95;
+    pub(crate) const NOT_BEGUN: i32 = 96;
+}
+
+impl<S: Shell> WorkDir<S> {
+    /// `path` is absolute.
+    pub fn new(shell: S, path: String, owner: Owner) -> Self {
+        Self { shell, path, owner }
+    }
+
+    /// Where the attempt directories are.
+    pub fn root(&self) -> String {
+        format!("{}/.daylily-watch", self.path.trim_end_matches('/'))
+    }
+
+    /// Runs a script that begins with `owner.sh` (or is `own.sh`). Its arguments
+    /// follow work_dir, database id and generation. [`Ran::TimedOut`] is left to the
+    /// caller; an owner that is not us, a full disk and the like are faults.
+    pub(crate) async fn ask(
+        &self,
+        script: &'static str,
+        args: &[&str],
+        stdin: &[u8],
+        limit: Duration,
+        keep: usize,
+    ) -> Result<Ran, Fault> {
+        let ours =
+            [self.path.clone(), self.owner.database_id.clone(), self.owner.generation.to_string()];
+        let args = ours.into_iter().chain(args.iter().map(|&a| a.to_owned())).collect();
+        let ran = self.shell.run(Ask { script, args, stdin, limit, keep }).await?;
+        if let Ran::Ended(answer) = &ran
+            && let Some(fault) = self.misfit(answer)
+        {
+            return Err(fault);
+        }
+        Ok(ran)
+    }
+
+    /// As [`Self::ask`], for a script that has to end with 0 and in time.
+    pub(crate) async fn must(
+        &self,
+        script: &'static str,
+        args: &[&str],
+        stdin: &[u8],
+        keep: usize,
+    ) -> Result<Vec<u8>, Fault> {
+        match self.ask(script, args, stdin, SHORT, keep).await? {
+            Ran::TimedOut => Err(self.timed_out(SHORT)),
+            Ran::Ended(answer) if answer.code != Some(0) => Err(self.failed(&answer)),
+            Ran::Ended(answer) if answer.cut => Err(Fault::new(
+                FaultClass::TransientStep,
+                format!("{}: the answer has more than {keep} bytes", self.path),
+            )),
+            Ran::Ended(answer) => Ok(answer.stdout),
+        }
+    }
+
+    pub(crate) fn timed_out(&self, limit: Duration) -> Fault {
+        let text = format!("{} has not answered for {} s", self.path, limit.as_secs());
+        Fault::new(FaultClass::TransientHost, text)
+    }
+
+    /// Trouble that is the same whichever script met it.
+    fn misfit(&self, answer: &Answer) -> Option<Fault> {
+        let path = &self.path;
+        let (class, text) = match answer.code? {
+            code::NO_OWNER => (
+                FaultClass::FatalHost,
+                format!("{path}/.daylily-watch/owner is missing\nhint: is {path} mounted?"),
+            ),
+            code::OTHER_OWNER => (
+                FaultClass::FatalHost,
+                format!(
+                    "{path} belongs to the database {}\nhint: end the daemon of that database, \
+                     then use `adopt`",
+                    first_line(&answer.stderr)
+                ),
+            ),
+            code::NEWER_GENERATION => (
+                FaultClass::FatalHost,
+                format!(
+                    "{path} was used by a later start of this database\nhint: a second daemon \
+                     runs or an old database was restored; then use `adopt`"
+                ),
+            ),
+            code::ODD_OWNER => (
+                FaultClass::FatalHost,
+                format!("{path}/.daylily-watch/owner cannot be read\nhint: `adopt` writes it anew"),
+            ),
+            code::NO_PROC => {
+                (FaultClass::FatalHost, "/proc cannot be read on the headnode".to_owned())
+            }
+            _ => return None,
+        };
+        Some(Fault::new(class, text))
+    }
+
+    /// The fault of a script that ended with another code than 0.
+    pub(crate) fn failed(&self, answer: &Answer) -> Fault {
+        let said = first_line(&answer.stderr);
+        let class = if ["No space left", "Disk quota exceeded"].iter().any(|w| said.contains(w)) {
+            FaultClass::NoSpace
+        } else if ["Permission denied", "Read-only file system"].iter().any(|w| said.contains(w)) {
+            FaultClass::FatalHost
+        } else {
+            FaultClass::TransientStep
+        };
+        let text = match (said.is_empty(), answer.code) {
+            (false, _) => format!("{}: {said}", self.path),
+            (true, Some(code::MISSING)) => format!("{}: the directory is missing", self.path),
+            (true, Some(code)) => format!("{}: the script ended with {code}", self.path),
+            (true, None) => format!("{}: the script was ended by a signal", self.path),
+        };
+        Fault::new(class, text)
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim()
+}

@@ -1,0 +1,79 @@
+//! Owns how the daemon is put together: the only place that constructs adapters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::adapters::host::Host;
+use crate::adapters::host::local::{LocalHost, LocalHostSettings};
+use crate::adapters::host::shell::Owner;
+use crate::adapters::queue::Queue;
+use crate::adapters::queue::direct::Direct;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings};
+use crate::reconcile::{Context, Node};
+use crate::store::Store;
+use crate::store::error::StoreError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error(
+        "headnode {name}: this version reaches only `host: local` with `queue: direct`\n\
+         hint: a later version brings ssh and pueue"
+    )]
+    NotBuilt { name: String },
+}
+
+/// What the version writes into the database and compares there.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Opens the database, which admits one daemon, and puts everything together.
+pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (store, opened) = Store::open(&settings.state_dir, clock.now(), VERSION)?;
+    if let Some(migrated) = &opened.migrated {
+        tracing::info!(
+            from = migrated.from,
+            to = migrated.to,
+            backup = %migrated.backup.display(),
+            "the database was brought up to date"
+        );
+    }
+    let owner =
+        Owner { database_id: opened.database.as_str().to_owned(), generation: opened.generation.0 };
+    let mut nodes = BTreeMap::new();
+    for headnode in &settings.headnodes {
+        nodes.insert(headnode.name.clone(), node(headnode, &owner)?);
+    }
+    store.sync_intakes(settings.intakes.iter().map(|i| i.name.clone()).collect()).await?;
+    store.sync_headnodes(settings.headnodes.iter().map(|h| h.name.clone()).collect()).await?;
+    for headnode in &settings.headnodes {
+        let groups = headnode.groups.iter();
+        let groups = groups.map(|group| (group.name.clone(), group.slots.clone())).collect();
+        store.sync_slots(headnode.name.clone(), groups).await?;
+    }
+    Ok(Context { settings: Arc::new(settings), store, clock, nodes: Arc::new(nodes) })
+}
+
+fn node(settings: &HeadnodeSettings, owner: &Owner) -> Result<Node, AppError> {
+    match (&settings.host, settings.queue) {
+        (HostAddress::Local, QueueKind::Direct) => {
+            let host = LocalHost::new(LocalHostSettings {
+                name: settings.name.clone(),
+                work_dir: settings.work_dir.clone(),
+                owner: owner.clone(),
+                path: settings.path.clone(),
+                env: settings.env.clone(),
+                umask: settings.umask,
+            });
+            let queue: Arc<dyn Queue> = Arc::new(Direct::new(host.work_dir().clone()));
+            let host: Arc<dyn Host> = Arc::new(host);
+            let owner = format!("{} {}", owner.database_id, owner.generation);
+            Ok(Node { settings: settings.clone(), host, queue, owner })
+        }
+        (HostAddress::Local | HostAddress::Ssh(_), _) => {
+            Err(AppError::NotBuilt { name: settings.name.to_string() })
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! What every host does, as functions over a [`Rig`]. Shipping and fetching have a
+//! suite of their own.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daylily_lifecycle::case::{ClaimedBy, Force};
+use daylily_lifecycle::ids::{AttemptId, HeadnodeName};
+use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault, FaultClass};
+use daylily_watch::adapters::host::fake::{FakeHost, FakeMachine, Started};
+use daylily_watch::adapters::host::shell::Owner;
+use daylily_watch::adapters::host::{Host, HostLook, Job};
+
+use crate::stage::{Stage, job_in, new_attempt, openers, owner};
+use crate::wait::{LIMIT, until, until_seen};
+
+/// A headnode whose jobs do as they are told.
+#[async_trait::async_trait]
+pub(crate) trait Rig: Send + Sync {
+    fn host(&self, owner: Owner) -> Box<dyn Host>;
+    /// A job that runs till it is told to finish.
+    fn job(&self, attempt: &AttemptId) -> Job;
+    /// Starts a prepared job; true when it has claimed.
+    async fn start(&self, attempt: &AttemptId) -> bool;
+    /// Has a running job print `line` and end with `code`.
+    fn finish(&self, attempt: &AttemptId, line: &str, code: i32);
+    /// How often the command was executed.
+    fn executed(&self, attempt: &AttemptId) -> usize;
+    /// Puts a file below the job's directory.
+    fn put(&self, attempt: &AttemptId, path: &str, content: &str);
+    /// Returns when somebody waits for the bell.
+    fn until_listened_to(&self);
+    /// Takes the owner away, as an unmounted work_dir does.
+    fn unmount(&self);
+}
+
+struct Real(Stage);
+
+fn real() -> Real {
+    Real(Stage::bare())
+}
+
+#[async_trait::async_trait]
+impl Rig for Real {
+    fn host(&self, owner: Owner) -> Box<dyn Host> {
+        Box::new(self.0.host_of(owner))
+    }
+
+    fn job(&self, attempt: &AttemptId) -> Job {
+        let told = "echo executed >>executed; while [ ! -s told ]; do sleep 0.02; done; . ./told";
+        self.0.job(attempt, told)
+    }
+
+    async fn start(&self, attempt: &AttemptId) -> bool {
+        let _ = self.0.add(attempt).await;
+        self.0.text(attempt, "claim").contains("\"by\":\"job\"")
+    }
+
+    fn finish(&self, attempt: &AttemptId, line: &str, code: i32) {
+        let dir = self.job(attempt).dir;
+        let told = format!("echo '{line}'; exit {code}\n");
+        std::fs::write(format!("{dir}/new"), told).expect("the folder is there");
+        std::fs::rename(format!("{dir}/new"), format!("{dir}/told")).expect("it was written");
+    }
+
+    fn executed(&self, attempt: &AttemptId) -> usize {
+        let lines = std::fs::read_to_string(format!("{}/executed", self.job(attempt).dir));
+        lines.unwrap_or_default().lines().count()
+    }
+
+    fn put(&self, attempt: &AttemptId, path: &str, content: &str) {
+        let path = Path::new(&self.job(attempt).dir).join(path);
+        std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("it can be made");
+        std::fs::write(path, content).expect("it can be written");
+    }
+
+    fn until_listened_to(&self) {
+        let bell = self.0.path().join(".daylily-watch/bell");
+        until("somebody waits for the bell", LIMIT, || openers(&bell) > 0);
+    }
+
+    fn unmount(&self) {
+        let root = self.0.path().join(".daylily-watch");
+        std::fs::rename(root, self.0.path().join("away")).expect("it is there");
+    }
+}
+
+struct Fake(Arc<FakeMachine>);
+
+fn fake() -> Fake {
+    Fake(FakeMachine::new("2026-11-20T06:00:00Z".parse().expect("a time")))
+}
+
+#[async_trait::async_trait]
+impl Rig for Fake {
+    fn host(&self, owner: Owner) -> Box<dyn Host> {
+        Box::new(FakeHost::new(HeadnodeName::new("fake"), self.0.clone(), owner))
+    }
+
+    fn job(&self, attempt: &AttemptId) -> Job {
+        job_in(Path::new("/fake"), attempt, "true")
+    }
+
+    async fn start(&self, attempt: &AttemptId) -> bool {
+        self.0.start(attempt) == Started::Claimed
+    }
+
+    fn finish(&self, attempt: &AttemptId, line: &str, code: i32) {
+        if let Some(this) = self.0.state().attempts.get_mut(attempt) {
+            this.output = format!("{line}\n");
+        }
+        self.0.finish(attempt, Some(code), None);
+    }
+
+    fn executed(&self, attempt: &AttemptId) -> usize {
+        self.0.state().attempts[attempt].executed as usize
+    }
+
+    fn put(&self, attempt: &AttemptId, path: &str, content: &str) {
+        let mut state = self.0.state();
+        let path = format!("{}/{path}", state.attempts[attempt].job.dir);
+        let now = state.now;
+        state.files.insert(path, (content.as_bytes().to_vec(), now));
+    }
+
+    fn until_listened_to(&self) {}
+
+    fn unmount(&self) {
+        self.0.state().owner = None;
+    }
+}
+
+const NOT_ALIVE: Alive = Alive::No { rebooted: false };
+
+async fn owned(rig: &impl Rig) -> Box<dyn Host> {
+    let host = rig.host(owner("ours", 1));
+    host.own(false).await.expect("nobody owned it");
+    host
+}
+
+async fn prepared(rig: &impl Rig, host: &dyn Host) -> AttemptId {
+    let attempt = new_attempt();
+    host.prepare(&rig.job(&attempt)).await.expect("it can be prepared");
+    attempt
+}
+
+async fn started(rig: &impl Rig, host: &dyn Host) -> AttemptId {
+    let attempt = prepared(rig, host).await;
+    assert!(rig.start(&attempt).await, "it claims");
+    until("its command began", LIMIT, || rig.executed(&attempt) > 0);
+    attempt
+}
+
+async fn look(host: &dyn Host, attempt: &AttemptId) -> (ExitRecord, Claim, Alive) {
+    let mut looks = host.read(std::slice::from_ref(attempt)).await.expect("the host answers");
+    match looks.remove(0) {
+        HostLook::Saw { exit, claim, alive } => (exit, claim, alive),
+        HostLook::CouldNot { why } => panic!("could not look: {why}"),
+    }
+}
+
+async fn until_over(host: &dyn Host, attempt: &AttemptId) -> (ExitRecord, Claim) {
+    until_seen("nothing of it lives", LIMIT, || async { look(host, attempt).await.2 == NOT_ALIVE })
+        .await;
+    let (exit, claim, _) = look(host, attempt).await;
+    (exit, claim)
+}
+
+fn class<T: std::fmt::Debug>(answer: Result<T, Fault>) -> FaultClass {
+    answer.expect_err("it is refused").class
+}
+
+async fn own_may_be_repeated(rig: &impl Rig) {
+    let host = owned(rig).await;
+    host.own(false).await.expect("it is ours");
+    host.own(true).await.expect("it is ours");
+}
+
+async fn a_later_start_takes_over_and_the_earlier_one_is_shut_out(rig: &impl Rig) {
+    let first = owned(rig).await;
+    let second = rig.host(owner("ours", 2));
+    second.free_space().await.expect("an older generation is no obstacle");
+    second.own(true).await.expect("it is the same database");
+    assert_eq!(class(first.free_space().await), FaultClass::FatalHost);
+    assert_eq!(class(first.own(true).await), FaultClass::FatalHost);
+    second.free_space().await.expect("it is ours");
+}
+
+async fn another_database_is_refused_with_the_way_out(rig: &impl Rig) {
+    let ours = owned(rig).await;
+    let theirs = rig.host(owner("theirs", 9));
+    for before in [false, true] {
+        let fault = theirs.own(before).await.expect_err("it is not theirs");
+        assert_eq!(fault.class, FaultClass::FatalHost);
+        assert!(fault.text.contains("adopt"), "{}", fault.text);
+    }
+    ours.free_space().await.expect("it is still ours");
+}
+
+async fn a_missing_owner_where_there_was_one_is_not_made_again(rig: &impl Rig) {
+    let host = owned(rig).await;
+    rig.unmount();
+    let fault = host.own(true).await.expect_err("it is not there");
+    assert_eq!(fault.class, FaultClass::FatalHost);
+    assert!(fault.text.contains("mounted"), "{}", fault.text);
+    assert_eq!(class(host.free_space().await), FaultClass::FatalHost);
+}
+
+async fn nothing_is_read_or_done_for_a_stranger(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = started(rig, &*host).await;
+    let stranger = rig.host(owner("theirs", 1));
+    let job = rig.job(&attempt);
+    assert_eq!(class(stranger.prepare(&job).await), FaultClass::FatalHost);
+    assert_eq!(class(stranger.read(std::slice::from_ref(&attempt)).await), FaultClass::FatalHost);
+    assert_eq!(class(stranger.take_claim(&attempt).await), FaultClass::FatalHost);
+    assert_eq!(class(stranger.end(&attempt, Force::KillAll).await), FaultClass::FatalHost);
+    assert_eq!(class(stranger.outputs(&job.dir, &[]).await), FaultClass::FatalHost);
+    assert_eq!(class(stranger.tail(&attempt, 10).await), FaultClass::FatalHost);
+    assert_eq!(class(stranger.bell(Duration::from_secs(5)).await), FaultClass::FatalHost);
+    assert_eq!(look(&*host, &attempt).await.2, Alive::Yes);
+}
+
+async fn a_prepared_attempt_has_nothing_yet(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = prepared(rig, &*host).await;
+    let expected = (ExitRecord::Absent, Claim::Absent, NOT_ALIVE);
+    assert_eq!(look(&*host, &attempt).await, expected);
+    host.prepare(&rig.job(&attempt)).await.expect("it may be repeated");
+    assert_eq!(look(&*host, &attempt).await, expected);
+}
+
+async fn preparing_again_leaves_a_running_job_as_it_is(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = started(rig, &*host).await;
+    host.prepare(&rig.job(&attempt)).await.expect("it may be repeated");
+    let (exit, claim, alive) = look(&*host, &attempt).await;
+    assert_eq!((exit, alive), (ExitRecord::Absent, Alive::Yes));
+    assert!(matches!(claim, Claim::Job { .. }), "{claim:?}");
+    assert_eq!(rig.executed(&attempt), 1);
+}
+
+async fn a_finished_job_has_its_code_and_its_output(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = started(rig, &*host).await;
+    assert_eq!(host.tail(&attempt, 100).await, Ok(String::new()));
+    rig.finish(&attempt, "that was it", 3);
+    let (exit, claim) = until_over(&*host, &attempt).await;
+    assert!(matches!(exit, ExitRecord::Present { code: Some(3), signal: None, .. }), "{exit:?}");
+    assert!(matches!(claim, Claim::Job { .. }), "{claim:?}");
+    assert_eq!(host.tail(&attempt, 100).await, Ok("that was it\n".to_owned()));
+    assert_eq!(host.tail(&attempt, 4).await, Ok(" it\n".to_owned()));
+}
+
+async fn looks_come_in_the_order_asked_and_one_missing_stops_none(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let (running, waiting) = (started(rig, &*host).await, prepared(rig, &*host).await);
+    let unknown = new_attempt();
+    let looks = host.read(&[waiting, unknown, running]).await.expect("the host answers");
+    assert!(
+        matches!(
+            &looks[..],
+            [
+                HostLook::Saw { claim: Claim::Absent, .. },
+                HostLook::CouldNot { .. },
+                HostLook::Saw { claim: Claim::Job { .. }, alive: Alive::Yes, .. },
+            ]
+        ),
+        "{looks:?}"
+    );
+}
+
+async fn what_the_daemon_claimed_never_starts(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = prepared(rig, &*host).await;
+    assert_eq!(host.take_claim(&attempt).await, Ok(ClaimedBy::Daemon));
+    assert_eq!(host.take_claim(&attempt).await, Ok(ClaimedBy::Daemon));
+    assert!(!rig.start(&attempt).await);
+    assert_eq!(rig.executed(&attempt), 0);
+    assert_eq!(look(&*host, &attempt).await, (ExitRecord::Absent, Claim::Daemon, NOT_ALIVE));
+}
+
+async fn a_claim_of_the_job_is_not_taken_from_it(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = started(rig, &*host).await;
+    assert_eq!(host.take_claim(&attempt).await, Ok(ClaimedBy::Job));
+    rig.finish(&attempt, "done", 0);
+    let (exit, _) = until_over(&*host, &attempt).await;
+    assert!(matches!(exit, ExitRecord::Present { code: Some(0), .. }), "{exit:?}");
+    assert_eq!(host.take_claim(&attempt).await, Ok(ClaimedBy::Job));
+}
+
+async fn ending_leaves_the_record_that_its_force_allows(rig: &impl Rig) {
+    let host = owned(rig).await;
+    for (force, expected) in
+        [(Force::Terminate, Some(15)), (Force::KillChildren, Some(9)), (Force::KillAll, None)]
+    {
+        let attempt = started(rig, &*host).await;
+        host.end(&attempt, force).await.expect("it can be ended");
+        let (exit, claim) = until_over(&*host, &attempt).await;
+        match expected {
+            Some(signal) => assert!(
+                matches!(exit, ExitRecord::Present { code: None, signal: Some(s), .. } if s == signal),
+                "{force:?}: {exit:?}"
+            ),
+            None => assert_eq!(exit, ExitRecord::Absent),
+        }
+        assert!(matches!(claim, Claim::Job { .. }), "{claim:?}");
+        host.end(&attempt, force).await.expect("it may be repeated");
+    }
+}
+
+async fn outputs_are_the_files_that_match(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = prepared(rig, &*host).await;
+    for (path, content) in
+        [("results/a b.bam", "12345"), ("results/deep/x.bam", ""), ("log.txt", "x"), ("é.bam", "1")]
+    {
+        rig.put(&attempt, path, content);
+    }
+    let dir = rig.job(&attempt).dir;
+    let found = |patterns: &[&str]| {
+        let patterns: Vec<String> = patterns.iter().map(|&p| p.to_owned()).collect();
+        let (host, dir) = (&host, &dir);
+        async move {
+            let files = host.outputs(dir, &patterns).await.expect("it can be listed");
+            files.into_iter().map(|f| (f.path, f.bytes.0)).collect::<Vec<_>>()
+        }
+    };
+    let ab = ("results/a b.bam".to_owned(), 5);
+    let x = ("results/deep/x.bam".to_owned(), 0);
+    let e = ("é.bam".to_owned(), 1);
+    assert_eq!(found(&["results/*.bam"]).await, std::slice::from_ref(&ab));
+    assert_eq!(found(&["**/*.bam"]).await, [ab, x, e.clone()]);
+    assert_eq!(found(&["*.bam", "nothing"]).await, [e]);
+    assert_eq!(found(&[]).await, []);
+}
+
+async fn the_bell_rings_at_the_end_of_a_job(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = started(rig, &*host).await;
+    assert_eq!(host.bell(Duration::from_millis(50)).await, Ok(false));
+    let (rung, ()) = tokio::join!(host.bell(LIMIT), async {
+        // A ring that nobody waits for is lost.
+        tokio::task::yield_now().await;
+        rig.until_listened_to();
+        rig.finish(&attempt, "done", 0);
+    });
+    assert_eq!(rung, Ok(true));
+    // At once: it rings when nothing lives any more.
+    let (exit, _, alive) = look(&*host, &attempt).await;
+    assert!(matches!(exit, ExitRecord::Present { code: Some(0), .. }), "{exit:?}");
+    assert_eq!(alive, NOT_ALIVE);
+}
+
+async fn there_is_some_space(rig: &impl Rig) {
+    assert!(owned(rig).await.free_space().await.expect("it can be told").0 > 0);
+}
+
+macro_rules! suite {
+    ($($test:ident,)*) => {
+        mod real {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(&super::real()).await;
+            })*
+        }
+        mod fake {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(&super::fake()).await;
+            })*
+        }
+    };
+}
+
+suite! {
+    own_may_be_repeated,
+    a_later_start_takes_over_and_the_earlier_one_is_shut_out,
+    another_database_is_refused_with_the_way_out,
+    a_missing_owner_where_there_was_one_is_not_made_again,
+    nothing_is_read_or_done_for_a_stranger,
+    a_prepared_attempt_has_nothing_yet,
+    preparing_again_leaves_a_running_job_as_it_is,
+    a_finished_job_has_its_code_and_its_output,
+    looks_come_in_the_order_asked_and_one_missing_stops_none,
+    what_the_daemon_claimed_never_starts,
+    a_claim_of_the_job_is_not_taken_from_it,
+    ending_leaves_the_record_that_its_force_allows,
+    outputs_are_the_files_that_match,
+    the_bell_rings_at_the_end_of_a_job,
+    there_is_some_space,
+}

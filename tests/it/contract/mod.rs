@@ -1,0 +1,4 @@
+//! The suites that every adapter of a role passes, the fake and the real ones alike.
+
+mod host;
+mod queue;
