@@ -1,0 +1,367 @@
+//! Owns what can be typed: the words of the command line as they are parsed. What they
+//! mean with the configuration beside them is for each verb's file.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A case runs once; if we are unsure, we ask you; and at any moment one sentence says
+/// where it is and why.
+#[derive(Debug, Parser)]
+#[command(name = "daylily-watch", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+
+    /// Process what is there and exit when every case has ended or waits for a person.
+    #[arg(long)]
+    pub run_once: bool,
+
+    /// Show what would be done, and do nothing.
+    #[arg(long, conflicts_with = "run_once")]
+    pub dry_run: bool,
+
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The configuration. Without it: $DAYLILY_WATCH_CONFIG, ./config.yaml,
+    /// ~/.config/daylily-watch/config.yaml, /etc/daylily-watch/config.yaml.
+    #[arg(long, short, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// How much is logged.
+    #[arg(long, global = true, value_name = "LEVEL",
+          value_parser = ["error", "warn", "info", "debug", "trace"])]
+    pub log_level: Option<String>,
+
+    /// Where the log goes instead of stderr.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run the daemon (as does `--config FILE` without a verb).
+    Run(Run),
+    /// All cases that have not ended, and the last that have.
+    Status(Status),
+    /// Everything about one case.
+    Show(OneCase),
+    /// Why a case is where it is: the sentence, its conditions, its changes.
+    Why(OneCase),
+    /// What happened, oldest first.
+    History(History),
+    /// The output of a case's job.
+    Log(Log),
+    /// The slots of every headnode and who has them.
+    Slots(Reading),
+    /// Whether everything that is needed is there and works.
+    Check(Reading),
+
+    /// Go on with the step that failed.
+    Retry(Change),
+    /// Start again from the beginning, as a new attempt; the earlier result is kept.
+    Rerun(Abandonable),
+    /// End a case; a job that runs is ended, and that is waited for.
+    Cancel(Cancel),
+    /// Stop all actions on a case; what runs, runs on and is observed.
+    Hold(Change),
+    /// Release a held case, or lift a pause.
+    Resume(Resume),
+    /// Start a case without the condition that is missing.
+    Accept(Change),
+    /// Change a case's place in the order.
+    Priority(Priority),
+    /// Write a remark into a case's history.
+    Note(Note),
+    /// State that nothing of a case's job runs any more; its quarantined slot is freed.
+    ConfirmDead(Change),
+    /// Stop an intake, a headnode or everything from starting anything new.
+    Pause(Pause),
+
+    /// Write an annotated configuration to begin with.
+    Init(Init),
+    /// Run a small sample case in a temporary folder and show every step.
+    Demo(Demo),
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct Run {
+    /// Process what is there and exit when every case has ended or waits for a person.
+    #[arg(long)]
+    pub run_once: bool,
+
+    /// Show what would be done, and do nothing.
+    #[arg(long, conflicts_with = "run_once")]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Reading {
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Status {
+    /// How many of the cases that have ended are listed.
+    #[arg(long, default_value_t = 10, value_name = "COUNT")]
+    pub ended: u32,
+
+    /// Only cases in this state.
+    #[arg(long)]
+    pub state: Option<String>,
+
+    /// Only cases of this intake.
+    #[arg(long)]
+    pub intake: Option<String>,
+
+    /// Only cases that wait for a person.
+    #[arg(long)]
+    pub held: bool,
+
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct OneCase {
+    /// A name, an id, or the beginning of one.
+    pub case: String,
+
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct History {
+    /// Only this case.
+    pub case: Option<String>,
+
+    /// Keep printing what happens.
+    #[arg(long, short)]
+    pub follow: bool,
+
+    /// How many entries are shown.
+    #[arg(long, default_value_t = 50, value_name = "COUNT")]
+    pub last: u32,
+
+    /// As JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Log {
+    /// A name, an id, or the beginning of one.
+    pub case: String,
+
+    /// Keep printing what the job prints, until it ends.
+    #[arg(long, short)]
+    pub follow: bool,
+
+    /// Of which attempt, counted from 1. Without it: the last.
+    #[arg(long, value_name = "NUMBER")]
+    pub attempt: Option<u32>,
+
+    /// How many lines of the end are shown; 0 shows all.
+    #[arg(long, default_value_t = 100, value_name = "LINES")]
+    pub lines: u32,
+
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which cases are meant: named, or by what they have in common.
+#[derive(Debug, Clone, Args)]
+pub struct Selection {
+    /// Names, ids, or beginnings of them.
+    #[arg(required_unless_present_any = ["state", "intake", "held"])]
+    pub cases: Vec<String>,
+
+    /// All cases in this state.
+    #[arg(long, conflicts_with = "cases")]
+    pub state: Option<String>,
+
+    /// All cases of this intake that have not ended.
+    #[arg(long, conflicts_with = "cases")]
+    pub intake: Option<String>,
+
+    /// All cases that wait for a person.
+    #[arg(long, conflicts_with = "cases")]
+    pub held: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Change {
+    #[command(flatten)]
+    pub selection: Selection,
+
+    /// Why; stored with who asked.
+    #[arg(long, short = 'm')]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Abandonable {
+    #[command(flatten)]
+    pub change: Change,
+
+    /// State that the earlier attempt is dead although its end was not observed.
+    #[arg(long)]
+    pub abandon: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Cancel {
+    /// Names, ids, or beginnings of them.
+    #[arg(required_unless_present_any = ["state", "intake", "held", "all"])]
+    pub cases: Vec<String>,
+
+    /// All cases in this state.
+    #[arg(long, conflicts_with = "cases")]
+    pub state: Option<String>,
+
+    /// All cases of this intake that have not ended.
+    #[arg(long, conflicts_with = "cases")]
+    pub intake: Option<String>,
+
+    /// All cases that wait for a person.
+    #[arg(long, conflicts_with = "cases")]
+    pub held: bool,
+
+    /// Every case that has not ended; asks for their count to be typed.
+    #[arg(long, conflicts_with_all = ["cases", "state", "intake", "held"])]
+    pub all: bool,
+
+    /// State that the attempt is dead although its end was not observed.
+    #[arg(long)]
+    pub abandon: bool,
+
+    /// Why; stored with who asked.
+    #[arg(long, short = 'm')]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Resume {
+    /// Names, ids, or beginnings of them.
+    #[arg(required_unless_present_any = ["state", "held", "intake", "headnode", "all"])]
+    pub cases: Vec<String>,
+
+    /// All held cases in this state.
+    #[arg(long, conflicts_with = "cases")]
+    pub state: Option<String>,
+
+    /// All held cases.
+    #[arg(long, conflicts_with = "cases")]
+    pub held: bool,
+
+    #[command(flatten)]
+    pub paused: Paused,
+
+    /// Why; stored with who asked.
+    #[arg(long, short = 'm')]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Pause {
+    #[command(flatten)]
+    pub paused: Paused,
+
+    /// Why; shown wherever something waits because of it.
+    #[arg(long, short = 'm')]
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[group(multiple = false)]
+pub struct Paused {
+    /// The intake of this name.
+    #[arg(long, value_name = "NAME")]
+    pub intake: Option<String>,
+
+    /// The headnode of this name.
+    #[arg(long, value_name = "NAME")]
+    pub headnode: Option<String>,
+
+    /// Everything: nothing new ships or starts, running jobs are not touched.
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Priority {
+    /// Which.
+    pub priority: Rank,
+
+    #[command(flatten)]
+    pub change: Change,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Rank {
+    Urgent,
+    Normal,
+    Low,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Note {
+    /// The remark.
+    #[arg(long, short = 'm')]
+    pub text: String,
+
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Init {
+    /// Where to write it.
+    #[arg(default_value = "config.yaml")]
+    pub file: PathBuf,
+
+    /// The folder that cases are copied into.
+    #[arg(long, default_value = "./new_cases", value_name = "DIR")]
+    pub intake: PathBuf,
+
+    /// Where cases are run.
+    #[arg(long, default_value = "./work", value_name = "DIR")]
+    pub work_dir: PathBuf,
+
+    /// Where results go.
+    #[arg(long, default_value = "./results", value_name = "DIR")]
+    pub results: PathBuf,
+
+    /// What is run in each case's folder.
+    #[arg(long, default_value = "dy-r", value_name = "COMMAND")]
+    pub command: String,
+
+    /// GPUs of this machine, one slot for each, such as 0,1.
+    #[arg(long, value_delimiter = ',', value_name = "LIST", conflicts_with = "slots")]
+    pub gpus: Vec<String>,
+
+    /// How many cases run at the same time.
+    #[arg(long, value_name = "COUNT")]
+    pub slots: Option<u32>,
+
+    /// Results to bring home, such as '*.vcf.gz'; several times for several.
+    #[arg(long, value_name = "PATTERN")]
+    pub fetch: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Demo {
+    /// Leave the folder, to play with.
+    #[arg(long)]
+    pub keep: bool,
+}
