@@ -6,10 +6,15 @@
 //! and nowhere else.
 
 pub mod action;
+pub mod backoff;
 pub mod case;
+pub mod diagram;
+pub mod explain;
 pub mod ids;
 pub mod observation;
 pub mod outcome;
+pub mod plan;
 pub mod policy;
 pub mod record;
+pub mod schedule;
 pub mod settle;

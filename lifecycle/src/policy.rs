@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Actor, GroupName, HeadnodeName, IntakeName, Slot};
+use crate::settle::MarkerMissing;
 
 /// The configuration, as far as it decides about one case.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,7 @@ pub struct Policy {
     pub rescan: SignedDuration,
     /// A queued or handed-over job that shows no sign of life is told after this.
     pub starting_alert: SignedDuration,
+    pub marker_missing: MarkerMissing,
     pub groups: Vec<GroupSlots>,
 }
 

@@ -24,7 +24,7 @@ pub enum StoreError {
     )]
     ReadOnly { path: PathBuf },
     #[error(
-        "cannot read {path}\nhint: give the user that runs this the right to read it and to enter its folder"
+        "cannot read {path}\nhint: run this as the user that runs the daemon: SQLite readers write beside the file"
     )]
     Forbidden { path: PathBuf },
     #[error(

@@ -140,6 +140,7 @@ fn create(
     migrations: &[&str],
 ) -> Result<(), StoreError> {
     let half = path.with_extension("db.new");
+    remove_half(&half)?;
     let made = fill(&half, now, app_version, migrations).and_then(|()| {
         std::fs::rename(&half, path).map_err(|source| StoreError::File {
             doing: "put in place",
@@ -148,13 +149,32 @@ fn create(
         })
     });
     if made.is_err() {
-        for left in [half.clone(), half.with_extension("new-journal")] {
-            // The first error is the one to tell.
-            let _ = std::fs::remove_file(left);
-        }
+        // The first error is the one to tell.
+        let _ = remove_half(&half);
     }
     made?;
     sync_folder_of(path)
+}
+
+/// Removes what a start that was killed has left, journal first: SQLite would play it
+/// back into the next file of that name.
+fn remove_half(half: &Path) -> Result<(), StoreError> {
+    for left in [&half.with_extension("new-journal"), half] {
+        match std::fs::remove_file(left) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => {
+                let path = half.parent().unwrap_or(half).to_owned();
+                return Err(match source.kind() {
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                        StoreError::ReadOnly { path }
+                    }
+                    _ => StoreError::File { doing: "remove", path: left.to_owned(), source },
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn fill(
@@ -163,18 +183,6 @@ fn fill(
     app_version: &str,
     migrations: &[&str],
 ) -> Result<(), StoreError> {
-    match std::fs::remove_file(half) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            let path = half.parent().unwrap_or(half).to_owned();
-            return Err(match source.kind() {
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    StoreError::ReadOnly { path }
-                }
-                _ => StoreError::File { doing: "write in", path, source },
-            });
-        }
-        Ok(()) | Err(_) => {}
-    }
     let create = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -8,6 +8,8 @@
 //! [`HostLook::CouldNot`]) when it is not ours. A fault of class `TransientHost`
 //! means that nothing is known of what happened.
 
+pub mod copy;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -99,6 +101,12 @@ pub struct ShipOrder {
     /// Shipped, but not part of the content.
     pub marker: Option<String>,
     pub verify: Verify,
+    /// Absolute path on the headnode of the list of what was shipped to `dest`. Only
+    /// what it names, and the case no longer has, is ever removed from `dest`.
+    pub manifest: String,
+    /// Absolute path on the headnode of the attempt's `ship.lock`, held during the
+    /// transfer, so that one that outlived its daemon and its successor cannot meet.
+    pub lock: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,73 @@
+//! Owns how long to wait before a step is tried again. No randomness: the seed of the
+//! jitter is an argument.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::case::{StepName, Trouble};
+use crate::outcome::FaultClass;
+use crate::policy::Retry;
+
+/// `first`, doubled with every further try, at most `most`. The first try is 1.
+pub fn delay(tries: u32, first: SignedDuration, most: SignedDuration) -> SignedDuration {
+    let doublings = tries.saturating_sub(1).min(40);
+    let factor = 1_i32.checked_shl(doublings).filter(|factor| *factor > 0).unwrap_or(i32::MAX);
+    first.saturating_mul(factor).min(most).max(SignedDuration::ZERO)
+}
+
+/// As [`delay`], shortened by up to a quarter, so that many do not try at one instant.
+pub fn delay_with_jitter(
+    tries: u32,
+    first: SignedDuration,
+    most: SignedDuration,
+    seed: u64,
+) -> SignedDuration {
+    let whole = delay(tries, first, most);
+    // SplitMix64's last step: neighbouring seeds give unrelated delays.
+    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let thousandths = i64::try_from((mixed >> 33) % 250).unwrap_or(0);
+    let cut = whole.as_millis().saturating_mul(i128::from(thousandths)) / 1000;
+    whole.saturating_sub(SignedDuration::from_millis(i64::try_from(cut).unwrap_or(0)))
+}
+
+/// What a step's trouble means for trying it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gate {
+    Open,
+    Wait {
+        until: Timestamp,
+    },
+    /// For good, or for longer than `retry.for`: a person must look.
+    GiveUp,
+}
+
+/// Whether a step that has failed may be tried now.
+pub fn gate(trouble: Option<&Trouble>, step: StepName, retry: Retry, now: Timestamp) -> Gate {
+    let Some(trouble) = trouble.filter(|trouble| trouble.step == step) else {
+        return Gate::Open;
+    };
+    let until = trouble
+        .last_at
+        .checked_add(delay(trouble.tries, retry.first, retry.most))
+        .unwrap_or(Timestamp::MAX);
+    let spent = match trouble.class {
+        FaultClass::FatalCase => true,
+        // Waiting for room, a host or a person burns no budget.
+        FaultClass::NoSpace
+        | FaultClass::Throttled
+        | FaultClass::TransientHost
+        | FaultClass::FatalHost
+        | FaultClass::NeedsPerson => false,
+        FaultClass::TransientStep | FaultClass::Ambiguous => {
+            trouble.last_at.duration_since(trouble.first_at) >= retry.give_up_after
+        }
+    };
+    if spent {
+        Gate::GiveUp
+    } else if now >= until {
+        Gate::Open
+    } else {
+        Gate::Wait { until }
+    }
+}

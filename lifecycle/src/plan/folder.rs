@@ -1,0 +1,130 @@
+//! Plans for cases whose job has not been handed over: arriving, waiting, copying.
+
+use super::Asking;
+use crate::action::{Action, Plan, Wake};
+use crate::backoff::{Gate, gate};
+use crate::case::{Attempt, Condition, ConditionName, HoldWhy, RejectedBy, StepName};
+use crate::explain;
+use crate::observation::Decision;
+use crate::policy::SlotState;
+
+impl Asking<'_> {
+    pub(super) fn arriving(&self) -> Plan {
+        if let Some(unreadable) = &self.world.intake.unreadable {
+            let because = explain::unreadable(unreadable, self.clock());
+            return self.wait(Wake::At(unreadable.next_look), because);
+        }
+        let because = explain::arriving(self.case, self.policy.marker_missing, self.clock());
+        self.look_at_folder(because)
+    }
+
+    pub(super) fn rejected(&self, by: RejectedBy, problems: &[String]) -> Plan {
+        if let Some(unreadable) = &self.world.intake.unreadable {
+            let because = explain::unreadable(unreadable, self.clock());
+            return self.wait(Wake::At(unreadable.next_look), because);
+        }
+        if by == RejectedBy::Demand && self.impossible().is_none() {
+            return self.decide(Decision::Reconsider, explain::rejected(problems));
+        }
+        self.look_at_folder(explain::rejected(problems))
+    }
+
+    /// Scans when that is due. When nothing tells of a change, `rescan` does.
+    pub(super) fn look_at_folder(&self, because: String) -> Plan {
+        let failing = |condition: &&Condition| !condition.holds;
+        let only_content_is_open = self.case.conditions.iter().filter(failing).count() == 1
+            && self
+                .case
+                .condition(ConditionName::NewContent)
+                .is_some_and(|condition| !condition.holds);
+        let wake = Wake::At(self.after(self.policy.rescan));
+        if only_content_is_open && self.case.content.digest.is_none() {
+            return self.step(StepName::Hash, Action::Hash, wake, because);
+        }
+        match self.case.settles_at {
+            Some(at) if at > self.now => {
+                self.wait(Wake::At(at.min(self.after(self.policy.rescan))), because)
+            }
+            Some(_) | None => self.step(StepName::Scan, Action::Scan, wake, because),
+        }
+    }
+
+    pub(super) fn ready(&self) -> Plan {
+        if let Some(problem) = self.impossible() {
+            let because = explain::rejected(std::slice::from_ref(&problem));
+            return self.decide(Decision::Reject { problem }, because);
+        }
+        self.waiting()
+    }
+
+    /// Waits for slots: `ready` or `staged`. `schedule` gives them, never `plan`.
+    pub(super) fn waiting(&self) -> Plan {
+        if let Some(obstacle) = self.obstacle() {
+            return obstacle;
+        }
+        let order = &self.case.order;
+        let trouble =
+            gate(self.case.trouble.as_ref(), StepName::Submit, self.policy.retry, self.now);
+        match (trouble, &self.case.trouble) {
+            (Gate::Wait { until }, Some(trouble)) => {
+                let because = explain::trouble(trouble, until, self.clock());
+                return self.wait(Wake::At(until), because);
+            }
+            (Gate::GiveUp, Some(trouble)) => {
+                let decision =
+                    Decision::Hold { why: HoldWhy::Trouble, reason: trouble.text.clone() };
+                return self.decide(decision, trouble.text.clone());
+            }
+            (Gate::Open | Gate::Wait { .. } | Gate::GiveUp, _) => {}
+        }
+        let wanted = |view: &&crate::policy::SlotView| {
+            !view.draining
+                && order.group.as_ref().is_none_or(|group| *group == view.slot.group)
+                && (order.gpus == 0 || view.slot.gpu.is_some())
+        };
+        let places = self.world.slots.iter().filter(wanted).count();
+        let free = self
+            .world
+            .slots
+            .iter()
+            .filter(wanted)
+            .filter(|view| view.state == SlotState::Free)
+            .count();
+        let all_gpus = places > 0
+            && self.world.slots.iter().filter(wanted).all(|view| view.slot.gpu.is_some());
+        let because = explain::waiting(
+            self.case,
+            order.group.as_ref(),
+            &self.world.headnode.name,
+            places,
+            free,
+            order.gpus > 0 || all_gpus,
+            self.clock(),
+        );
+        self.wait(Wake::Slot(order.group.clone()), because)
+    }
+
+    /// What no group of the headnode can ever meet, as a clause.
+    pub(super) fn impossible(&self) -> Option<String> {
+        let order = &self.case.order;
+        let fits = self
+            .policy
+            .groups
+            .iter()
+            .filter(|group| order.group.as_ref().is_none_or(|wanted| *wanted == group.group))
+            .any(|group| group.slots >= order.gpus.max(1) && group.gpus >= order.gpus);
+        if fits {
+            return None;
+        }
+        Some(explain::impossible_demand(order.group.as_ref(), order.gpus, &order.headnode))
+    }
+
+    pub(super) fn shipping(&self, attempt: &Attempt) -> Plan {
+        if let Some(obstacle) = self.obstacle() {
+            return obstacle;
+        }
+        let because = explain::copying(self.case, attempt, self.clock());
+        let action = Action::Ship { attempt: attempt.id.clone() };
+        self.step(StepName::Ship, action, self.poll(), because)
+    }
+}

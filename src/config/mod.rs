@@ -1,0 +1,247 @@
+//! Owns what the configuration says: reading config.yaml, telling everything that is
+//! wrong with it at once, and the [`Settings`] that come of it. It creates nothing, and
+//! nothing of a file with a mistake in it is ever used.
+//!
+//! `tree` knows YAML and no keys, `sections` knows the keys, `read` types them,
+//! `check` compares them with each other, `resolve` makes the settings.
+
+mod check;
+pub mod error;
+mod fields;
+mod kind;
+mod places;
+mod read;
+mod reference;
+mod resolve;
+pub mod secret;
+mod sections;
+mod tree;
+mod units;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use daylily_lifecycle::case::Priority;
+use daylily_lifecycle::ids::{GroupName, HeadnodeName, IntakeName, PipelineName};
+use daylily_lifecycle::policy::{Limits, OnLost, Retry};
+use daylily_lifecycle::settle::MarkerMissing;
+use jiff::{SignedDuration, tz::TimeZone};
+
+use crate::config::error::{Complaint, ConfigErrors, Problems};
+
+/// The configuration, checked and resolved: every path absolute, every name known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The file it was read from, absolute.
+    pub file: PathBuf,
+    pub state_dir: PathBuf,
+    pub time_zone: TimeZone,
+    /// At least one, in the order of the file.
+    pub intakes: Vec<IntakeSettings>,
+    /// At least one, in the order of the file.
+    pub headnodes: Vec<HeadnodeSettings>,
+    pub pipelines: BTreeMap<PipelineName, PipelineSettings>,
+    pub results: ResultsSettings,
+    pub retry: Retry,
+    pub poll: PollSettings,
+    pub lost_after: SignedDuration,
+    pub aging: SignedDuration,
+    pub log: LogSettings,
+    /// To be named once at start, so that nobody relies on what is not there.
+    pub not_active: Vec<NotActive>,
+    /// 16 hex digits; the same for files that mean the same in the same place.
+    pub hash: String,
+}
+
+/// A key that the file sets and whose feature is not built yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotActive {
+    pub key_path: String,
+    pub line: usize,
+    /// What is so instead, as a clause.
+    pub why: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntakeSettings {
+    pub name: IntakeName,
+    pub path: PathBuf,
+    pub quiet: Quiet,
+    pub no_writers: bool,
+    pub marker: Option<String>,
+    pub marker_timeout: Option<SignedDuration>,
+    pub marker_missing: MarkerMissing,
+    pub unfinished: Vec<String>,
+    pub ignore: Vec<String>,
+    pub watch: WatchMode,
+    pub rescan: Duration,
+    /// Relative to `path`.
+    pub mount_check: Option<String>,
+    pub existing: Existing,
+    /// Each case waits for `accept`.
+    pub manual: bool,
+    pub headnode: HeadnodeName,
+    /// None: any group of the headnode.
+    pub group: Option<GroupName>,
+    pub pipeline: PipelineName,
+    pub priority: Priority,
+    pub success_to: Option<PathBuf>,
+    pub failure_to: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quiet {
+    /// By the file system of the intake.
+    Auto,
+    Fixed(SignedDuration),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WatchMode {
+    Auto,
+    Poll,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    Auto,
+    Process,
+    Hold,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeadnodeSettings {
+    pub name: HeadnodeName,
+    pub host: HostAddress,
+    /// Absolute where the host is local; else it may begin with `~/`.
+    pub work_dir: PathBuf,
+    /// As `work_dir`.
+    pub path: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub umask: u32,
+    pub queue: QueueKind,
+    /// At least one.
+    pub groups: Vec<GroupSettings>,
+    pub verify: Verify,
+    pub ship_ahead: u32,
+    pub max_transfers: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostAddress {
+    Local,
+    /// As ssh takes it.
+    Ssh(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueKind {
+    Direct,
+    Pueue,
+    Slurm,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSettings {
+    pub name: GroupName,
+    /// One entry for each slot: its GPU, if it has one.
+    pub slots: Vec<Option<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verify {
+    Quick,
+    Checksum,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PipelineSettings {
+    pub command: String,
+    /// At least one word; the script becomes the last argument.
+    pub shell: Vec<String>,
+    pub setup: Option<String>,
+    pub env: BTreeMap<String, String>,
+    pub expect: Vec<String>,
+    pub limits: Limits,
+    pub on_lost: OnLost,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultsSettings {
+    pub fetch: Vec<String>,
+    pub to: PathBuf,
+    pub marker: Option<String>,
+    pub group: Option<String>,
+    pub dir_mode: u32,
+    pub file_mode: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollSettings {
+    pub min: Duration,
+    pub max: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+    pub format: LogFormat,
+    /// None: stderr.
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Reads the file; all its mistakes at once, or the settings.
+pub fn load(file: &Path) -> Result<Settings, ConfigErrors> {
+    let mut problems = Problems::new(file);
+    let text = match read_text(file) {
+        Ok(text) => text,
+        Err(complaint) => {
+            problems.about_the_file(complaint);
+            return Err(problems.into_errors());
+        }
+    };
+    match places::of(file) {
+        Ok((file, places)) => resolve::settings(&text, &file, &places, problems),
+        Err(complaint) => {
+            problems.about_the_file(complaint);
+            Err(problems.into_errors())
+        }
+    }
+}
+
+/// Which file is the configuration: the one named, else the first that is there of
+/// `$DAYLILY_WATCH_CONFIG`, `./config.yaml`, the user's own and the machine's.
+pub fn find(explicit: Option<&Path>) -> Result<PathBuf, ConfigErrors> {
+    places::find(explicit)
+}
+
+/// The text of docs/configuration.md.
+pub fn reference() -> String {
+    reference::page()
+}
+
+fn read_text(file: &Path) -> Result<String, Complaint> {
+    let cannot = |error: std::io::Error| Complaint::new(format!("cannot be read: {error}"));
+    let opened = std::fs::File::open(file).map_err(cannot)?;
+    let mut bytes = Vec::new();
+    opened.take(tree::MOST_BYTES + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > tree::MOST_BYTES {
+        return Err(Complaint::new("larger than 1 MiB, which no configuration is"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        Complaint::new(format!("not UTF-8, from byte {} on", error.utf8_error().valid_up_to()))
+            .hint("save it as UTF-8")
+    })
+}
