@@ -2,7 +2,7 @@
 
 use super::fresh;
 use crate::store::read::{board, live};
-use crate::store::requests;
+use crate::store::{prune, requests};
 
 fn check(sql: &str, indexes: &[&str]) {
     let db = fresh();
@@ -64,4 +64,10 @@ fn the_board_reads_no_more_finished_cases_than_it_shows() {
     check(board::UNFINISHED, &["cases_live"]);
     check(board::FINISHED, &["cases_finished"]);
     check(board::CHANGED, &["cases_updated"]);
+}
+
+#[test]
+fn pruning_looks_only_at_what_is_left_to_prune() {
+    check(prune::FINISHED, &["cases_prunable"]);
+    check(prune::DROPPED, &["journal_dropped"]);
 }

@@ -1,7 +1,7 @@
 //! What is kept besides the cases: plans, requests, circuits, pauses.
 
 use daylily_lifecycle::ids::{Actor, Arrival, CaseId, CaseName, HeadnodeName, IntakeName};
-use daylily_lifecycle::observation::Verb;
+use daylily_lifecycle::observation::{Observation, Verb};
 use daylily_lifecycle::policy::{HeadnodeState, Pause};
 use daylily_watch::store::Planned;
 use daylily_watch::store::journal::JournalId;
@@ -12,7 +12,7 @@ use daylily_watch::store::recording::Fact;
 use daylily_watch::store::requests::{self, NewRequest};
 use jiff::SignedDuration;
 
-use super::world::{VERSION, appeared, asked, now, open, state_dir, three_ready};
+use super::world::{VERSION, appeared, asked, now, observed, open, state_dir, three_ready};
 
 #[tokio::test]
 async fn a_plan_is_stored_once_and_only_for_the_case_it_was_made_of() {
@@ -138,15 +138,18 @@ async fn circuits_and_pauses_outlive_the_daemon() {
 }
 
 #[tokio::test]
-async fn journals_of_finished_cases_are_pruned_whole() {
+async fn journals_of_finished_and_dropped_cases_are_pruned_whole() {
     let dir = state_dir();
     let (store, _) = open(dir.path());
     three_ready(&store).await;
     store.record(CaseId::new("A"), asked(Verb::Cancel { abandon: false })).await.expect("stored");
+    store.appear(appeared("D", "D", Arrival::FIRST)).await.expect("stored");
+    store.record(CaseId::new("D"), observed(Observation::Vanished)).await.expect("stored");
     let day = SignedDuration::from_hours(24);
     let later = now().checked_add(day * 2).expect("it is valid");
     assert_eq!(store.prune(later, None).await.expect("stored").journal, 0);
-    assert_eq!(store.prune(later, Some(day)).await.expect("stored").journal, 3);
+    assert_eq!(store.prune(later, Some(day)).await.expect("stored").journal, 5);
+    assert_eq!(store.prune(later, Some(day)).await.expect("stored").journal, 0);
     let reader = store.reader().expect("it opens");
     assert_eq!(reader.history(JournalId::START, 100).expect("it can be read").len(), 4);
     assert!(reader.case(&CaseId::new("A")).expect("it can be read").is_some());

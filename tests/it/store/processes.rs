@@ -10,6 +10,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use daylily_lifecycle::ids::{Arrival, CaseId};
+use daylily_lifecycle::record::Recorded;
+use rusqlite::Connection;
 
 use super::world::{appeared, names_in, open, refused, state_dir};
 
@@ -23,7 +25,7 @@ fn other_process(part: &str, state_dir: &Path, nobody: bool) -> Child {
     command
         .args(["--exact", "store::processes::the_other_process", "--nocapture"])
         .env(PART, format!("{part} {}", state_dir.display()))
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     if nobody {
         command.uid(65_534).gid(65_534);
@@ -38,6 +40,7 @@ async fn the_other_process() {
     let (part, state_dir) = part.split_once(' ').expect("two words");
     match part {
         "write" => write_for_ever(Path::new(state_dir)).await,
+        "hold" => hold_the_lock(Path::new(state_dir)),
         "fail" => tell(&format!("refused: {:?}", refused(Path::new(state_dir)).to_string())),
         _ => panic!("no such part: {part}"),
     }
@@ -51,6 +54,14 @@ async fn write_for_ever(state_dir: &Path) {
         store.appear(appeared(&name, &name, Arrival::FIRST)).await.expect("stored");
         tell(&format!("stored: {name}"));
     }
+}
+
+/// As an sqlite3 shell does in which somebody has typed BEGIN and gone for lunch.
+fn hold_the_lock(state_dir: &Path) {
+    let db = Connection::open(state_dir.join("daylily.db")).expect("it opens");
+    db.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
+    tell("holding");
+    std::io::stdin().read_line(&mut String::new()).expect("it is a pipe");
 }
 
 #[expect(clippy::print_stdout, reason = "the process that started this one reads it")]
@@ -88,6 +99,27 @@ async fn what_was_answered_is_there_after_a_kill() {
         assert_eq!(reader.replay(&case.id).expect("it can be read"), Some(case));
     }
     assert_eq!(reader.damage().expect("it can be read"), None);
+}
+
+#[tokio::test]
+async fn a_lock_of_another_program_only_delays() {
+    let dir = state_dir();
+    let (store, _) = open(dir.path());
+    let mut other = other_process("hold", dir.path(), false);
+    let mut lines = BufReader::new(other.stdout.take().expect("it is a pipe")).lines();
+    assert!(lines.any(|line| line.expect("it is text") == "holding"));
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.appear(appeared("A", "A", Arrival::FIRST)).await }
+    });
+    tokio::task::yield_now().await;
+    // Reading goes on meanwhile.
+    assert_eq!(store.read(|reader| reader.live_cases()).await.expect("it can be read"), []);
+    assert!(!waiting.is_finished());
+    drop(other.stdin.take());
+    other.wait().expect("it has ended");
+    let recorded = waiting.await.expect("it did not panic");
+    assert!(matches!(recorded, Ok(Recorded::Changed(_))), "{recorded:?}");
 }
 
 #[tokio::test]
