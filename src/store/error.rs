@@ -46,7 +46,7 @@ pub enum StoreError {
         source: io::Error,
     },
     #[error(
-        "{path} is not a database of daylily-watch\nhint: move it away, or correct state_dir in the configuration"
+        "{path} is not a database of daylily-watch\nhint: correct state_dir in the configuration; if this was its database, `daylily-watch restore FILE` with the last backup"
     )]
     NotOurs { path: PathBuf },
     #[error(

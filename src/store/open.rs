@@ -16,7 +16,7 @@ use super::column::Instant;
 use super::error::{StoreError, failed, opening};
 use super::lock::StateLock;
 use super::read::About;
-use super::schema::{MIGRATIONS, back_up, migrate, prepare, sync_folder_of, written};
+use super::schema::{MIGRATIONS, back_up, has_header, migrate, prepare, sync_folder_of, written};
 
 /// The file within state_dir.
 pub(super) const FILE: &str = "daylily.db";
@@ -95,6 +95,7 @@ pub(super) fn open_with(
             let what = "it is empty".to_owned();
             return Err(StoreError::Damaged { path, what });
         }
+        Ok(_) if !has_header(&path)? => return Err(StoreError::NotOurs { path }),
         Ok(_) => false,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             create(&path, now, app_version, migrations)?;
@@ -109,7 +110,7 @@ pub(super) fn open_with(
     Ok(Open { db, path, lock, opened: Opened { database, generation, created, migrated } })
 }
 
-fn make_folder(state_dir: &Path) -> Result<(), StoreError> {
+pub(super) fn make_folder(state_dir: &Path) -> Result<(), StoreError> {
     let file = |doing, source| StoreError::File { doing, path: state_dir.to_owned(), source };
     match DirBuilder::new().mode(0o700).create(state_dir) {
         Ok(()) => Ok(()),
@@ -306,6 +307,7 @@ pub(super) fn open_for_reading(
 fn existing(state_dir: &Path) -> Result<PathBuf, StoreError> {
     let path = state_dir.join(FILE);
     match std::fs::metadata(&path) {
+        Ok(_) if !has_header(&path)? => Err(StoreError::NotOurs { path }),
         Ok(_) => Ok(path),
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound => Err(StoreError::Missing { state_dir: state_dir.to_owned() }),

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use daylily_watch::store::error::StoreError;
 use daylily_watch::store::read::Reader;
+use daylily_watch::store::restore::restore;
 use rusqlite::Connection;
 
 use super::world::{VERSION, names_in, open, refused, state_dir, three_ready};
@@ -99,4 +100,32 @@ async fn the_folder_and_the_file_are_for_the_owner_only() {
     }
     store.close().await;
     assert_eq!(names_in(&state), ["daylily.db", "lock"], "nothing half-made is left");
+}
+
+#[tokio::test]
+async fn a_backup_takes_the_place_of_a_damaged_database() {
+    let dir = state_dir();
+    let (store, before) = open(dir.path());
+    three_ready(&store).await;
+    let backup = dir.path().join("backup.db");
+    store.reader().expect("it opens").back_up(&backup).expect("it is copied");
+    let error = restore(dir.path(), &backup, VERSION).expect_err("the daemon runs");
+    assert!(matches!(error, StoreError::Held { .. }), "{error}");
+    store.close().await;
+    let path = dir.path().join("daylily.db");
+    std::fs::write(&path, "gone").expect("it can be written");
+    std::fs::write(dir.path().join("daylily.db-wal"), "old").expect("it can be written");
+
+    let error = restore(dir.path(), &path, VERSION).expect_err("it is no backup");
+    assert!(matches!(error, StoreError::NotOurs { .. }), "{error}");
+    let kept = restore(dir.path(), &backup, VERSION).expect("it is restored");
+    let kept = kept.expect("there was one");
+    assert_eq!(std::fs::read_to_string(kept).expect("it is text"), "gone");
+    let names =
+        ["backup.db", "daylily.db", "daylily.db.replaced", "daylily.db.replaced-wal", "lock"];
+    assert_eq!(names_in(dir.path()), names);
+
+    let (store, after) = open(dir.path());
+    assert_eq!(after.database, before.database);
+    assert_eq!(store.read(|reader| reader.live_cases()).await.expect("it can be read").len(), 3);
 }
