@@ -51,6 +51,7 @@ CREATE TABLE headnodes (
     next_try      TEXT,
     next_poll     TEXT,
     polled_at     TEXT,
+    owned_at      TEXT,                 -- when its work_dir was first known to be ours
     queue_version TEXT,
     drift         TEXT,                 -- how the queue's groups differ from the configuration
     clock_skew_ms INTEGER,
@@ -105,7 +106,7 @@ CREATE TABLE cases (
     exit_code        INTEGER,
     signal           INTEGER,
     failure          TEXT CHECK (failure IN ('exit', 'missing', 'limit')),
-    rejected_by      TEXT CHECK (rejected_by IN ('folder', 'demand')),
+    rejected_by      TEXT CHECK (rejected_by IN ('folder', 'entry', 'demand')),
     problems         TEXT,              -- rejected: what to correct; failed: expected outputs not there
     error_class      TEXT CHECK (error_class IN (
                          'transient_host', 'transient_step', 'no_space', 'throttled', 'ambiguous',

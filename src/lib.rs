@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod file_time;
 pub mod intake;
+pub mod reconcile;
 pub mod results;
 pub mod store;
 pub mod tree;

@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use daylily_lifecycle::ids::{Arrival, AttemptId, ByteCount, CaseName, IntakeName};
+use daylily_lifecycle::outcome::FaultClass;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +132,27 @@ pub enum ResultsError {
 }
 
 impl ResultsError {
+    /// What it means for the step: a full disk is waited for, a name that cannot be or
+    /// a folder of somebody else needs a person, the rest is tried again.
+    pub fn class(&self) -> FaultClass {
+        match self {
+            Self::Io { source, .. } | Self::Group { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => FaultClass::NoSpace,
+                _ => FaultClass::TransientStep,
+            },
+            Self::Name { .. } | Self::Special { .. } | Self::NotAFolder { .. } => {
+                FaultClass::FatalCase
+            }
+            Self::NoGroup { .. }
+            | Self::Missing { .. }
+            | Self::Changed { .. }
+            | Self::Late { .. }
+            | Self::Gone { .. }
+            | Self::Record { .. }
+            | Self::Stopped(_) => FaultClass::TransientStep,
+        }
+    }
+
     fn io(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
         Self::Io { doing, path: path.to_owned(), source: source.into() }
     }

@@ -181,6 +181,8 @@ pub enum State {
 pub enum RejectedBy {
     /// A look at the folder.
     Folder,
+    /// What lies in the intake under its name cannot be a case at all.
+    Entry,
     /// It asks for what no group of its headnode has.
     Demand,
 }

@@ -88,6 +88,7 @@ pub fn appeared(prior: Option<Digest>) -> Observation {
         folder: Some(FolderIdentity::new("12:34")),
         prior: prior.map(|digest| Prior { case: CaseId::new("01JDOLD"), digest: Some(digest) }),
         baseline: None,
+        problem: None,
     }))
 }
 

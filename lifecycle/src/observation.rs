@@ -107,6 +107,8 @@ pub struct Appeared {
     pub prior: Option<Prior>,
     /// There before the first start and untouched for long: held with this reason.
     pub baseline: Option<String>,
+    /// Why what lies there cannot be a case at all.
+    pub problem: Option<String>,
 }
 
 /// A scan, already judged by `settle`.

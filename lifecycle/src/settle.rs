@@ -100,7 +100,7 @@ pub struct Judged {
 }
 
 /// What a caller that rescans by itself never waits for.
-const FAR: SignedDuration = SignedDuration::from_hours(24);
+pub const FAR: SignedDuration = SignedDuration::from_hours(24);
 
 /// Judges a scan made at `now`.
 pub fn judge(tree: &Tree, memory: &Memory<'_>, settle: &Settle, now: Timestamp) -> Judged {

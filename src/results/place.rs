@@ -51,7 +51,7 @@ impl Placement {
             plain_name(marker)?;
         }
         let target = self.target();
-        if !self.is_placed(&target)? {
+        if !self.is_placed()? {
             let staging = self.staging();
             self.finish_staging(summary, &staging, after)?;
             self.keep_earlier(&target)?;
@@ -73,8 +73,8 @@ impl Placement {
 
     /// Whether what has the name is of this very attempt. What cannot be read as our
     /// provenance is somebody else's folder.
-    fn is_placed(&self, target: &Path) -> Result<bool, ResultsError> {
-        let path = target.join(PROVENANCE);
+    pub fn is_placed(&self) -> Result<bool, ResultsError> {
+        let path = self.target().join(PROVENANCE);
         match std::fs::read(&path) {
             Ok(text) => Ok(serde_json::from_slice::<Provenance>(&text)
                 .is_ok_and(|provenance| provenance.attempt == self.attempt)),

@@ -60,6 +60,9 @@ pub struct Headnode {
     pub failures: u32,
     pub next_poll: Option<Timestamp>,
     pub polled_at: Option<Timestamp>,
+    /// When its work_dir was first known to be ours. Missing there from then on, the
+    /// owner file means that something else is mounted.
+    pub owned_at: Option<Timestamp>,
     pub queue_version: Option<String>,
     /// How the queue's groups differ from the configuration, one clause.
     pub drift: Option<String>,
@@ -76,6 +79,7 @@ impl Headnode {
             failures: 0,
             next_poll: None,
             polled_at: None,
+            owned_at: None,
             queue_version: None,
             drift: None,
             clock_skew_ms: None,
@@ -192,6 +196,7 @@ pub(super) fn change_headnode(
             ":next_try": next_try,
             ":next_poll": maybe(headnode.next_poll),
             ":polled_at": maybe(headnode.polled_at),
+            ":owned_at": maybe(headnode.owned_at),
             ":queue_version": headnode.queue_version,
             ":drift": headnode.drift,
             ":clock_skew_ms": headnode.clock_skew_ms,
@@ -315,6 +320,7 @@ fn headnode_from_row(row: &Row<'_>) -> rusqlite::Result<Headnode> {
         failures: row.get("failures")?,
         next_poll: instant(row, "next_poll")?,
         polled_at: instant(row, "polled_at")?,
+        owned_at: instant(row, "owned_at")?,
         queue_version: row.get("queue_version")?,
         drift: row.get("drift")?,
         clock_skew_ms: row.get("clock_skew_ms")?,

@@ -127,6 +127,7 @@ words! {
     }
     RejectedBy {
         Folder = "folder",
+        Entry = "entry",
         Demand = "demand",
     }
     AfterClaim {

@@ -26,6 +26,10 @@ impl Asking<'_> {
         if by == RejectedBy::Demand && self.impossible().is_none() {
             return self.decide(Decision::Reconsider, explain::rejected(problems));
         }
+        if by == RejectedBy::Entry {
+            // The look at the intake's root sees when it is gone or has become a folder.
+            return self.wait(Wake::Person, explain::rejected(problems));
+        }
         self.look_at_folder(explain::rejected(problems))
     }
 

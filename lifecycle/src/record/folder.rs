@@ -29,7 +29,12 @@ pub(super) fn appeared(appeared: &Appeared, observed: &Observed) -> Case {
         conditions: Vec::new(),
         last_change: None,
         settles_at: None,
-        state: State::Arriving,
+        state: match &appeared.problem {
+            Some(problem) => {
+                State::Rejected { by: RejectedBy::Entry, problems: vec![problem.clone()] }
+            }
+            None => State::Arriving,
+        },
         past: Vec::new(),
         hold,
         trouble: None,

@@ -41,6 +41,7 @@ CREATE TABLE headnodes (
     next_try      TEXT,
     next_poll     TEXT,
     polled_at     TEXT,
+    owned_at      TEXT,                 -- when its work_dir was first known to be ours
     queue_version TEXT,
     drift         TEXT,
     clock_skew_ms INTEGER,
@@ -94,7 +95,7 @@ CREATE TABLE cases (
     exit_code        INTEGER,
     signal           INTEGER,
     failure          TEXT CHECK (failure IN ('exit', 'missing', 'limit')),
-    rejected_by      TEXT CHECK (rejected_by IN ('folder', 'demand')),
+    rejected_by      TEXT CHECK (rejected_by IN ('folder', 'entry', 'demand')),
     problems         TEXT,
     error_class      TEXT CHECK (error_class IN (
                          'transient_host', 'transient_step', 'no_space', 'throttled', 'ambiguous',

@@ -2,7 +2,9 @@
 //! through, so that it fails rather than walks through finished cases; a test reads
 //! the query plans.
 
-use daylily_lifecycle::case::{Attempt, Case, StateName};
+use std::collections::BTreeMap;
+
+use daylily_lifecycle::case::{Attempt, Case, RejectedBy, StateName};
 use daylily_lifecycle::ids::{Arrival, CaseId, CaseName, FolderIdentity, HeadnodeName, IntakeName};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -52,6 +54,15 @@ pub(in crate::store) const RUNNING: &str = "
     WHERE s.headnode = ?1 AND s.state = 'quarantined' AND a.headnode = ?1
     ORDER BY 1";
 
+/// Those on their way to a headnode, or there, without a slot.
+pub(in crate::store) const AHEAD: &str = "
+    SELECT a.headnode AS headnode, count(*) AS cases
+    FROM cases AS c JOIN attempts AS a ON a.id = c.attempt_id
+    WHERE c.state NOT IN ('succeeded', 'failed', 'cancelled')
+      AND c.state IN ('shipping', 'staged')
+      AND NOT EXISTS (SELECT 1 FROM slots AS s WHERE s.attempt_id = a.id)
+    GROUP BY a.headnode";
+
 pub(in crate::store) const KNOWN: &str = "
     SELECT name, max(arrival) AS arrival, id, state, folder
     FROM cases INDEXED BY cases_known WHERE intake = ? GROUP BY name";
@@ -64,6 +75,22 @@ pub struct Running {
     pub name: CaseName,
     pub state: StateName,
     pub attempt: Attempt,
+}
+
+pub(in crate::store) const LIVE_NAMES: &str = "
+    SELECT id, name, path, state, rejected_by, vanished_at FROM cases
+    WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND intake = ?";
+
+/// A case that is not finished, as a look at its intake's root asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveName {
+    pub case: CaseId,
+    pub name: CaseName,
+    pub path: String,
+    pub state: StateName,
+    pub rejected_by: Option<RejectedBy>,
+    /// Its folder was gone when it was last looked for.
+    pub vanished: bool,
 }
 
 /// A name seen in an intake, as it last arrived.
@@ -99,6 +126,37 @@ impl Reader {
     /// The cases that wait for a slot, for `schedule` to judge.
     pub fn waiting(&self) -> Result<Vec<Case>, StoreError> {
         self.at_once("load the waiting cases", |db| load_all(db, WAITING, &[]))
+    }
+
+    /// The cases of an intake that are not finished.
+    pub fn live_names(&self, intake: &IntakeName) -> Result<Vec<LiveName>, StoreError> {
+        self.at_once("read the live names", |db| {
+            db.prepare_cached(LIVE_NAMES)?
+                .query_map([intake.as_str()], |row| {
+                    let rejected_by: Option<AsWord<RejectedBy>> = row.get("rejected_by")?;
+                    Ok(LiveName {
+                        case: CaseId::new(row.get::<_, String>("id")?),
+                        name: CaseName::new(row.get::<_, String>("name")?),
+                        path: row.get("path")?,
+                        state: row.get::<_, AsWord<_>>("state")?.0,
+                        rejected_by: rejected_by.map(|by| by.0),
+                        vanished: row.get::<_, Option<String>>("vanished_at")?.is_some(),
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// How many cases each headnode has taken beyond its slots.
+    pub fn ahead(&self) -> Result<BTreeMap<HeadnodeName, u32>, StoreError> {
+        self.at_once("count the cases shipped ahead", |db| {
+            db.prepare_cached(AHEAD)?
+                .query_map([], |row| {
+                    let headnode = HeadnodeName::new(row.get::<_, String>("headnode")?);
+                    Ok((headnode, row.get("cases")?))
+                })?
+                .collect()
+        })
     }
 
     /// The attempts to ask a headnode about.

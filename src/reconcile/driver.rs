@@ -1,0 +1,276 @@
+//! Owns the loop: calls the reconcilers in turn, again at once while anything was
+//! recorded, else when something happens or the next time comes. It ends by itself
+//! only when the database is broken, or when all there was is done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use daylily_lifecycle::action::Action;
+use daylily_lifecycle::case::{Case, StateName};
+use daylily_lifecycle::ids::CaseId;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::advance::{Also, advance};
+use super::alive::{Alive, remove_alive, write_alive};
+use super::execute::Executor;
+use super::poll::Poller;
+use super::scan::Scanner;
+use super::{Context, Pass, prune, requests, schedule};
+use crate::store::error::{StoreError, Why};
+use crate::store::read::Reader;
+
+/// Requests are rows that nobody tells of, so they are looked for.
+const AT_LEAST: Duration = Duration::from_millis(500);
+
+/// A commit wakes the driver; many at once wake it once.
+const GATHER: Duration = Duration::from_millis(5);
+
+const TELL_ALIVE: Duration = Duration::from_secs(5);
+
+const PRUNE: Duration = Duration::from_secs(3600);
+
+/// A step of the wall clock that is no mere correction.
+const STEP: Duration = Duration::from_secs(5);
+
+/// How long the daemon waits for what it has started when it is told to end. Jobs run on.
+const SHUT_DOWN: Duration = Duration::from_secs(4);
+
+/// When the driver ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    Stopped,
+    /// Every case is terminal, or waits for a person.
+    AllDone,
+}
+
+/// Why it ended.
+#[derive(Debug)]
+pub enum Ending {
+    Stopped,
+    /// What is left waits for a person.
+    AllDone,
+    Broken(Why),
+}
+
+pub struct Driver {
+    context: Context,
+    reader: Reader,
+    scanner: Scanner,
+    executor: Executor,
+    poller: Poller,
+    wake: Arc<Notify>,
+    alive: Alive,
+    also: Also,
+    clocks: (Timestamp, Duration),
+    next_alive: Duration,
+    next_prune: Duration,
+}
+
+impl Driver {
+    pub fn new(context: Context) -> Pass<Self> {
+        let wake = Arc::new(Notify::new());
+        let now = context.clock.now();
+        let monotonic = context.clock.monotonic();
+        Ok(Self {
+            reader: context.store.reader()?,
+            scanner: Scanner::new(context.clone(), &wake),
+            executor: Executor::new(context.clone()),
+            poller: Poller::new(context.clone(), wake.clone()),
+            wake,
+            alive: Alive {
+                pid: std::process::id(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                started_at: now,
+                at: now,
+                loops: std::collections::BTreeMap::new(),
+            },
+            // Nothing of what was under way before is under way now.
+            also: Also { all: true, cases: Vec::new() },
+            clocks: (now, monotonic),
+            next_alive: Duration::ZERO,
+            next_prune: monotonic + PRUNE,
+            context,
+        })
+    }
+
+    /// Runs until it is stopped or done. Then nothing it started is left but the jobs.
+    pub async fn run(mut self, until: Until, stop: CancellationToken) -> Pass<Ending> {
+        let ending = self.go_round(until, &stop).await;
+        let Self { context, scanner, executor, poller, .. } = self;
+        let ended = async {
+            tokio::join!(executor.shut_down(), poller.shut_down(), scanner.shut_down());
+        };
+        if tokio::time::timeout(SHUT_DOWN, ended).await.is_err() {
+            tracing::warn!("something did not stop in time and is left behind");
+        }
+        if let Err(error) = remove_alive(context.state_dir()) {
+            tracing::debug!(%error, "alive.json stays");
+        }
+        match (ending, context.store.is_broken()) {
+            (_, Some(why)) => Ok(Ending::Broken(why)),
+            (ending, None) => ending,
+        }
+    }
+
+    async fn go_round(&mut self, until: Until, stop: &CancellationToken) -> Pass<Ending> {
+        let mut journalled = self.context.store.journalled();
+        let broken = self.context.store.clone();
+        let mut broken = std::pin::pin!(async move { broken.broken().await });
+        loop {
+            while self.round().await? {
+                if stop.is_cancelled() {
+                    return Ok(Ending::Stopped);
+                }
+            }
+            if until == Until::AllDone && self.is_all_done()? {
+                return Ok(Ending::AllDone);
+            }
+            let pause = self.pause()?;
+            tokio::select! {
+                () = stop.cancelled() => return Ok(Ending::Stopped),
+                why = &mut broken => return Ok(Ending::Broken(why)),
+                () = self.wake.notified() => {}
+                changed = journalled.changed() => {
+                    if changed.is_err() {
+                        return Err(StoreError::Closed);
+                    }
+                    // What else is being committed comes with it.
+                    tokio::time::sleep(GATHER).await;
+                }
+                () = tokio::time::sleep(pause) => {}
+            }
+            journalled.mark_unchanged();
+        }
+    }
+
+    /// One round of all reconcilers. True: something was recorded, so there is more to do.
+    async fn round(&mut self) -> Pass<bool> {
+        self.watch_the_clock();
+        if requests::answer(&self.context, &self.reader).await? {
+            self.also.all = true;
+        }
+        self.done("requests");
+
+        let looked = self.scanner.collect()?;
+        let hinted = self.scanner.start(&self.reader)?;
+        self.also.all |= looked.turned;
+        for id in looked.touched.into_iter().chain(hinted.touched) {
+            if let Some(case) = self.reader.case(&id)? {
+                self.executor.add(case, Action::Scan);
+            }
+        }
+        self.done("scan");
+
+        let ended = self.executor.collect().await?;
+        self.also.cases.extend(ended.cases);
+        for headnode in &ended.poll {
+            self.poller.hurry(headnode);
+        }
+        for polled in self.poller.collect()? {
+            self.also.all |= polled.turned;
+        }
+        let report = advance(&self.context, &self.reader, std::mem::take(&mut self.also)).await?;
+        self.executor.want(report.planned);
+        self.executor.start();
+        self.done("advance");
+
+        let granted = schedule::give_slots(&self.context, &self.reader).await?;
+        self.done("schedule");
+
+        self.poller.start(&self.reader)?;
+        self.done("poll");
+
+        let monotonic = self.context.clock.monotonic();
+        if monotonic >= self.next_prune {
+            self.next_prune = monotonic + PRUNE;
+            prune::prune(&self.context).await?;
+            self.done("prune");
+        }
+        if monotonic >= self.next_alive {
+            self.next_alive = monotonic + TELL_ALIVE;
+            self.alive.at = self.context.clock.now();
+            if let Err(error) = write_alive(self.context.state_dir(), &self.alive) {
+                tracing::warn!(%error, "alive.json cannot be written");
+            }
+        }
+        Ok(report.recorded || granted)
+    }
+
+    fn done(&mut self, name: &str) {
+        self.alive.loops.insert(name.to_owned(), self.context.clock.now());
+    }
+
+    /// A step of the wall clock moves every stored time; a new day changes how instants
+    /// are written. Both plan every case anew.
+    fn watch_the_clock(&mut self) {
+        let (now, monotonic) = (self.context.clock.now(), self.context.clock.monotonic());
+        let (then, since) = self.clocks;
+        let passed = monotonic.saturating_sub(since);
+        let by_the_wall = now.duration_since(then).as_millis();
+        let by_the_heart = i128::try_from(passed.as_millis()).unwrap_or(i128::MAX);
+        let step = (by_the_wall - by_the_heart).unsigned_abs();
+        if step > STEP.as_millis() {
+            tracing::warn!(
+                milliseconds = step,
+                "the wall clock was set; every case is planned anew"
+            );
+            self.also.all = true;
+        }
+        let zone = &self.context.settings.time_zone;
+        let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
+        if day(now) != day(then) {
+            self.also.all = true;
+        }
+        self.clocks = (now, monotonic);
+    }
+
+    fn pause(&self) -> Pass<Duration> {
+        let (now, monotonic) = (self.context.clock.now(), self.context.clock.monotonic());
+        let mut pause = AT_LEAST;
+        if let Some(at) = self.reader.next_wake()? {
+            pause = pause.min(Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        }
+        for next in [self.scanner.next(), self.poller.next()].into_iter().flatten() {
+            pause = pause.min(next.saturating_sub(monotonic));
+        }
+        // Never a busy loop, whatever a due time says.
+        Ok(pause.max(Duration::from_millis(1)))
+    }
+
+    /// For `--run-once`: nothing is being done, and nothing but a person or a change in
+    /// a folder can bring any case further.
+    fn is_all_done(&self) -> Pass<bool> {
+        if !self.scanner.is_settled() || !self.executor.is_idle() {
+            return Ok(false);
+        }
+        Ok(self.reader.live_cases()?.iter().all(waits_for_a_person))
+    }
+}
+
+/// Whether time alone does not bring a case further.
+pub fn waits_for_a_person(case: &Case) -> bool {
+    let looked_at = !case.conditions.is_empty() && case.settles_at.is_none();
+    case.hold.is_some()
+        || match case.state.name() {
+            StateName::Succeeded | StateName::Failed | StateName::Cancelled => true,
+            StateName::Rejected => true,
+            StateName::Arriving => {
+                looked_at && !case.conditions.iter().all(|condition| condition.holds)
+            }
+            StateName::Ready
+            | StateName::Shipping
+            | StateName::Staged
+            | StateName::Submitting
+            | StateName::Queued
+            | StateName::Running
+            | StateName::Returning
+            | StateName::Cancelling => false,
+        }
+}
+
+/// Names of cases that could not be finished, for the list that `--run-once` prints.
+pub fn unfinished(reader: &Reader) -> Pass<Vec<CaseId>> {
+    Ok(reader.live_cases()?.into_iter().map(|case| case.id).collect())
+}

@@ -1,0 +1,56 @@
+//! Ends what must not run: takes the claim of a job that has not begun, or signals the
+//! processes of one that has. That it is over is what a look says, not this.
+
+use daylily_lifecycle::case::{Case, ClaimedBy, Force, StepName};
+use daylily_lifecycle::ids::AttemptId;
+use daylily_lifecycle::observation::Observation;
+
+use super::{Context, Node, step_failed};
+use crate::reconcile::Pass;
+
+pub(super) async fn take_claim(
+    context: &Context,
+    node: &Node,
+    case: &Case,
+    attempt: &AttemptId,
+) -> Pass<()> {
+    match node.host.take_claim(attempt).await {
+        Ok(by) => {
+            tracing::info!(case = %case.name, %attempt, ?by, "asked for the claim");
+            let what = Observation::Claimed { attempt: attempt.clone(), by };
+            context.store.record(case.id.clone(), context.seen(what)).await?;
+            if by == ClaimedBy::Daemon
+                && let Err(fault) = node.queue.remove(attempt).await
+            {
+                // An entry that is left is inert by the claim; the next look removes it.
+                tracing::warn!(%attempt, error = %fault.text, "an entry stays in the queue");
+            }
+            Ok(())
+        }
+        Err(fault) => {
+            let step = StepName::Claim;
+            step_failed(context, Some(node), &case.id, Some(attempt), step, fault).await
+        }
+    }
+}
+
+pub(super) async fn end_processes(
+    context: &Context,
+    node: &Node,
+    case: &Case,
+    attempt: &AttemptId,
+    force: Force,
+) -> Pass<()> {
+    match node.host.end(attempt, force).await {
+        Ok(()) => {
+            tracing::info!(case = %case.name, %attempt, ?force, "signalled its processes");
+            let what = Observation::Signalled { attempt: attempt.clone(), force };
+            context.store.record(case.id.clone(), context.seen(what)).await?;
+            Ok(())
+        }
+        Err(fault) => {
+            let step = StepName::End;
+            step_failed(context, Some(node), &case.id, Some(attempt), step, fault).await
+        }
+    }
+}

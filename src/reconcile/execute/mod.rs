@@ -1,0 +1,330 @@
+//! Does what plans ask for, beside everything else: each action is a task with its own
+//! way to be stopped, a bounded number at a time. What came of it is recorded as an
+//! observation; nothing is retried here. An action that the newest plan of its case no
+//! longer names is stopped.
+
+mod end;
+mod folder;
+mod returning;
+mod ship;
+mod submit;
+
+use std::collections::{BTreeMap, HashMap};
+
+use daylily_lifecycle::action::Action;
+use daylily_lifecycle::case::{Case, StepName};
+use daylily_lifecycle::ids::{AttemptId, CaseId, HeadnodeName};
+use daylily_lifecycle::observation::Observation;
+use daylily_lifecycle::outcome::{Fault, FaultClass};
+use tokio::task::{Id, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::advance::text_of;
+use super::poll::host_fault;
+use super::{Context, Node, Pass};
+
+/// Walks through folders at a time; they wait for disks, not for the processor.
+const LOOKS: usize = 4;
+
+/// Short commands on one headnode at a time.
+const COMMANDS: usize = 4;
+
+/// Jobs handed over together.
+const BATCH: usize = 50;
+
+/// What may be done at the same time is counted by lane.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Lane {
+    Look,
+    Hash,
+    Transfer(HeadnodeName),
+    Submit(HeadnodeName),
+    Command(HeadnodeName),
+}
+
+type Key = (CaseId, StepName);
+
+struct InFlight {
+    action: Action,
+    lane: Lane,
+    stop: CancellationToken,
+    task: Id,
+}
+
+pub(super) struct Executor {
+    context: Context,
+    waiting: Vec<(Case, Action)>,
+    in_flight: HashMap<Key, InFlight>,
+    tasks: JoinSet<Pass<()>>,
+}
+
+/// What has ended since the last round.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// Cases to plan again: their action may have ended without changing them.
+    pub(super) cases: Vec<CaseId>,
+    /// Headnodes where something was just started or ended.
+    pub(super) poll: Vec<HeadnodeName>,
+}
+
+impl Executor {
+    pub(super) fn new(context: Context) -> Self {
+        Self { context, waiting: Vec::new(), in_flight: HashMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Takes the newest plans: what they name is to be done, what they no longer name is not.
+    pub(super) fn want(&mut self, planned: Vec<(Case, Vec<Action>)>) {
+        for (case, actions) in planned {
+            self.waiting.retain(|(waiting, _)| waiting.id != case.id);
+            for ((id, _), flying) in &self.in_flight {
+                if *id == case.id && !actions.contains(&flying.action) {
+                    flying.stop.cancel();
+                }
+            }
+            for action in actions {
+                self.add(case.clone(), action);
+            }
+        }
+    }
+
+    /// Adds one action without a plan, such as a scan that an event asks for.
+    pub(super) fn add(&mut self, case: Case, action: Action) {
+        let Some(step) = action.step() else { return };
+        let known = self.in_flight.contains_key(&(case.id.clone(), step))
+            || self
+                .waiting
+                .iter()
+                .any(|(waiting, wanted)| waiting.id == case.id && wanted.step() == Some(step));
+        if !known {
+            self.waiting.push((case, action));
+        }
+    }
+
+    /// Starts what there is room for.
+    pub(super) fn start(&mut self) {
+        let mut room: BTreeMap<Lane, usize> = BTreeMap::new();
+        for flying in self.in_flight.values() {
+            *room.entry(flying.lane.clone()).or_default() += 1;
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut batches: BTreeMap<HeadnodeName, Vec<(Case, Action)>> = BTreeMap::new();
+        for (case, action) in waiting {
+            let Some((lane, node)) = self.lane(&case, &action) else { continue };
+            let used = room.entry(lane.clone()).or_default();
+            if *used >= self.most(&lane) {
+                self.waiting.push((case, action));
+                continue;
+            }
+            if let Lane::Submit(headnode) = &lane {
+                let batch = batches.entry(headnode.clone()).or_default();
+                if batch.len() < BATCH {
+                    batch.push((case, action));
+                } else {
+                    self.waiting.push((case, action));
+                }
+                continue;
+            }
+            *used += 1;
+            self.spawn(lane, node, case, action);
+        }
+        for (headnode, batch) in batches {
+            if let Some(node) = self.context.node(&headnode).cloned() {
+                self.spawn_submit(node, batch);
+            }
+        }
+    }
+
+    fn lane(&self, case: &Case, action: &Action) -> Option<(Lane, Option<Node>)> {
+        let headnode = || case.attempt().map(|attempt| attempt.place.headnode.clone());
+        let lane = match action {
+            Action::Scan => Lane::Look,
+            Action::Hash => Lane::Hash,
+            Action::Ship { .. } | Action::Return { .. } => Lane::Transfer(headnode()?),
+            Action::Submit { .. } => Lane::Submit(headnode()?),
+            Action::TakeClaim { .. } | Action::EndProcesses { .. } => Lane::Command(headnode()?),
+            Action::Decide { .. } => return None,
+        };
+        match headnode() {
+            // A headnode that is configured no more: its cases keep waiting.
+            Some(name) => Some((lane, Some(self.context.node(&name)?.clone()))),
+            None => Some((lane, None)),
+        }
+    }
+
+    fn most(&self, lane: &Lane) -> usize {
+        match lane {
+            Lane::Look => LOOKS,
+            Lane::Hash | Lane::Submit(_) => 1,
+            Lane::Command(_) => COMMANDS,
+            Lane::Transfer(headnode) => self
+                .context
+                .node(headnode)
+                .map_or(1, |node| usize::try_from(node.settings.max_transfers).unwrap_or(1).max(1)),
+        }
+    }
+
+    fn spawn(&mut self, lane: Lane, node: Option<Node>, case: Case, action: Action) {
+        let Some(step) = action.step() else { return };
+        let stop = CancellationToken::new();
+        let key = (case.id.clone(), step);
+        let work = perform(self.context.clone(), node, case, action.clone(), stop.clone());
+        let task = self.tasks.spawn(work).id();
+        self.in_flight.insert(key, InFlight { action, lane, stop, task });
+    }
+
+    fn spawn_submit(&mut self, node: Node, batch: Vec<(Case, Action)>) {
+        let stop = CancellationToken::new();
+        let lane = Lane::Submit(node.settings.name.clone());
+        let (cases, actions): (Vec<Case>, Vec<Action>) = batch.into_iter().unzip();
+        let keys: Vec<Key> = cases.iter().map(|case| (case.id.clone(), StepName::Submit)).collect();
+        let task = self.tasks.spawn(submit::submit(self.context.clone(), node, cases)).id();
+        for (key, action) in keys.into_iter().zip(actions) {
+            let stop = stop.clone();
+            self.in_flight.insert(key, InFlight { action, lane: lane.clone(), stop, task });
+        }
+    }
+
+    /// Takes in what has ended. A task that panicked holds its cases.
+    pub(super) async fn collect(&mut self) -> Pass<Ended> {
+        let mut ended = Ended::default();
+        while let Some(joined) = self.tasks.try_join_next_with_id() {
+            let (task, panic) = match joined {
+                Ok((task, outcome)) => {
+                    outcome?;
+                    (task, None)
+                }
+                Err(error) => {
+                    let task = error.id();
+                    let text = match error.try_into_panic() {
+                        Ok(panic) => text_of(panic.as_ref()),
+                        Err(_) => continue,
+                    };
+                    (task, Some(text))
+                }
+            };
+            let keys: Vec<Key> = self
+                .in_flight
+                .iter()
+                .filter(|(_, flying)| flying.task == task)
+                .map(|(key, _)| key.clone())
+                .collect();
+            for key in keys {
+                let Some(flying) = self.in_flight.remove(&key) else { continue };
+                if let Lane::Submit(headnode) | Lane::Command(headnode) = flying.lane {
+                    ended.poll.push(headnode);
+                }
+                if let Some(text) = &panic {
+                    tracing::error!(case = %key.0, step = ?key.1, panic = %text, "our own code failed");
+                    let what = Observation::Panicked { text: text.clone() };
+                    self.context.store.record(key.0.clone(), self.context.seen(what)).await?;
+                }
+                ended.cases.push(key.0);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Whether nothing is being done and nothing waits to be.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Waits until something has ended. Never, if nothing is under way.
+    pub(super) async fn something_ended(&mut self) {
+        if self.tasks.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        // Polled without taking: `collect` is what takes.
+        std::future::poll_fn(|context| match self.tasks.poll_join_next_with_id(context) {
+            std::task::Poll::Pending => std::task::Poll::Pending,
+            std::task::Poll::Ready(joined) => std::task::Poll::Ready(joined),
+        })
+        .await;
+    }
+
+    /// Stops everything and waits until it has stopped. Jobs run on.
+    pub(super) async fn shut_down(mut self) {
+        for flying in self.in_flight.values() {
+            flying.stop.cancel();
+        }
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn perform(
+    context: Context,
+    node: Option<Node>,
+    case: Case,
+    action: Action,
+    stop: CancellationToken,
+) -> Pass<()> {
+    match (action, node) {
+        (Action::Scan, _) => folder::scan(&context, &case).await,
+        (Action::Hash, _) => folder::hash(&context, &case, &stop).await,
+        (Action::Ship { attempt }, Some(node)) => {
+            ship::ship(&context, &node, &case, &attempt, &stop).await
+        }
+        (Action::Return { attempt }, Some(node)) => {
+            returning::bring_home(&context, &node, &case, &attempt, &stop).await
+        }
+        (Action::TakeClaim { attempt }, Some(node)) => {
+            end::take_claim(&context, &node, &case, &attempt).await
+        }
+        (Action::EndProcesses { attempt, force }, Some(node)) => {
+            end::end_processes(&context, &node, &case, &attempt, force).await
+        }
+        (Action::Submit { .. } | Action::Decide { .. }, _)
+        | (
+            Action::Ship { .. }
+            | Action::Return { .. }
+            | Action::TakeClaim { .. }
+            | Action::EndProcesses { .. },
+            None,
+        ) => Ok(()),
+    }
+}
+
+/// Records a step's failure: with the headnode where it is the headnode's, else with the case.
+async fn step_failed(
+    context: &Context,
+    node: Option<&Node>,
+    case: &CaseId,
+    attempt: Option<&AttemptId>,
+    step: StepName,
+    fault: Fault,
+) -> Pass<()> {
+    tracing::warn!(case = %case, ?step, class = ?fault.class, error = %fault.text, "a step failed");
+    match (fault.class, node) {
+        (
+            FaultClass::TransientHost | FaultClass::FatalHost | FaultClass::NeedsPerson,
+            Some(node),
+        ) => host_fault(context, node, &fault).await,
+        (
+            FaultClass::TransientHost
+            | FaultClass::FatalHost
+            | FaultClass::NeedsPerson
+            | FaultClass::TransientStep
+            | FaultClass::NoSpace
+            | FaultClass::Throttled
+            | FaultClass::Ambiguous
+            | FaultClass::FatalCase,
+            _,
+        ) => {
+            let what = Observation::StepFailed { attempt: attempt.cloned(), step, fault };
+            context.store.record(case.clone(), context.seen(what)).await?;
+            Ok(())
+        }
+    }
+}
+
+/// Runs what blocks on files beside the other tasks. A panic in it is ours.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is being shut down, and with it whoever waits here.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

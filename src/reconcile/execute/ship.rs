@@ -1,0 +1,108 @@
+//! Copies a case to its headnode and keeps telling how far it is.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use daylily_lifecycle::case::{Case, StepName};
+use daylily_lifecycle::ids::{AttemptId, ByteCount};
+use daylily_lifecycle::observation::Observation;
+use tokio_util::sync::CancellationToken;
+
+use super::{Context, Node, step_failed};
+use crate::adapters::host::{Progress, ShipOrder, Verify};
+use crate::config;
+use crate::reconcile::Pass;
+use crate::reconcile::naming::manifest;
+use crate::store::{StepProgress, steps};
+
+/// How often progress is stored.
+const TELL: Duration = Duration::from_secs(1);
+
+pub(super) async fn ship(
+    context: &Context,
+    node: &Node,
+    case: &Case,
+    attempt: &AttemptId,
+    stop: &CancellationToken,
+) -> Pass<()> {
+    let (Some(this), Some(fingerprint), Some(intake)) =
+        (case.attempt(), case.content.fingerprint.clone(), context.intake(&case.intake))
+    else {
+        return Ok(());
+    };
+    let order = ShipOrder {
+        attempt: attempt.clone(),
+        source: PathBuf::from(&case.path),
+        dest: this.place.remote_dir.clone(),
+        fingerprint,
+        ignore: intake.ignore.clone(),
+        marker: intake.marker.clone(),
+        verify: match node.settings.verify {
+            config::Verify::Quick => Verify::Quick,
+            config::Verify::Checksum => Verify::Checksum,
+        },
+        manifest: manifest(case, &this.place),
+        lock: format!("{}/ship.lock", this.place.attempt_dir),
+    };
+    let progress = Progress::default();
+    let copying = async {
+        // Compares the owner first: a work_dir that is not mounted must not be filled.
+        node.host.free_space().await?;
+        node.host.ship(&order, &progress, stop).await
+    };
+    let shipped = telling(context, case, attempt, StepName::Ship, &progress, copying).await?;
+    match shipped {
+        Ok(shipped) => {
+            tracing::info!(case = %case.name, files = shipped.files, bytes = shipped.bytes.0, "shipped");
+            let what = Observation::Shipped {
+                attempt: attempt.clone(),
+                files: shipped.files,
+                bytes: shipped.bytes,
+                digest: shipped.digest,
+            };
+            context.store.record(case.id.clone(), context.seen(what)).await?;
+            Ok(())
+        }
+        Err(_) if stop.is_cancelled() => Ok(()),
+        Err(fault) => {
+            step_failed(context, Some(node), &case.id, Some(attempt), StepName::Ship, fault).await
+        }
+    }
+}
+
+/// Awaits a transfer and stores how far it is, once a second.
+pub(super) async fn telling<T>(
+    context: &Context,
+    case: &Case,
+    attempt: &AttemptId,
+    step: StepName,
+    progress: &Progress,
+    transfer: impl Future<Output = T>,
+) -> Pass<T> {
+    let mut tick = tokio::time::interval(TELL);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    tick.tick().await;
+    let mut before = 0;
+    let mut transfer = std::pin::pin!(transfer);
+    loop {
+        tokio::select! {
+            done = &mut transfer => return Ok(done),
+            _ = tick.tick() => {
+                let bytes = progress.bytes.load(Ordering::Relaxed);
+                let progress = steps::Progress {
+                    step,
+                    files_done: progress.files.load(Ordering::Relaxed),
+                    bytes_done: ByteCount(bytes),
+                    bytes_total: case.content.bytes,
+                    rate: ByteCount(bytes.saturating_sub(before)),
+                };
+                before = bytes;
+                let at = context.clock.now();
+                let told =
+                    StepProgress { case: case.id.clone(), attempt: attempt.clone(), progress };
+                context.store.progress(vec![told], at).await?;
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Hands jobs over: prepares their attempt directories, looks whether they were handed
+//! over before, adds those that were not, and looks again whatever the answer was.
+
+use std::collections::BTreeMap;
+
+use daylily_lifecycle::case::{Attempt, Case, StepName};
+use daylily_lifecycle::ids::AttemptId;
+use daylily_lifecycle::observation::Observation;
+use daylily_lifecycle::outcome::{Conclusion, FaultClass, Seen, conclude};
+
+use super::{Context, Node, step_failed};
+use crate::adapters::host::Job;
+use crate::adapters::queue::Entry;
+use crate::reconcile::Pass;
+use crate::reconcile::poll::{host_fault, look_at};
+
+pub(super) async fn submit(context: Context, node: Node, cases: Vec<Case>) -> Pass<()> {
+    let (context, node) = (&context, &node);
+    let mut prepared: Vec<(&Case, &Attempt)> = Vec::new();
+    for case in &cases {
+        let Some(attempt) = case.attempt() else { continue };
+        match node.host.prepare(&job(context, node, case, attempt)).await {
+            Ok(()) => prepared.push((case, attempt)),
+            Err(fault) => {
+                let id = Some(&attempt.id);
+                step_failed(context, Some(node), &case.id, id, StepName::Submit, fault).await?;
+            }
+        }
+    }
+    if prepared.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<AttemptId> = prepared.iter().map(|(_, attempt)| attempt.id.clone()).collect();
+    let looks = match look_at(node, &ids).await {
+        Ok(looks) => looks,
+        Err(fault) => return host_fault(context, node, &fault).await,
+    };
+    let mut to_add = Vec::new();
+    for ((case, attempt), look) in prepared.into_iter().zip(looks) {
+        let seen = Seen { in_queue: attempt.queued_at.is_some(), queue_wiped: false };
+        if conclude(&look, seen) == Conclusion::NotSubmitted {
+            to_add.push((case, attempt));
+        } else {
+            let what =
+                Observation::Looked { attempt: attempt.id.clone(), look, queue_wiped: false };
+            context.store.record(case.id.clone(), context.seen(what)).await?;
+        }
+    }
+    add(context, node, to_add).await
+}
+
+async fn add(context: &Context, node: &Node, to_add: Vec<(&Case, &Attempt)>) -> Pass<()> {
+    if to_add.is_empty() {
+        return Ok(());
+    }
+    let entries: Vec<Entry> = to_add
+        .iter()
+        .filter_map(|(_, attempt)| {
+            let group = attempt.tenure.slots().first()?.group.clone();
+            Some(Entry { attempt: attempt.id.clone(), group })
+        })
+        .collect();
+    let answers = node.queue.add(&entries).await;
+    let answered: BTreeMap<&AttemptId, _> =
+        entries.iter().map(|entry| &entry.attempt).zip(answers).collect();
+    let mut unclear = Vec::new();
+    for (case, attempt) in &to_add {
+        match answered.get(&attempt.id) {
+            Some(Ok(task)) => {
+                tracing::info!(case = %case.name, attempt = %attempt.id, "handed over");
+                let what =
+                    Observation::Submitted { attempt: attempt.id.clone(), task: task.clone() };
+                context.store.record(case.id.clone(), context.seen(what)).await?;
+                unclear.push((*case, *attempt, None));
+            }
+            Some(Err(fault)) => unclear.push((*case, *attempt, Some(fault.clone()))),
+            None => {}
+        }
+    }
+    let ids: Vec<AttemptId> = unclear.iter().map(|(_, attempt, _)| attempt.id.clone()).collect();
+    let looks = match look_at(node, &ids).await {
+        Ok(looks) => looks,
+        Err(fault) => return host_fault(context, node, &fault).await,
+    };
+    for ((case, attempt, fault), look) in unclear.into_iter().zip(looks) {
+        let seen = Seen { in_queue: attempt.queued_at.is_some(), queue_wiped: false };
+        let there = conclude(&look, seen) != Conclusion::NotSubmitted;
+        match fault {
+            // Not there after all: the answer was the truth.
+            Some(fault) if !there => {
+                let id = Some(&attempt.id);
+                let class = match fault.class {
+                    // The headnode has just answered, so it is the step that failed.
+                    FaultClass::TransientHost => FaultClass::TransientStep,
+                    other => other,
+                };
+                let fault = daylily_lifecycle::outcome::Fault { class, ..fault };
+                step_failed(context, Some(node), &case.id, id, StepName::Submit, fault).await?;
+            }
+            Some(_) | None => {
+                let what =
+                    Observation::Looked { attempt: attempt.id.clone(), look, queue_wiped: false };
+                context.store.record(case.id.clone(), context.seen(what)).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What `job.sh` is made of: the pipeline's command as the attempt was made with it,
+/// and an environment that says whose job it is and which GPUs it may use.
+fn job(context: &Context, node: &Node, case: &Case, attempt: &Attempt) -> Job {
+    let pipeline = context.settings.pipelines.get(&case.order.pipeline);
+    let mut env = node.settings.env.clone();
+    if let Some(pipeline) = pipeline {
+        env.extend(pipeline.env.clone());
+    }
+    let slots = attempt.tenure.slots();
+    let gpus: Vec<&str> = slots.iter().filter_map(|slot| slot.gpu.as_deref()).collect();
+    let headnode_has_gpus =
+        node.settings.groups.iter().any(|group| group.slots.iter().any(Option::is_some));
+    if headnode_has_gpus {
+        // Empty hides the GPUs from a job that has none of them.
+        env.insert("CUDA_VISIBLE_DEVICES".to_owned(), gpus.join(","));
+    }
+    let named: Vec<String> =
+        slots.iter().map(|slot| format!("{}/{}", slot.group, slot.slot)).collect();
+    env.insert("DAYLILY_SLOT".to_owned(), named.join(","));
+    env.insert("DAYLILY_CASE".to_owned(), case.name.to_string());
+    env.insert("DAYLILY_ATTEMPT".to_owned(), attempt.id.to_string());
+    let remote_dir = &attempt.place.remote_dir;
+    Job {
+        attempt: attempt.id.clone(),
+        intake: case.intake.clone(),
+        name: case.name.clone(),
+        arrival: case.arrival,
+        digest: case.content.digest.clone(),
+        number: attempt.number,
+        remote_name: remote_dir.rsplit('/').next().unwrap_or_default().to_owned(),
+        dir: remote_dir.clone(),
+        shell: pipeline.map_or_else(
+            || vec!["sh".to_owned(), "-c".to_owned()],
+            |pipeline| pipeline.shell.clone(),
+        ),
+        setup: pipeline.and_then(|pipeline| pipeline.setup.clone()),
+        command: attempt.place.command.clone(),
+        env,
+    }
+}

@@ -1,0 +1,90 @@
+//! Owns the work that never ends: looking, planning, granting, doing, reading. Each
+//! reconciler takes no input, reads the database and the world, does what the state
+//! asks for, and reports; what it could not do is asked for again. Reconcilers meet in
+//! the database only.
+//!
+//! `driver` calls them in turn. `scan` looks at the intakes, `advance` plans cases,
+//! `execute` does what plans ask for, `schedule` gives slots, `poll` reads attempts,
+//! `requests` does what people ask for, `prune` removes what has had its time.
+
+mod advance;
+mod alive;
+pub mod driver;
+mod execute;
+mod naming;
+mod poll;
+mod prune;
+mod requests;
+pub mod scan;
+mod schedule;
+mod stop_file;
+pub mod surroundings;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use daylily_lifecycle::ids::{Actor, HeadnodeName, IntakeName};
+use daylily_lifecycle::observation::{Observation, Observed};
+
+use crate::adapters::host::Host;
+use crate::adapters::queue::Queue;
+use crate::clock::Clock;
+use crate::config::{HeadnodeSettings, IntakeSettings, Settings};
+use crate::store::Store;
+use crate::store::error::StoreError;
+
+pub use alive::{Alive, read_alive};
+pub use stop_file::stop_file;
+
+/// What every reconciler may use. It holds no state of its own.
+#[derive(Clone)]
+pub struct Context {
+    pub settings: Arc<Settings>,
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    pub nodes: Arc<BTreeMap<HeadnodeName, Node>>,
+}
+
+/// A headnode with the means to work on it.
+#[derive(Clone)]
+pub struct Node {
+    pub settings: HeadnodeSettings,
+    pub host: Arc<dyn Host>,
+    pub queue: Arc<dyn Queue>,
+    /// As attempt directories of this daemon know it.
+    pub owner: String,
+}
+
+impl Context {
+    /// An observation of our own, now.
+    pub(crate) fn seen(&self, what: Observation) -> Observed {
+        Observed { at: self.clock.now(), actor: ourselves(), what }
+    }
+
+    pub(crate) fn intake(&self, name: &IntakeName) -> Option<&IntakeSettings> {
+        self.settings.intakes.iter().find(|intake| intake.name == *name)
+    }
+
+    pub(crate) fn node(&self, name: &HeadnodeName) -> Option<&Node> {
+        self.nodes.get(name)
+    }
+
+    pub(crate) fn state_dir(&self) -> &PathBuf {
+        &self.settings.state_dir
+    }
+}
+
+/// The actor of what nobody asked for.
+pub fn ourselves() -> Actor {
+    Actor::new("daylily-watch")
+}
+
+/// What stops a reconciler: only the database. All else is recorded with a case, an
+/// intake or a headnode.
+pub type Pass<T> = Result<T, StoreError>;
+
+/// Awaits writes together, so that they share commits. The first error ends it.
+async fn all<T>(writes: impl IntoIterator<Item = impl Future<Output = Pass<T>>>) -> Pass<Vec<T>> {
+    futures_util::future::try_join_all(writes).await
+}

@@ -1,0 +1,131 @@
+//! Does what people asked for. Other processes write rows; each is answered in the
+//! transaction that does it, so that a daemon killed in between does it once.
+
+use daylily_lifecycle::case::Priority;
+use daylily_lifecycle::ids::{CaseId, HeadnodeName, IntakeName};
+use daylily_lifecycle::observation::{Observation, Observed, Request, Verb};
+use daylily_lifecycle::policy::{HeadnodeState, Pause};
+
+use super::stop_file::remove_stop_file;
+use super::{Context, Pass};
+use crate::store::places::Paused;
+use crate::store::read::Reader;
+use crate::store::recording::Fact;
+use crate::store::requests::{NewRequest, StoredRequest};
+
+/// Whether anything around the cases was changed, so that all are to be planned anew.
+pub(super) async fn answer(context: &Context, reader: &Reader) -> Pass<bool> {
+    let mut turned = false;
+    for stored in reader.take_requests()? {
+        let request = &stored.request;
+        tracing::info!(
+            verb = request.verb,
+            target = request.target,
+            actor = %request.actor,
+            reason = request.reason,
+            "asked"
+        );
+        match what(request) {
+            Ok(What::Case { case, verb }) => of_case(context, &stored, case, verb).await?,
+            Ok(What::Pause(paused)) => {
+                turned = true;
+                let pause = Pause {
+                    by: Some(request.actor.clone()),
+                    since: context.clock.now(),
+                    reason: request.reason.clone(),
+                };
+                context.store.set_pause(paused, Some(pause)).await?;
+                finish(context, &stored, "done").await?;
+            }
+            Ok(What::GoOn(paused)) => {
+                turned = true;
+                let outcome = go_on(context, paused).await?;
+                finish(context, &stored, &outcome).await?;
+            }
+            Err(why) => finish(context, &stored, &why).await?,
+        }
+    }
+    Ok(turned)
+}
+
+enum What {
+    Case { case: CaseId, verb: Verb },
+    Pause(Paused),
+    GoOn(Paused),
+}
+
+/// The words of the command line as what they mean.
+fn what(request: &NewRequest) -> Result<What, String> {
+    let flag = |name: &str| request.args.get(name).and_then(serde_json::Value::as_bool);
+    let text = |name: &str| request.args.get(name).and_then(serde_json::Value::as_str);
+    let paused = match (text("intake"), text("headnode"), flag("all")) {
+        (Some(name), None, None) => Some(Paused::Intake(IntakeName::new(name))),
+        (None, Some(name), None) => Some(Paused::Headnode(HeadnodeName::new(name))),
+        (None, None, Some(true)) => Some(Paused::All),
+        _ => None,
+    };
+    let abandon = flag("abandon").unwrap_or(false);
+    let verb = match (request.verb.as_str(), paused) {
+        ("pause", Some(paused)) => return Ok(What::Pause(paused)),
+        ("resume", Some(paused)) => return Ok(What::GoOn(paused)),
+        ("accept", _) => Verb::Accept,
+        ("hold", _) => Verb::Hold,
+        ("resume", None) => Verb::Resume,
+        ("retry", _) => Verb::Retry,
+        ("rerun", _) => Verb::Rerun { abandon },
+        ("cancel", _) => Verb::Cancel { abandon },
+        ("confirm-dead", _) => Verb::ConfirmDead,
+        ("note", _) => Verb::Note,
+        ("priority", _) => Verb::SetPriority {
+            priority: match text("priority") {
+                Some("urgent") => Priority::Urgent,
+                Some("normal") => Priority::Normal,
+                Some("low") => Priority::Low,
+                other => return Err(format!("there is no priority {other:?}")),
+            },
+        },
+        (verb, _) => return Err(format!("this version does not know how to {verb}")),
+    };
+    if request.target.is_empty() {
+        return Err("it names no case".to_owned());
+    }
+    Ok(What::Case { case: CaseId::new(&request.target), verb })
+}
+
+async fn of_case(context: &Context, stored: &StoredRequest, case: CaseId, verb: Verb) -> Pass<()> {
+    let request = &stored.request;
+    let what = Observation::Asked(Request { verb, reason: request.reason.clone() });
+    let at = context.clock.now();
+    let observed = Observed { at, actor: request.actor.clone(), what };
+    context.store.record_request(stored.id, vec![Fact { case, observed }], at).await?;
+    Ok(())
+}
+
+/// Lifts a pause. A headnode that was set aside is taken back at the same time, and an
+/// intake's mount is looked at as if for the first time.
+async fn go_on(context: &Context, paused: Paused) -> Pass<String> {
+    context.store.set_pause(paused.clone(), None).await?;
+    match paused {
+        Paused::All => {
+            if let Err(error) = remove_stop_file(context.state_dir()) {
+                return Ok(format!("the file STOP in state_dir cannot be removed: {error}"));
+            }
+        }
+        Paused::Intake(name) => {
+            context.store.change_intake(name, |intake| intake.mount = None).await?;
+        }
+        Paused::Headnode(name) => {
+            let change = context.store.change_headnode(name, |headnode| {
+                headnode.state = HeadnodeState::Ok;
+                headnode.failures = 0;
+                headnode.draining = false;
+            });
+            change.await?;
+        }
+    }
+    Ok("done".to_owned())
+}
+
+async fn finish(context: &Context, stored: &StoredRequest, outcome: &str) -> Pass<()> {
+    context.store.finish_request(stored.id, context.clock.now(), outcome.to_owned()).await
+}

@@ -1,0 +1,246 @@
+//! One look at one intake's root, and what follows from it: new cases, names that came
+//! back, folders that are gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use daylily_lifecycle::case::{Case, CaseKind, Order, Prior, RejectedBy, StateName};
+use daylily_lifecycle::ids::{Arrival, CaseId, CaseName, IntakeName};
+use daylily_lifecycle::observation::{Appeared, Decision, Observation};
+use daylily_lifecycle::policy::Unreadable;
+use jiff::{SignedDuration, Timestamp};
+use ulid::Ulid;
+
+use super::rules::Rules;
+use crate::config::{Existing, IntakeSettings};
+use crate::intake::directory::listing::Found;
+use crate::intake::directory::mount::{MountState, check};
+use crate::intake::directory::root::{RootLook, look as look_at_root};
+use crate::intake::directory::scan::scan;
+use crate::reconcile::{Context, Pass};
+use crate::store::places::Intake;
+use crate::store::read::live::LiveName;
+
+/// Untouched for this long before the first start: here before us.
+const LONG: SignedDuration = SignedDuration::from_hours(24);
+
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) intake: IntakeName,
+    /// Folders to be watched whole.
+    pub(super) follow: BTreeSet<PathBuf>,
+    /// Cases to be scanned: something outside them says that they may have changed.
+    pub(super) touched: Vec<CaseId>,
+    pub(super) turned: bool,
+    /// Another folder is at the root's path: watches of the old one tell nothing.
+    pub(super) replaced: bool,
+}
+
+pub(super) async fn look(
+    context: Context,
+    settings: IntakeSettings,
+    stored: Option<Intake>,
+    known: Vec<LiveName>,
+) -> Pass<Looked> {
+    let mut looked = Looked {
+        intake: settings.name.clone(),
+        follow: BTreeSet::new(),
+        touched: Vec::new(),
+        turned: false,
+        replaced: false,
+    };
+    let remembered = stored.as_ref().and_then(|intake| intake.mount.clone());
+    let asked = settings.clone();
+    let root = tokio::task::spawn_blocking(move || look_now(&asked, remembered.as_deref()));
+    let root =
+        root.await.unwrap_or_else(|error| RootLook::Unreadable { because: error.to_string() });
+    let was_unreadable = stored.as_ref().is_some_and(|intake| intake.unreadable.is_some());
+    match root {
+        RootLook::Unreadable { because } => {
+            looked.turned = true;
+            if !was_unreadable {
+                tracing::warn!(intake = %settings.name, because, "the intake cannot be read");
+            }
+            unreadable(&context, &settings, because).await?;
+            looked.follow = known.iter().map(|name| PathBuf::from(&name.path)).collect();
+        }
+        RootLook::Listed { mount, replaced, listing } => {
+            looked.turned = was_unreadable;
+            if let Some(told) = replaced {
+                tracing::warn!(intake = %settings.name, told, "the intake's root is another one");
+                looked.replaced = true;
+            }
+            let first_look = stored.as_ref().is_none_or(|intake| intake.baseline_at.is_none());
+            let round = Round { context: &context, settings: &settings, first_look };
+            round.names(listing.found, &known, &mut looked).await?;
+            let (at, mount) = (context.clock.now(), mount.to_text());
+            let change = context.store.change_intake(settings.name.clone(), move |intake| {
+                intake.unreadable = None;
+                intake.mount = Some(mount);
+                intake.baseline_at = intake.baseline_at.or(Some(at));
+                intake.scanned_at = Some(at);
+            });
+            change.await?;
+        }
+    }
+    Ok(looked)
+}
+
+fn look_now(settings: &IntakeSettings, remembered: Option<&str>) -> RootLook {
+    let (root, mount_check) = (&settings.path, settings.mount_check.as_deref());
+    match (check(root, remembered, mount_check), Rules::of(settings)) {
+        (MountState::Unreadable { because }, _) => RootLook::Unreadable { because },
+        (_, Err(fault)) => RootLook::Unreadable { because: fault.text },
+        (_, Ok(rules)) => look_at_root(root, remembered, mount_check, &rules.list),
+    }
+}
+
+async fn unreadable(context: &Context, settings: &IntakeSettings, because: String) -> Pass<()> {
+    let now = context.clock.now();
+    let rescan = SignedDuration::try_from(settings.rescan).unwrap_or(SignedDuration::MAX);
+    let next_look = now.checked_add(rescan).unwrap_or(Timestamp::MAX);
+    let change = context.store.change_intake(settings.name.clone(), move |intake| {
+        let since = intake.unreadable.as_ref().map_or(now, |known| known.since);
+        intake.unreadable = Some(Unreadable { since, because, next_look });
+    });
+    change.await?;
+    Ok(())
+}
+
+struct Round<'a> {
+    context: &'a Context,
+    settings: &'a IntakeSettings,
+    /// What is found now was there before the first start.
+    first_look: bool,
+}
+
+impl Round<'_> {
+    async fn names(&self, found: Vec<Found>, known: &[LiveName], looked: &mut Looked) -> Pass<()> {
+        let mut live: BTreeMap<&CaseName, &LiveName> =
+            known.iter().map(|name| (&name.name, name)).collect();
+        let mut others = Vec::new();
+        for found in found {
+            match live.remove(&found.name) {
+                Some(name) => self.still_here(&found, name, looked).await?,
+                None => others.push(found),
+            }
+        }
+        for name in live.into_values() {
+            self.gone(name).await?;
+        }
+        let intake = self.settings.name.clone();
+        let (others, last) = self
+            .context
+            .store
+            .read(move |reader| {
+                let find = |found: &Found| reader.find(&intake, &found.name);
+                let last: Result<Vec<_>, _> = others.iter().map(find).collect();
+                Ok((others, last?))
+            })
+            .await?;
+        let mut new = Vec::new();
+        for (found, last) in others.into_iter().zip(last) {
+            match last {
+                Some(case) if !is_another(&found, &case) => changed_since(&found, &case, looked),
+                last => new.push((found, last)),
+            }
+        }
+        let appearing = new.into_iter().map(|(found, last)| self.appear(found, last));
+        for path in crate::reconcile::all(appearing).await?.into_iter().flatten() {
+            looked.follow.insert(path);
+        }
+        Ok(())
+    }
+
+    async fn still_here(&self, found: &Found, name: &LiveName, looked: &mut Looked) -> Pass<()> {
+        if name.state.is_before_submitting() && found.problem.is_none() {
+            looked.follow.insert(found.path.clone());
+        }
+        if name.vanished || !name.state.is_before_submitting() {
+            // It is back, or its content is handed over and a change of it is to be told.
+            looked.touched.push(name.case.clone());
+        }
+        if name.rejected_by == Some(RejectedBy::Entry) && found.problem.is_none() {
+            // What lay there was no folder, and now a folder does.
+            let what = self.context.seen(Observation::Decided(Decision::Reconsider));
+            self.context.store.record(name.case.clone(), what).await?;
+        }
+        Ok(())
+    }
+
+    async fn gone(&self, name: &LiveName) -> Pass<()> {
+        let inside = Path::new(&name.path).parent() == Some(self.settings.path.as_path());
+        if inside && !name.vanished {
+            tracing::info!(case = %name.name, "its folder is gone");
+            let what = self.context.seen(Observation::Vanished);
+            self.context.store.record(name.case.clone(), what).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a case of a name. Returns its folder, if there is one to be watched.
+    async fn appear(&self, found: Found, last: Option<Case>) -> Pass<Option<PathBuf>> {
+        let settings = self.settings;
+        let baseline = match (&last, self.first_look, settings.existing) {
+            (Some(_), _, _) | (None, false, _) | (None, true, Existing::Process) => None,
+            (None, true, Existing::Hold) => Some("here before the first start".to_owned()),
+            (None, true, Existing::Auto) => self.untouched(&found).await,
+        };
+        let arrival = last.as_ref().map_or(Arrival::FIRST, |case| case.arrival.next());
+        let what = Observation::Appeared(Box::new(Appeared {
+            case: CaseId::new(Ulid::generate().to_string()),
+            intake: settings.name.clone(),
+            name: found.name.clone(),
+            arrival,
+            path: found.path.to_string_lossy().into_owned(),
+            kind_of_case: CaseKind::Folder,
+            order: Order {
+                pipeline: settings.pipeline.clone(),
+                priority: settings.priority,
+                headnode: settings.headnode.clone(),
+                group: settings.group.clone(),
+                gpus: 0,
+            },
+            folder: found.folder.clone(),
+            prior: last.map(|case| Prior { case: case.id, digest: case.content.digest }),
+            baseline,
+            problem: found.problem.clone(),
+        }));
+        let (name, intake) = (&found.name, &settings.name);
+        tracing::info!(case = %name, %intake, arrival = arrival.0, "appeared");
+        self.context.store.appear(self.context.seen(what)).await?;
+        Ok(found.problem.is_none().then_some(found.path))
+    }
+
+    /// Why a folder counts as being here before us, if nothing in it was touched for long.
+    async fn untouched(&self, found: &Found) -> Option<String> {
+        let now = self.context.clock.now();
+        let (settings, path, changed) = (self.settings.clone(), found.path.clone(), found.changed);
+        let newest = tokio::task::spawn_blocking(move || {
+            let rules = Rules::of(&settings).ok()?;
+            let tree = scan(&path, &rules.scan, now).ok()?;
+            Some(tree.newest.map_or(changed, |newest| newest.at.max(changed)))
+        });
+        let newest = newest.await.ok().flatten()?;
+        (now.duration_since(newest) >= LONG)
+            .then(|| "here before the first start and untouched for 24 h before it".to_owned())
+    }
+}
+
+/// Whether the folder is not the one of the case that last had its name.
+fn is_another(found: &Found, case: &Case) -> bool {
+    match (&found.folder, &case.folder) {
+        (Some(now), Some(then)) => now != then,
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
+/// A finished case's folder that was touched after the end: told once, never run again.
+fn changed_since(found: &Found, case: &Case, looked: &mut Looked) {
+    let ended = case.finished_at.unwrap_or(case.updated_at);
+    let ran = matches!(case.state.name(), StateName::Succeeded | StateName::Failed);
+    if ran && case.changed.is_none() && found.changed > ended {
+        looked.touched.push(case.id.clone());
+    }
+}
