@@ -41,7 +41,7 @@ CREATE TABLE headnodes (
     next_try      TEXT,
     next_poll     TEXT,
     polled_at     TEXT,
-    owned_at      TEXT,                 -- when its work_dir was first known to be ours
+    owned_at      TEXT,
     queue_version TEXT,
     drift         TEXT,
     clock_skew_ms INTEGER,

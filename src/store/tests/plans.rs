@@ -47,10 +47,12 @@ fn the_waiting_cases_come_from_a_partial_index() {
 #[test]
 fn the_running_attempts_come_from_a_partial_index() {
     check(live::RUNNING, &["cases_live"]);
+    check(live::AHEAD, &["cases_live"]);
 }
 
 #[test]
-fn the_known_names_come_from_a_covering_index() {
+fn the_names_in_an_intake_come_from_indexes() {
+    check(live::LIVE_NAMES, &["cases_live"]);
     check(live::KNOWN, &["COVERING INDEX cases_known"]);
 }
 

@@ -58,6 +58,7 @@ fn appeared(name: &str) -> Observed {
             folder: None,
             prior: None,
             baseline: None,
+            problem: None,
         })),
     }
 }

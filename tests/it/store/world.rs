@@ -64,6 +64,7 @@ pub(crate) fn appeared(id: &str, name: &str, arrival: Arrival) -> Observed {
         folder: Some(FolderIdentity::new("17")),
         prior: None,
         baseline: None,
+        problem: None,
     })))
 }
 
