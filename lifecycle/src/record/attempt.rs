@@ -230,8 +230,10 @@ fn end_recorded(next: &mut Next, id: &AttemptId, end: End, left: Left) {
     let (at, actor) = (next.at, next.actor.clone());
     let Some(attempt) = next.attempt_in(&WATCHED, id) else { return };
     attempt.silence = None;
-    if attempt.end.is_none() {
+    // What the job wrote counts more than that it was taken for dead.
+    if attempt.end.as_ref().is_none_or(|known| known.how == EndHow::Observed) {
         attempt.end = Some(end.clone());
+        attempt.result = None;
     }
     match left {
         Left::Nothing => attempt.tenure = Tenure::None,

@@ -57,7 +57,7 @@ pub(in crate::store) const RUNNING: &str = "
 /// Those on their way to a headnode, or there, without a slot.
 pub(in crate::store) const AHEAD: &str = "
     SELECT a.headnode AS headnode, count(*) AS cases
-    FROM cases AS c JOIN attempts AS a ON a.id = c.attempt_id
+    FROM cases AS c INDEXED BY cases_live JOIN attempts AS a ON a.id = c.attempt_id
     WHERE c.state NOT IN ('succeeded', 'failed', 'cancelled')
       AND c.state IN ('shipping', 'staged')
       AND NOT EXISTS (SELECT 1 FROM slots AS s WHERE s.attempt_id = a.id)
@@ -78,7 +78,7 @@ pub struct Running {
 }
 
 pub(in crate::store) const LIVE_NAMES: &str = "
-    SELECT id, name, path, state, rejected_by, vanished_at FROM cases
+    SELECT id, name, path, state, rejected_by, vanished_at FROM cases INDEXED BY cases_live
     WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND intake = ?";
 
 /// A case that is not finished, as a look at its intake's root asks for it.
