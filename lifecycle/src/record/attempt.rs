@@ -157,7 +157,7 @@ pub(super) fn looked(next: &mut Next, id: &AttemptId, look: &Look, queue_wiped: 
             }
         }
         Conclusion::NeverRan => never_ran(next),
-        Conclusion::Starting | Conclusion::Waiting => in_queue(next),
+        Conclusion::Starting | Conclusion::Waiting => in_queue(next, id),
         Conclusion::NotSubmitted => not_submitted(next, id),
         Conclusion::TakeClaim { then } => {
             if let Some(attempt) = next.attempt_in(&WATCHED, id)
@@ -319,8 +319,13 @@ fn quarantine(next: &mut Next, id: &AttemptId, because: &str) {
     }
 }
 
-fn in_queue(next: &mut Next) {
+fn in_queue(next: &mut Next, id: &AttemptId) {
     next.over(StepName::Submit);
+    let at = next.at;
+    if let Some(attempt) = next.attempt_in(&[StateName::Submitting], id) {
+        // It was handed over, although the answer to that was lost.
+        attempt.submitted_at.get_or_insert(at);
+    }
     let seen = next.case.attempt().is_some_and(|attempt| attempt.queued_at.is_some());
     if seen
         && next.name() == StateName::Submitting
