@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use daylily_lifecycle::case::{Case, StepName};
 use daylily_lifecycle::observation::{Observation, Scanned};
 use daylily_lifecycle::outcome::{Fault, FaultClass};
+use daylily_lifecycle::record::Recorded;
 use daylily_lifecycle::settle::{FAR, Judged, Memory, judge};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -51,7 +52,9 @@ pub(super) async fn scan(context: &Context, case: &Case) -> Pass<()> {
         refused: judged.refused,
         folder: None,
     }));
-    context.store.record(case.id.clone(), context.seen(what)).await?;
+    if context.store.record(case.id.clone(), context.seen(what)).await? == Recorded::Same {
+        context.store.conditions_checked(vec![case.id.clone()], now).await?;
+    }
     Ok(())
 }
 
