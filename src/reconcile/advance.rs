@@ -45,6 +45,9 @@ pub(super) async fn advance(context: &Context, reader: &Reader, also: Also) -> P
             cases.insert(id, case);
         }
     }
+    if cases.is_empty() {
+        return Ok(Report::default());
+    }
     let around = Surroundings::read(reader, context.state_dir())?;
     let mut report = Report::default();
     let mut writes = Vec::new();
