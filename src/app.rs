@@ -16,7 +16,7 @@ use crate::store::error::StoreError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
         "headnode {name}: this version reaches only `host: local` with `queue: direct`\n\

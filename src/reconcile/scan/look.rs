@@ -207,7 +207,7 @@ impl Round<'_> {
             problem: found.problem.clone(),
         }));
         let (name, intake) = (&found.name, &settings.name);
-        tracing::info!(case = %name, %intake, arrival = arrival.0, "appeared");
+        tracing::debug!(case = %name, %intake, arrival = arrival.0, "appeared");
         self.context.store.appear(self.context.seen(what)).await?;
         Ok(found.problem.is_none().then_some(found.path))
     }
