@@ -83,10 +83,7 @@ fn calmness(state: StateName) -> u8 {
         StateName::Submitting | StateName::Queued | StateName::Running => 1,
         StateName::Arriving => 2,
         StateName::Ready | StateName::Staged => 3,
-        StateName::Rejected
-        | StateName::Succeeded
-        | StateName::Failed
-        | StateName::Cancelled => 4,
+        StateName::Rejected | StateName::Succeeded | StateName::Failed | StateName::Cancelled => 4,
     }
 }
 

@@ -68,8 +68,7 @@ impl Follower {
         if !row.planned {
             return None;
         }
-        let now =
-            Told { state: row.state, held: row.hold.is_some(), because: row.because.clone() };
+        let now = Told { state: row.state, held: row.hold.is_some(), because: row.because.clone() };
         let known = self.told.get(&row.case);
         if known == Some(&now) {
             return None;

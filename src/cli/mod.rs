@@ -4,6 +4,7 @@
 
 pub mod args;
 mod bars;
+mod disk;
 mod dry_run;
 mod follow;
 pub mod printer;
@@ -54,10 +55,9 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
             Verb::Run(Run { run_once, dry_run })
         }
         None => return welcome(printer),
-        Some(Verb::Run(run)) => Verb::Run(Run {
-            run_once: run.run_once || run_once,
-            dry_run: run.dry_run || dry_run,
-        }),
+        Some(Verb::Run(run)) => {
+            Verb::Run(Run { run_once: run.run_once || run_once, dry_run: run.dry_run || dry_run })
+        }
         Some(verb) => verb,
     };
     match verb {

@@ -32,7 +32,12 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new(reader: Reader, bars: Option<Bars>, zone: TimeZone, since: Timestamp) -> Self {
+    pub(super) fn new(
+        reader: Reader,
+        bars: Option<Bars>,
+        zone: TimeZone,
+        since: Timestamp,
+    ) -> Self {
         Self { follower: Follower::new(reader, since), bars, zone }
     }
 

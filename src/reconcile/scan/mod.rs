@@ -2,7 +2,10 @@
 //! there is what was mounted before. The watcher's hints only say where to look sooner;
 //! a look at the root every `rescan` finds what they missed.
 
+mod appearance;
+pub mod judging;
 mod look;
+pub mod preview;
 pub mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
