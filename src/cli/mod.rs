@@ -4,13 +4,16 @@
 
 pub mod args;
 mod bars;
+mod demo;
 mod disk;
 mod dry_run;
 mod follow;
+mod init;
 pub mod printer;
 mod run;
 mod tell;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -62,6 +65,8 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
     };
     match verb {
         Verb::Run(args) => run::run(&global, &args, printer),
+        Verb::Demo(args) => demo::demo(&args, printer),
+        Verb::Init(args) => init::init(&args, printer),
         _ => Ok(Exit::Usage),
     }
 }
@@ -71,6 +76,17 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
 fn welcome(printer: &mut Printer) -> Outcome {
     printer.line(Cli::command().render_help().to_string().trim_end())?;
     Ok(Exit::Done)
+}
+
+/// A path as one word of a command to be pasted.
+fn words_of_shell(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '=');
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// Prints an error once, its causes with it and its hints last.
@@ -85,6 +101,9 @@ pub fn tell_error(error: &anyhow::Error, printer: &mut Printer) -> Exit {
         }
         if cause.is::<ConfigErrors>() {
             // Each mistake has its own hint, which stays with it.
+            if !text.is_empty() {
+                text.push_str(":\n");
+            }
             text.push_str(&told);
             break;
         }
