@@ -88,7 +88,14 @@ fn calmness(state: StateName) -> u8 {
 }
 
 fn line(reader: &Reader, row: &BoardRow) -> Result<String, StoreError> {
-    let mut text = format!("{}: {}", row.name, row.state.in_plain_words());
+    let words = row.state.in_plain_words();
+    // Most sentences begin with their state.
+    let told =
+        row.because.get(..words.len()).is_some_and(|start| start.eq_ignore_ascii_case(words));
+    let mut text = row.name.to_string();
+    if !told {
+        text.push_str(&format!(": {words}"));
+    }
     let step = match row.state {
         StateName::Shipping => Some(StepName::Ship),
         StateName::Returning => Some(StepName::Return),
@@ -117,5 +124,5 @@ fn line(reader: &Reader, row: &BoardRow) -> Result<String, StoreError> {
             text.push_str(&format!(", {}/s", going.rate));
         }
     }
-    Ok(format!("{text} - {}", row.because))
+    Ok(format!("{text}: {}", row.because))
 }

@@ -4,6 +4,7 @@
 
 pub mod args;
 mod bars;
+mod check;
 mod demo;
 mod disk;
 mod dry_run;
@@ -65,6 +66,7 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
     };
     match verb {
         Verb::Run(args) => run::run(&global, &args, printer),
+        Verb::Check(args) => check::check(&global, &args, printer),
         Verb::Demo(args) => demo::demo(&args, printer),
         Verb::Init(args) => init::init(&args, printer),
         _ => Ok(Exit::Usage),
