@@ -1,27 +1,18 @@
-//! The daylily-watch program: parses, starts a runtime, prints errors once.
+//! The daylily-watch program: parses what was typed, has it done, and prints an error
+//! once. All else is in the library.
 
-use daylily_watch::reconcile::driver::{Driver, Until};
+use std::process::ExitCode;
 
-fn main() -> anyhow::Result<()> {
-    let file = std::env::args().nth(1).map(std::path::PathBuf::from);
-    let file = daylily_watch::config::find(file.as_deref())?;
-    let settings = daylily_watch::config::load(&file)?;
-    daylily_watch::telemetry::begin(&daylily_watch::telemetry::Logging {
-        level: "debug".into(),
-        format: settings.log.format,
-        file: None,
-    })?;
-    let rt = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    rt.block_on(async {
-        let context = daylily_watch::app::assemble(settings).await?;
-        let stop = tokio_util::sync::CancellationToken::new();
-        let s2 = stop.clone();
-        tokio::spawn(async move {
-            let _ = tokio::signal::ctrl_c().await;
-            s2.cancel();
-        });
-        let e = Driver::new(context)?.run(Until::Stopped, stop).await?;
-        tracing::info!(?e, "ended");
-        anyhow::Ok(())
-    })
+use clap::Parser;
+use daylily_watch::cli::args::Cli;
+use daylily_watch::cli::printer::Printer;
+use daylily_watch::cli::{run, tell_error};
+
+fn main() -> ExitCode {
+    let mut printer = Printer::to_stdout();
+    let exit = match run(Cli::parse(), &mut printer) {
+        Ok(exit) => exit,
+        Err(error) => tell_error(&error, &mut printer),
+    };
+    ExitCode::from(exit)
 }

@@ -3,11 +3,26 @@
 //! changing verbs file a request that the daemon answers.
 
 pub mod args;
+mod bars;
+mod check;
+mod demo;
+mod disk;
+mod dry_run;
+mod follow;
+mod init;
 pub mod printer;
+mod run;
+mod tell;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use args::{Cli, Verb};
+use clap::CommandFactory;
+
+use crate::app::AppError;
+use crate::config::error::ConfigErrors;
+use crate::telemetry::LoggingError;
+use args::{Cli, Run, Verb};
 use printer::Printer;
 
 /// How a verb ended.
@@ -37,12 +52,84 @@ impl From<Exit> for ExitCode {
 pub type Outcome = anyhow::Result<Exit>;
 
 /// Does what was typed.
-pub fn run(cli: Cli) -> Outcome {
-    let mut printer = Printer::to_stdout();
+pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
     let Cli { global, run_once, dry_run, verb } = cli;
-    let _ = (&global, run_once, dry_run, &mut printer);
+    let verb = match verb {
+        None if run_once || dry_run || global.config.is_some() => {
+            Verb::Run(Run { run_once, dry_run })
+        }
+        None => return welcome(printer),
+        Some(Verb::Run(run)) => {
+            Verb::Run(Run { run_once: run.run_once || run_once, dry_run: run.dry_run || dry_run })
+        }
+        Some(verb) => verb,
+    };
     match verb {
-        None | Some(Verb::Run(_)) => Ok(Exit::Usage),
-        Some(_) => Ok(Exit::Usage),
+        Verb::Run(args) => run::run(&global, &args, printer),
+        Verb::Check(args) => check::check(&global, &args, printer),
+        Verb::Demo(args) => demo::demo(&args, printer),
+        Verb::Init(args) => init::init(&args, printer),
+        _ => Ok(Exit::Usage),
     }
+}
+
+/// What somebody sees who types nothing but the name: how things are, where that can
+/// be told, and what else can be typed.
+fn welcome(printer: &mut Printer) -> Outcome {
+    printer.line(Cli::command().render_help().to_string().trim_end())?;
+    Ok(Exit::Done)
+}
+
+/// A path as one word of a command to be pasted.
+fn words_of_shell(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '=');
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// Prints an error once, its causes with it and its hints last.
+pub fn tell_error(error: &anyhow::Error, printer: &mut Printer) -> Exit {
+    let mut text = String::new();
+    let mut hints = String::new();
+    let mut before = String::new();
+    for cause in error.chain() {
+        let told = cause.to_string();
+        if told == before {
+            continue;
+        }
+        if cause.is::<ConfigErrors>() {
+            // Each mistake has its own hint, which stays with it.
+            if !text.is_empty() {
+                text.push_str(":\n");
+            }
+            text.push_str(&told);
+            break;
+        }
+        let (hint, said): (Vec<&str>, Vec<&str>) =
+            told.lines().partition(|line| line.trim_start().starts_with("hint:"));
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&said.join("\n"));
+        for hint in hint {
+            hints.push_str(&format!("\n{hint}"));
+        }
+        before = told;
+    }
+    // With nobody to read it there is nobody else to tell.
+    let _ = printer.say(format!("error: {text}{hints}"));
+    exit_of(error)
+}
+
+fn exit_of(error: &anyhow::Error) -> Exit {
+    let configuration = error.chain().any(|cause| {
+        cause.is::<ConfigErrors>()
+            || cause.is::<LoggingError>()
+            || matches!(cause.downcast_ref::<AppError>(), Some(AppError::NotBuilt { .. }))
+    });
+    if configuration { Exit::Usage } else { Exit::No }
 }

@@ -44,6 +44,8 @@ pub struct BoardRow {
     pub state_since: Timestamp,
     /// Empty until it has been planned for the first time.
     pub because: String,
+    /// Whether `because` speaks of the case as it is now.
+    pub planned: bool,
     pub wake_at: Option<Timestamp>,
     pub hold: Option<Hold>,
     pub pipeline: PipelineName,
@@ -162,6 +164,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<BoardRow> {
         state: row.get::<_, AsWord<_>>("state")?.0,
         state_since: row.get::<_, Instant>("state_since")?.0,
         because: row.get("because")?,
+        planned: row.get::<_, Option<u64>>("planned_version")? == Some(row.get("version")?),
         wake_at: instant(row, "wake_at")?,
         hold: cases::hold(row)?,
         pipeline: PipelineName::new(row.get::<_, String>("pipeline")?),
