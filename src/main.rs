@@ -1,27 +1,19 @@
-//! The daylily-watch program: parses, starts a runtime, prints errors once.
+//! The daylily-watch program: parses, does what was typed, prints an error once.
 
-use daylily_watch::reconcile::driver::{Driver, Until};
+use std::io::Write as _;
+use std::process::ExitCode;
 
-fn main() -> anyhow::Result<()> {
-    let file = std::env::args().nth(1).map(std::path::PathBuf::from);
-    let file = daylily_watch::config::find(file.as_deref())?;
-    let settings = daylily_watch::config::load(&file)?;
-    daylily_watch::telemetry::begin(&daylily_watch::telemetry::Logging {
-        level: "debug".into(),
-        format: settings.log.format,
-        file: None,
-    })?;
-    let rt = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    rt.block_on(async {
-        let context = daylily_watch::app::assemble(settings).await?;
-        let stop = tokio_util::sync::CancellationToken::new();
-        let s2 = stop.clone();
-        tokio::spawn(async move {
-            let _ = tokio::signal::ctrl_c().await;
-            s2.cancel();
-        });
-        let e = Driver::new(context)?.run(Until::Stopped, stop).await?;
-        tracing::info!(?e, "ended");
-        anyhow::Ok(())
-    })
+use clap::Parser as _;
+use daylily_watch::cli::args::Cli;
+use daylily_watch::cli::{Exit, run};
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            // Nobody is left to tell where stderr is closed.
+            let _ = writeln!(std::io::stderr(), "{error:#}");
+            Exit::Usage.into()
+        }
+    }
 }

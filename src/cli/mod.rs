@@ -2,8 +2,35 @@
 //! and on stderr what a person should know besides. No verb changes a case itself;
 //! changing verbs file a request that the daemon answers.
 
+pub mod accept;
 pub mod args;
+mod ask;
+pub mod cancel;
+pub mod confirm_dead;
+mod describe;
+pub mod desk;
+mod find;
+pub mod history;
+pub mod hold;
+pub mod log;
+pub mod note;
+mod output_file;
+pub mod pause;
 pub mod printer;
+pub mod priority;
+pub mod rerun;
+pub mod resume;
+pub mod retry;
+mod select;
+mod shapes;
+pub mod show;
+mod show_shape;
+pub mod slots;
+mod standing;
+pub mod status;
+mod waiting;
+pub mod why;
+mod words;
 
 use std::process::ExitCode;
 
@@ -39,10 +66,31 @@ pub type Outcome = anyhow::Result<Exit>;
 /// Does what was typed.
 pub fn run(cli: Cli) -> Outcome {
     let mut printer = Printer::to_stdout();
-    let Cli { global, run_once, dry_run, verb } = cli;
-    let _ = (&global, run_once, dry_run, &mut printer);
+    let Cli { global, run_once: _, dry_run: _, verb } = cli;
+    let p = &mut printer;
     match verb {
-        None | Some(Verb::Run(_)) => Ok(Exit::Usage),
-        Some(_) => Ok(Exit::Usage),
+        Some(Verb::Status(args)) => desk::at(&global, |desk| status::run(desk, &args, p)),
+        Some(Verb::Show(args)) => desk::at(&global, |desk| show::run(desk, &args, p)),
+        Some(Verb::Why(args)) => desk::at(&global, |desk| why::run(desk, &args, p)),
+        Some(Verb::History(args)) => desk::at(&global, |desk| history::run(desk, &args, p)),
+        Some(Verb::Log(args)) => desk::at(&global, |desk| log::run(desk, &args, p)),
+        Some(Verb::Slots(args)) => desk::at(&global, |desk| slots::run(desk, &args, p)),
+        Some(Verb::Retry(args)) => desk::at(&global, |desk| retry::run(desk, &args, p)),
+        Some(Verb::Rerun(args)) => desk::at(&global, |desk| rerun::run(desk, &args, p)),
+        Some(Verb::Cancel(args)) => {
+            desk::at(&global, |desk| cancel::run(desk, &args, p, &mut std::io::stdin().lock()))
+        }
+        Some(Verb::Hold(args)) => desk::at(&global, |desk| hold::run(desk, &args, p)),
+        Some(Verb::Resume(args)) => desk::at(&global, |desk| resume::run(desk, &args, p)),
+        Some(Verb::Accept(args)) => desk::at(&global, |desk| accept::run(desk, &args, p)),
+        Some(Verb::Priority(args)) => desk::at(&global, |desk| priority::run(desk, &args, p)),
+        Some(Verb::Note(args)) => desk::at(&global, |desk| note::run(desk, &args, p)),
+        Some(Verb::ConfirmDead(args)) => {
+            desk::at(&global, |desk| confirm_dead::run(desk, &args, p))
+        }
+        Some(Verb::Pause(args)) => desk::at(&global, |desk| pause::run(desk, &args, p)),
+        None | Some(Verb::Run(_) | Verb::Check(_) | Verb::Init(_) | Verb::Demo(_)) => {
+            Ok(Exit::Usage)
+        }
     }
 }
