@@ -70,7 +70,6 @@ pub(super) fn of_cases(
     cases: &[Selected],
     printer: &mut Printer,
 ) -> Outcome {
-    desk.banner(printer, false)?;
     if cases.is_empty() {
         printer.say("no case is like that: nothing was done")?;
         return Ok(Exit::Done);
@@ -88,9 +87,15 @@ pub(super) fn of_cases(
     Ok(exit)
 }
 
-/// Asks it of what is no case; `what` names it.
-pub(super) fn of_other(desk: &Desk, asked: &Asked, what: &str, printer: &mut Printer) -> Outcome {
-    let answer = match file(desk, asked, &[what])? {
+/// Asks it of what is no case; `what` is how people call it.
+pub(super) fn of_other(
+    desk: &Desk,
+    asked: &Asked,
+    target: &str,
+    what: &str,
+    printer: &mut Printer,
+) -> Outcome {
+    let answer = match file(desk, asked, &[target])? {
         Filed::Answered(answers) => answers.into_iter().next().flatten(),
         Filed::NobodyThere => {
             desk.banner(printer, false)?;

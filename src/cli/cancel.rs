@@ -18,6 +18,7 @@ pub fn run(
 ) -> Outcome {
     let asked = Asked::plain("cancel", args.reason.clone()).with("abandon", args.abandon);
     let cases = if args.all {
+        desk.banner(printer, false)?;
         let rows = desk.reader.board(0)?;
         let cases: Vec<_> = rows.iter().map(Selected::of).collect();
         if !cases.is_empty() && !is_meant(cases.len(), printer, answers)? {
@@ -46,7 +47,7 @@ fn is_meant(
     answers: &mut dyn BufRead,
 ) -> anyhow::Result<bool> {
     let cases = words::count(number, "case has", "cases have");
-    printer.say(format!("{cases} not ended; type how many it are to cancel all of them:"))?;
+    printer.say(format!("{cases} not ended; type that number to cancel all of them:"))?;
     let mut typed = String::new();
     answers.read_line(&mut typed)?;
     Ok(typed.trim().parse() == Ok(number))

@@ -49,7 +49,7 @@ pub(super) fn describe(observed: &Observed) -> String {
             Some(to) => {
                 format!("results are in {to}: {}", content(stored.files, stored.bytes))
             }
-            None if stored.missing.is_empty() => "its end was settled".to_owned(),
+            None if stored.missing.is_empty() => "its output was kept".to_owned(),
             None => format!("expected outputs are missing: {}", stored.missing.join(", ")),
         },
         Observation::Asked(request) => describe_request(request),

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::ids::CaseId;
 use daylily_lifecycle::observation::Observation;
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args::History;
 use super::describe::describe;
 use super::desk::Desk;
 use super::printer::Printer;
+use super::shapes::At;
 use super::{Exit, Outcome, find, shapes, waiting, words};
 use crate::store::error::StoreError;
 use crate::store::journal::{JournalEntry, JournalId};
@@ -21,6 +21,7 @@ use crate::store::journal::{JournalEntry, JournalId};
 const BATCH: u32 = 1000;
 
 pub fn run(desk: &Desk, args: &History, printer: &mut Printer) -> Outcome {
+    desk.begin(printer, args.json)?;
     let case = match &args.case {
         Some(text) => match find::case(desk, printer, text)? {
             Some(found) => Some(found.case),
@@ -28,7 +29,6 @@ pub fn run(desk: &Desk, args: &History, printer: &mut Printer) -> Outcome {
         },
         None => None,
     };
-    desk.begin(printer, args.json)?;
     let mut names = Names::default();
     let mut entries = match &case {
         Some(case) => {
@@ -127,7 +127,7 @@ impl Names {
 pub(super) struct EntryShape {
     /// Rises with every entry; the place to go on from.
     id: i64,
-    at: Timestamp,
+    at: At,
     case: String,
     name: String,
     /// Who brought it: a person as `name (uid 1000)`, or `daylily-watch`.
@@ -148,7 +148,7 @@ impl EntryShape {
         let kind = kind.as_ref().and_then(|value| value.get("kind")?.as_str());
         Self {
             id: entry.id.0,
-            at: entry.at(),
+            at: At(entry.at()),
             case: entry.case.to_string(),
             name: name.to_owned(),
             actor: entry.observed.actor.to_string(),

@@ -14,9 +14,9 @@ use super::{Exit, Outcome, find, waiting, words};
 use crate::config::HostAddress;
 
 pub fn run(desk: &Desk, args: &Log, printer: &mut Printer) -> Outcome {
+    desk.begin(printer, args.json)?;
     let Some(found) = find::case(desk, printer, &args.case)? else { return Ok(Exit::Usage) };
     let Some(mut case) = desk.reader.case(&found.case)? else { return Ok(Exit::Usage) };
-    desk.begin(printer, args.json)?;
     let name = words::case_name(&case.name, case.arrival);
     while case.attempts().next().is_none() && args.follow && !case.state.name().is_terminal() {
         waiting::pause();

@@ -28,6 +28,7 @@ mod show_shape;
 pub mod slots;
 mod standing;
 pub mod status;
+mod status_shape;
 mod waiting;
 pub mod why;
 mod words;

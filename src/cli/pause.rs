@@ -22,12 +22,14 @@ impl What {
     pub(super) fn ask(self, desk: &Desk, asked: Asked, printer: &mut Printer) -> Outcome {
         match self {
             Self::Intake(name) => {
-                ask::of_other(desk, &asked.with("intake", name.as_str()), &name, printer)
+                let what = format!("intake {name}");
+                ask::of_other(desk, &asked.with("intake", name.as_str()), &name, &what, printer)
             }
             Self::Headnode(name) => {
-                ask::of_other(desk, &asked.with("headnode", name.as_str()), &name, printer)
+                let what = format!("headnode {name}");
+                ask::of_other(desk, &asked.with("headnode", name.as_str()), &name, &what, printer)
             }
-            Self::All => ask::of_other(desk, &asked.with("all", true), "all", printer),
+            Self::All => ask::of_other(desk, &asked.with("all", true), "", "everything", printer),
         }
     }
 }

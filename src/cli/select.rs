@@ -26,12 +26,13 @@ impl Selected {
     }
 }
 
-/// The cases, or None after saying why not.
+/// The cases, or None after saying why not; behind the first line of every output.
 pub(super) fn cases(
     desk: &Desk,
     printer: &mut Printer,
     selection: &Selection,
 ) -> anyhow::Result<Option<Vec<Selected>>> {
+    desk.banner(printer, false)?;
     if selection.cases.is_empty() {
         return in_common(desk, printer, selection);
     }

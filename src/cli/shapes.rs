@@ -5,10 +5,20 @@
 use daylily_lifecycle::case::{Hold, HoldWhy, Priority, StateName, StepName};
 use daylily_lifecycle::policy::Pause;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::store::read::board::BoardRow;
 use crate::store::steps::StoredProgress;
+
+/// An instant with its milliseconds, as in the database: `2026-11-20T06:00:00.000Z`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At(pub(super) Timestamp);
+
+impl Serialize for At {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:.3}", self.0))
+    }
+}
 
 /// A case in lists, and the first part of what is shown of one.
 #[derive(Debug, Serialize)]
@@ -23,11 +33,11 @@ pub(super) struct CaseShape {
     pub(super) state: &'static str,
     /// The state as people read it.
     pub(super) in_words: &'static str,
-    pub(super) state_since: Timestamp,
+    pub(super) state_since: At,
     /// One sentence: what it waits for, since when, what happens next.
     pub(super) because: String,
     /// When it is looked at again by itself.
-    pub(super) wake_at: Option<Timestamp>,
+    pub(super) wake_at: Option<At>,
     /// Set while it waits for a person.
     pub(super) hold: Option<HoldShape>,
     pub(super) priority: &'static str,
@@ -47,14 +57,14 @@ pub(super) struct CaseShape {
     pub(super) error: Option<String>,
     pub(super) exit_code: Option<i32>,
     /// Its folder changed after it was handed over.
-    pub(super) changed_since: Option<Timestamp>,
+    pub(super) changed_since: Option<At>,
     /// Its folder is gone.
-    pub(super) vanished_at: Option<Timestamp>,
-    pub(super) first_seen: Timestamp,
-    pub(super) ready_at: Option<Timestamp>,
-    pub(super) started_at: Option<Timestamp>,
-    pub(super) finished_at: Option<Timestamp>,
-    pub(super) updated_at: Timestamp,
+    pub(super) vanished_at: Option<At>,
+    pub(super) first_seen: At,
+    pub(super) ready_at: Option<At>,
+    pub(super) started_at: Option<At>,
+    pub(super) finished_at: Option<At>,
+    pub(super) updated_at: At,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,7 +80,7 @@ pub(super) struct HoldShape {
     /// `panic` or `adopted`.
     pub(super) why: &'static str,
     pub(super) reason: String,
-    pub(super) since: Timestamp,
+    pub(super) since: At,
     pub(super) by: String,
 }
 
@@ -83,14 +93,14 @@ pub(super) struct ProgressShape {
     pub(super) bytes_total: u64,
     pub(super) bytes_per_s: u64,
     /// When it was last told.
-    pub(super) at: Timestamp,
+    pub(super) at: At,
 }
 
 /// Somebody stopped something.
 #[derive(Debug, Serialize)]
 pub(super) struct PauseShape {
     pub(super) by: Option<String>,
-    pub(super) since: Timestamp,
+    pub(super) since: At,
     pub(super) reason: Option<String>,
 }
 
@@ -103,9 +113,9 @@ impl CaseShape {
             intake: row.intake.to_string(),
             state: row.state.as_str(),
             in_words: row.state.in_plain_words(),
-            state_since: row.state_since,
+            state_since: At(row.state_since),
             because,
-            wake_at: row.wake_at,
+            wake_at: row.wake_at.map(At),
             hold: row.hold.as_ref().map(HoldShape::new),
             priority: priority(row.priority),
             pipeline: row.pipeline.to_string(),
@@ -121,13 +131,13 @@ impl CaseShape {
             progress: progress.map(ProgressShape::new),
             error: row.error.clone(),
             exit_code: row.exit_code,
-            changed_since: row.changed_since,
-            vanished_at: row.vanished_at,
-            first_seen: row.first_seen,
-            ready_at: row.ready_at,
-            started_at: row.started_at,
-            finished_at: row.finished_at,
-            updated_at: row.updated_at,
+            changed_since: row.changed_since.map(At),
+            vanished_at: row.vanished_at.map(At),
+            first_seen: At(row.first_seen),
+            ready_at: row.ready_at.map(At),
+            started_at: row.started_at.map(At),
+            finished_at: row.finished_at.map(At),
+            updated_at: At(row.updated_at),
         }
     }
 }
@@ -147,7 +157,7 @@ impl HoldShape {
                 HoldWhy::Adopted => "adopted",
             },
             reason: hold.reason.clone(),
-            since: hold.since,
+            since: At(hold.since),
             by: hold.by.to_string(),
         }
     }
@@ -162,7 +172,7 @@ impl ProgressShape {
             bytes_done: progress.bytes_done.0,
             bytes_total: progress.bytes_total.0,
             bytes_per_s: progress.rate.0,
-            at: stored.updated_at,
+            at: At(stored.updated_at),
         }
     }
 }
@@ -171,7 +181,7 @@ impl PauseShape {
     pub(super) fn new(pause: &Pause) -> Self {
         Self {
             by: pause.by.as_ref().map(ToString::to_string),
-            since: pause.since,
+            since: At(pause.since),
             reason: pause.reason.clone(),
         }
     }

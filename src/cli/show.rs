@@ -28,13 +28,13 @@ pub(super) struct Shown {
 }
 
 pub fn run(desk: &Desk, args: &OneCase, printer: &mut Printer) -> Outcome {
+    desk.begin(printer, args.json)?;
     let Some(found) = find::case(desk, printer, &args.case)? else { return Ok(Exit::Usage) };
     let reader = &desk.reader;
     let (Some(row), Some(case)) = (reader.board_row(&found.case)?, reader.case(&found.case)?)
     else {
         return Ok(Exit::Usage);
     };
-    desk.begin(printer, args.json)?;
     let because = Sentences::read(desk)?.of(&row);
     let places = reader.attempt_places(&row.case)?.into_iter();
     let places = places.map(|places| (places.attempt.clone(), places)).collect();

@@ -2,10 +2,9 @@
 
 use daylily_lifecycle::case::{Attempt, AttemptResult, EndHow};
 use daylily_lifecycle::outcome::FaultClass;
-use jiff::Timestamp;
 use serde::Serialize;
 
-use super::shapes::{self, CaseShape};
+use super::shapes::{self, At, CaseShape};
 use super::show::{self, Shown};
 use super::why::ConditionShape;
 use crate::store::steps::StoredProgress;
@@ -43,14 +42,14 @@ struct TroubleShape {
     class: &'static str,
     text: String,
     tries: u32,
-    first_at: Timestamp,
-    last_at: Timestamp,
-    next_at: Option<Timestamp>,
+    first_at: At,
+    last_at: At,
+    next_at: Option<At>,
 }
 
 #[derive(Debug, Serialize)]
 struct WordShape {
-    at: Timestamp,
+    at: At,
     by: String,
     reason: Option<String>,
 }
@@ -69,11 +68,11 @@ struct AttemptShape {
     attempt_dir: String,
     command: String,
     task: Option<String>,
-    made_at: Timestamp,
-    submitted_at: Option<Timestamp>,
-    queued_at: Option<Timestamp>,
-    started_at: Option<Timestamp>,
-    ended_at: Option<Timestamp>,
+    made_at: At,
+    submitted_at: Option<At>,
+    queued_at: Option<At>,
+    started_at: Option<At>,
+    ended_at: Option<At>,
     /// How the end is known: `recorded`, `observed`, `never_ran`, `superseded` or
     /// `abandoned`.
     end: Option<&'static str>,
@@ -117,12 +116,12 @@ impl ShowShape {
                 class: class(trouble.class),
                 text: trouble.text.clone(),
                 tries: trouble.tries,
-                first_at: trouble.first_at,
-                last_at: trouble.last_at,
-                next_at: row.wake_at.filter(|_| case.hold.is_none()),
+                first_at: At(trouble.first_at),
+                last_at: At(trouble.last_at),
+                next_at: row.wake_at.filter(|_| case.hold.is_none()).map(At),
             }),
             accepted: case.accepted.as_ref().map(|word| WordShape {
-                at: word.at,
+                at: At(word.at),
                 by: word.by.to_string(),
                 reason: word.reason.clone(),
             }),
@@ -152,11 +151,11 @@ impl AttemptShape {
             attempt_dir: attempt.place.attempt_dir.clone(),
             command: attempt.place.command.clone(),
             task: attempt.task_id.as_ref().map(ToString::to_string),
-            made_at: attempt.made_at,
-            submitted_at: attempt.submitted_at,
-            queued_at: attempt.queued_at,
-            started_at: attempt.started_at,
-            ended_at: end.map(|end| end.at),
+            made_at: At(attempt.made_at),
+            submitted_at: attempt.submitted_at.map(At),
+            queued_at: attempt.queued_at.map(At),
+            started_at: attempt.started_at.map(At),
+            ended_at: end.map(|end| At(end.at)),
             end: end.map(|end| how(end.how)),
             exit_code: end.and_then(|end| end.code),
             signal: end.and_then(|end| end.signal),

@@ -1,12 +1,12 @@
 //! `slots`: every place of every headnode, and who has it.
 
 use daylily_lifecycle::policy::SlotState;
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::args::Reading;
 use super::desk::Desk;
 use super::printer::Printer;
+use super::shapes::At;
 use super::{Exit, Outcome, words};
 use crate::store::slots::StoredSlot;
 
@@ -76,7 +76,7 @@ struct SlotShape {
     /// No longer configured: it goes when its case gives it back.
     draining: bool,
     case: Option<HolderShape>,
-    since: Option<Timestamp>,
+    since: Option<At>,
     /// Why it is quarantined.
     because: Option<String>,
 }
@@ -108,7 +108,7 @@ impl SlotShape {
                 name: holder.name.to_string(),
                 attempt: holder.attempt.to_string(),
             }),
-            since: holder.map(|holder| holder.since),
+            since: holder.map(|holder| At(holder.since)),
             because: holder.and_then(|holder| holder.because.clone()),
         }
     }

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use daylily_lifecycle::case::StateName;
-use daylily_lifecycle::ids::{CaseId, IntakeName};
+use daylily_lifecycle::ids::IntakeName;
 use daylily_lifecycle::policy::HeadnodeState;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 
 use super::args::Status;
-use super::desk::{Daemon, Desk};
+use super::desk::Desk;
 use super::printer::Printer;
-use super::shapes::{CaseShape, PauseShape};
 use super::standing::Sentences;
+use super::status_shape::StatusShape;
 use super::{Exit, Outcome, find, words};
 use crate::store::places::{Headnode, Intake};
 use crate::store::read::board::BoardRow;
@@ -28,8 +27,8 @@ const MOST_FAILED: u32 = 50;
 const RATE_HOLDS: SignedDuration = SignedDuration::from_secs(10);
 
 pub fn run(desk: &Desk, args: &Status, printer: &mut Printer) -> Outcome {
-    let Some(filter) = Filter::of(desk, args, printer)? else { return Ok(Exit::Usage) };
     desk.begin(printer, args.json)?;
+    let Some(filter) = Filter::of(desk, args, printer)? else { return Ok(Exit::Usage) };
     let rows = rows(desk, args, &filter)?;
     let sentences = Sentences::read(desk)?;
     let mut progress = BTreeMap::new();
@@ -38,14 +37,14 @@ pub fn run(desk: &Desk, args: &Status, printer: &mut Printer) -> Outcome {
             progress.insert(row.case.clone(), newest);
         }
     }
-    if args.json {
-        printer.json(&shape(desk, &rows, &sentences, &progress)?)?;
-        return Ok(Exit::Done);
-    }
-    troubles(desk, printer)?;
     let mut sorted: Vec<&BoardRow> = rows.iter().collect();
     // The board is in the order of arrival, and of what ended last.
     sorted.sort_by_key(|row| need(row));
+    if args.json {
+        printer.json(&StatusShape::new(desk, &sorted, &sentences, &progress)?)?;
+        return Ok(Exit::Done);
+    }
+    troubles(desk, printer)?;
     let table = sorted.iter().map(|row| line(desk, row, progress.get(&row.case)));
     let header = ["CASE", "STATE", "SINCE", "WHERE"].map(str::to_owned).to_vec();
     let table: Vec<_> = std::iter::once(header).chain(table).collect();
@@ -62,6 +61,8 @@ pub fn run(desk: &Desk, args: &Status, printer: &mut Printer) -> Outcome {
     }
     if !rows.is_empty() {
         printer.line("")?;
+    } else if filter.is_narrow() {
+        printer.line("no case is like that")?;
     }
     printer.line(counts(desk)?)?;
     let waiting = desk.reader.take_requests()?.len();
@@ -90,6 +91,10 @@ impl Filter {
             filter.intake = Some(intake);
         }
         Ok(Some(filter))
+    }
+
+    fn is_narrow(&self) -> bool {
+        self.state.is_some() || self.intake.is_some() || self.held
     }
 
     fn fits(&self, row: &BoardRow) -> bool {
@@ -235,7 +240,7 @@ fn troubles(desk: &Desk, printer: &mut Printer) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `5 cases under way: 1 needs correction, 2 running; 1 of them waits for a person`.
+/// `5 cases under way: 1 needs correction; 4 running (1 of them waits for a person)`.
 fn counts(desk: &Desk) -> anyhow::Result<String> {
     let counts = desk.reader.counts()?;
     let sum = |of: fn(&crate::store::read::board::StateCount) -> u64| -> usize {
@@ -257,138 +262,9 @@ fn counts(desk: &Desk) -> anyhow::Result<String> {
         .collect();
     let held = match held {
         0 => String::new(),
-        1 => "; 1 of them waits for a person".to_owned(),
-        more => format!("; {more} of them wait for a person"),
+        1 => " (1 of them waits for a person)".to_owned(),
+        more => format!(" ({more} of them wait for a person)"),
     };
     let cases = words::count(cases, "case", "cases");
-    Ok(format!("{cases} under way: {}{held}", by_state.join(", ")))
-}
-
-/// The shape of `status --json`.
-#[derive(Debug, Serialize)]
-struct StatusShape {
-    /// When this was read.
-    at: Timestamp,
-    /// The red button.
-    stopped: Option<PauseShape>,
-    daemon: DaemonShape,
-    intakes: Vec<IntakeShape>,
-    headnodes: Vec<HeadnodeShape>,
-    /// How many cases that have not ended are in each state; states without are left out.
-    counts: BTreeMap<&'static str, u64>,
-    /// How many of those wait for a person.
-    held: u64,
-    /// Those that need a person first, as in the table.
-    cases: Vec<CaseShape>,
-}
-
-#[derive(Debug, Serialize)]
-struct DaemonShape {
-    running: bool,
-    pid: Option<u32>,
-    version: Option<String>,
-    started_at: Option<Timestamp>,
-    /// When it last told that it lives.
-    seen_at: Option<Timestamp>,
-}
-
-#[derive(Debug, Serialize)]
-struct IntakeShape {
-    name: String,
-    /// `ok` or `unreadable`.
-    state: &'static str,
-    since: Option<Timestamp>,
-    because: Option<String>,
-    next_look: Option<Timestamp>,
-    paused: Option<PauseShape>,
-    scanned_at: Option<Timestamp>,
-}
-
-#[derive(Debug, Serialize)]
-struct HeadnodeShape {
-    name: String,
-    /// `ok`, `unreachable` or `broken`.
-    state: &'static str,
-    since: Option<Timestamp>,
-    because: Option<String>,
-    next_try: Option<Timestamp>,
-    paused: Option<PauseShape>,
-    draining: bool,
-    /// How the queue differs from the configuration.
-    drift: Option<String>,
-    polled_at: Option<Timestamp>,
-}
-
-fn shape(
-    desk: &Desk,
-    rows: &[BoardRow],
-    sentences: &Sentences,
-    progress: &BTreeMap<CaseId, StoredProgress>,
-) -> anyhow::Result<StatusShape> {
-    let counts = desk.reader.counts()?;
-    let mut sorted: Vec<&BoardRow> = rows.iter().collect();
-    sorted.sort_by_key(|row| need(row));
-    Ok(StatusShape {
-        at: desk.now,
-        stopped: desk.stopped()?.as_ref().map(PauseShape::new),
-        daemon: daemon(&desk.daemon()),
-        intakes: desk.reader.intakes()?.iter().map(intake).collect(),
-        headnodes: desk.reader.headnodes()?.iter().map(headnode).collect(),
-        held: counts.iter().map(|count| count.held).sum(),
-        counts: counts.iter().map(|count| (count.state.as_str(), count.cases)).collect(),
-        cases: sorted
-            .into_iter()
-            .map(|row| CaseShape::new(row, sentences.of(row), progress.get(&row.case)))
-            .collect(),
-    })
-}
-
-fn daemon(daemon: &Daemon) -> DaemonShape {
-    let alive = match daemon {
-        Daemon::Running(alive) | Daemon::Silent(alive) => Some(alive),
-        Daemon::None => None,
-    };
-    DaemonShape {
-        running: daemon.is_running(),
-        pid: alive.map(|alive| alive.pid),
-        version: alive.map(|alive| alive.version.clone()),
-        started_at: alive.map(|alive| alive.started_at),
-        seen_at: alive.map(|alive| alive.at),
-    }
-}
-
-fn intake(intake: &Intake) -> IntakeShape {
-    let unreadable = intake.unreadable.as_ref();
-    IntakeShape {
-        name: intake.name.to_string(),
-        state: if unreadable.is_some() { "unreadable" } else { "ok" },
-        since: unreadable.map(|unreadable| unreadable.since),
-        because: unreadable.map(|unreadable| unreadable.because.clone()),
-        next_look: unreadable.map(|unreadable| unreadable.next_look),
-        paused: intake.paused.as_ref().map(PauseShape::new),
-        scanned_at: intake.scanned_at,
-    }
-}
-
-fn headnode(node: &Headnode) -> HeadnodeShape {
-    let (state, since, because, next_try) = match &node.state {
-        HeadnodeState::Ok => ("ok", None, None, None),
-        HeadnodeState::Unreachable { since, because, next_try } => {
-            ("unreachable", Some(*since), Some(because.clone()), Some(*next_try))
-        }
-        HeadnodeState::Broken { since, because } => {
-            ("broken", Some(*since), Some(because.clone()), None)
-        }
-    };
-    HeadnodeShape {
-        name: node.name.to_string(),
-        state,
-        since,
-        because,
-        next_try,
-        paused: node.paused.as_ref().map(PauseShape::new),
-        draining: node.draining,
-        drift: node.drift.clone(),
-        polled_at: node.polled_at,
-    }
+    Ok(format!("{cases} under way: {}{held}", by_state.join("; ")))
 }

@@ -1,23 +1,23 @@
 //! `why`: the sentence first, then every condition with its evidence, then what
 //! happened.
 
-use jiff::Timestamp;
+use daylily_lifecycle::case::ConditionName;
 use serde::Serialize;
 
 use super::args::OneCase;
 use super::desk::Desk;
 use super::history::{self, EntryShape};
 use super::printer::Printer;
+use super::shapes::At;
 use super::standing::Sentences;
 use super::{Exit, Outcome, find, words};
 use crate::store::journal::JournalId;
 use crate::store::read::StoredCondition;
-use daylily_lifecycle::case::ConditionName;
 
 pub fn run(desk: &Desk, args: &OneCase, printer: &mut Printer) -> Outcome {
+    desk.begin(printer, args.json)?;
     let Some(found) = find::case(desk, printer, &args.case)? else { return Ok(Exit::Usage) };
     let Some(row) = desk.reader.board_row(&found.case)? else { return Ok(Exit::Usage) };
-    desk.begin(printer, args.json)?;
     let because = Sentences::read(desk)?.of(&row);
     let conditions = desk.reader.conditions(&row.case)?;
     let entries = desk.reader.journal(&row.case, JournalId::START)?;
@@ -98,8 +98,8 @@ pub(super) struct ConditionShape {
     holds: bool,
     /// What was seen.
     detail: String,
-    since: Timestamp,
-    checked_at: Option<Timestamp>,
+    since: At,
+    checked_at: Option<At>,
 }
 
 impl ConditionShape {
@@ -108,8 +108,8 @@ impl ConditionShape {
             name: stored.condition.name.as_str(),
             holds: stored.condition.holds,
             detail: stored.condition.detail.clone(),
-            since: stored.condition.since,
-            checked_at: stored.checked_at,
+            since: At(stored.condition.since),
+            checked_at: stored.checked_at.map(At),
         }
     }
 }
