@@ -225,3 +225,6 @@ pub(super) fn content(files: u64, bytes: ByteCount) -> String {
     let files = count(usize::try_from(files).unwrap_or(usize::MAX), "file", "files");
     format!("{files}, {bytes}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows the tests in here, not what they call")]
 
+mod cli_read;
 mod conclusion;
 mod contract;
 mod copy;
@@ -9,5 +10,6 @@ mod ending;
 mod intake;
 mod job;
 mod results;
+mod scene;
 mod stage;
 mod wait;
