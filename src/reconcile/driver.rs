@@ -17,6 +17,7 @@ use super::alive::{Alive, remove_alive, write_alive};
 use super::execute::Executor;
 use super::poll::Poller;
 use super::scan::Scanner;
+use super::stop_file::stop_file;
 use super::{Context, Pass, prune, requests, schedule};
 use crate::store::error::{StoreError, Why};
 use crate::store::read::Reader;
@@ -64,6 +65,8 @@ pub struct Driver {
     alive: Alive,
     also: Also,
     clocks: (Timestamp, Duration),
+    /// The file STOP was there in the last round.
+    stopped: bool,
     next_alive: Duration,
     next_prune: Duration,
 }
@@ -89,6 +92,7 @@ impl Driver {
             // Nothing of what was under way before is under way now.
             also: Also { all: true, cases: Vec::new() },
             clocks: (now, monotonic),
+            stopped: false,
             next_alive: Duration::ZERO,
             next_prune: monotonic + PRUNE,
             context,
@@ -148,6 +152,9 @@ impl Driver {
     /// One round of all reconcilers. True: something was recorded, so there is more to do.
     async fn round(&mut self) -> Pass<bool> {
         self.watch_the_clock();
+        let stopped = stop_file(self.context.state_dir()).is_some();
+        self.also.all |= stopped != self.stopped;
+        self.stopped = stopped;
         if requests::answer(&self.context, &self.reader).await? {
             self.also.all = true;
         }
@@ -173,7 +180,8 @@ impl Driver {
         }
         let report = advance(&self.context, &self.reader, std::mem::take(&mut self.also)).await?;
         self.executor.want(report.planned);
-        self.executor.start();
+        let poller = &self.poller;
+        self.executor.start(|headnode| poller.is_ours(headnode));
         self.done("advance");
 
         let granted = schedule::give_slots(&self.context, &self.reader).await?;

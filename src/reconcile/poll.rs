@@ -83,6 +83,11 @@ impl Poller {
         }
     }
 
+    /// Whether a headnode's work_dir is known to be ours.
+    pub(super) fn is_ours(&self, headnode: &HeadnodeName) -> bool {
+        self.nodes.get(headnode).is_some_and(|node| node.owned)
+    }
+
     /// Starts a reading of each headnode whose time has come.
     pub(super) fn start(&mut self, reader: &Reader) -> Pass<()> {
         let now = self.context.clock.now();
@@ -220,6 +225,8 @@ impl Work {
             }
             Err(fault) => {
                 polled.turned = true;
+                // What is wrong with it may be whose it is.
+                polled.owned &= fault.class != FaultClass::FatalHost;
                 host_fault(&self.context, &self.node, &fault).await?;
             }
         }

@@ -24,7 +24,7 @@ pub enum StoreError {
     )]
     ReadOnly { path: PathBuf },
     #[error(
-        "cannot read {path}\nhint: give the user that runs this the right to read it and to enter its folder"
+        "cannot read {path}\nhint: run this as the user that runs the daemon: SQLite readers write beside the file"
     )]
     Forbidden { path: PathBuf },
     #[error(
@@ -46,7 +46,7 @@ pub enum StoreError {
         source: io::Error,
     },
     #[error(
-        "{path} is not a database of daylily-watch\nhint: move it away, or correct state_dir in the configuration"
+        "{path} is not a database of daylily-watch\nhint: correct state_dir in the configuration; if this was its database, `daylily-watch restore FILE` with the last backup"
     )]
     NotOurs { path: PathBuf },
     #[error(

@@ -15,6 +15,7 @@ pub mod prune;
 pub mod read;
 pub mod recording;
 pub mod requests;
+pub mod restore;
 mod schema;
 pub mod slots;
 pub mod steps;

@@ -16,7 +16,7 @@ use super::column::Instant;
 use super::error::{StoreError, failed, opening};
 use super::lock::StateLock;
 use super::read::About;
-use super::schema::{MIGRATIONS, back_up, migrate, prepare, sync_folder_of, written};
+use super::schema::{MIGRATIONS, back_up, has_header, migrate, prepare, sync_folder_of, written};
 
 /// The file within state_dir.
 pub(super) const FILE: &str = "daylily.db";
@@ -95,6 +95,7 @@ pub(super) fn open_with(
             let what = "it is empty".to_owned();
             return Err(StoreError::Damaged { path, what });
         }
+        Ok(_) if !has_header(&path)? => return Err(StoreError::NotOurs { path }),
         Ok(_) => false,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             create(&path, now, app_version, migrations)?;
@@ -109,7 +110,7 @@ pub(super) fn open_with(
     Ok(Open { db, path, lock, opened: Opened { database, generation, created, migrated } })
 }
 
-fn make_folder(state_dir: &Path) -> Result<(), StoreError> {
+pub(super) fn make_folder(state_dir: &Path) -> Result<(), StoreError> {
     let file = |doing, source| StoreError::File { doing, path: state_dir.to_owned(), source };
     match DirBuilder::new().mode(0o700).create(state_dir) {
         Ok(()) => Ok(()),
@@ -140,6 +141,7 @@ fn create(
     migrations: &[&str],
 ) -> Result<(), StoreError> {
     let half = path.with_extension("db.new");
+    remove_half(&half)?;
     let made = fill(&half, now, app_version, migrations).and_then(|()| {
         std::fs::rename(&half, path).map_err(|source| StoreError::File {
             doing: "put in place",
@@ -148,13 +150,32 @@ fn create(
         })
     });
     if made.is_err() {
-        for left in [half.clone(), half.with_extension("new-journal")] {
-            // The first error is the one to tell.
-            let _ = std::fs::remove_file(left);
-        }
+        // The first error is the one to tell.
+        let _ = remove_half(&half);
     }
     made?;
     sync_folder_of(path)
+}
+
+/// Removes what a start that was killed has left, journal first: SQLite would play it
+/// back into the next file of that name.
+fn remove_half(half: &Path) -> Result<(), StoreError> {
+    for left in [&half.with_extension("new-journal"), half] {
+        match std::fs::remove_file(left) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => {
+                let path = half.parent().unwrap_or(half).to_owned();
+                return Err(match source.kind() {
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                        StoreError::ReadOnly { path }
+                    }
+                    _ => StoreError::File { doing: "remove", path: left.to_owned(), source },
+                });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn fill(
@@ -163,18 +184,6 @@ fn fill(
     app_version: &str,
     migrations: &[&str],
 ) -> Result<(), StoreError> {
-    match std::fs::remove_file(half) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            let path = half.parent().unwrap_or(half).to_owned();
-            return Err(match source.kind() {
-                io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    StoreError::ReadOnly { path }
-                }
-                _ => StoreError::File { doing: "write in", path, source },
-            });
-        }
-        Ok(()) | Err(_) => {}
-    }
     let create = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -298,6 +307,7 @@ pub(super) fn open_for_reading(
 fn existing(state_dir: &Path) -> Result<PathBuf, StoreError> {
     let path = state_dir.join(FILE);
     match std::fs::metadata(&path) {
+        Ok(_) if !has_header(&path)? => Err(StoreError::NotOurs { path }),
         Ok(_) => Ok(path),
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound => Err(StoreError::Missing { state_dir: state_dir.to_owned() }),

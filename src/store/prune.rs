@@ -21,29 +21,45 @@ pub struct Pruned {
     pub journal: usize,
 }
 
+pub(super) const FINISHED: &str = "
+    SELECT id FROM cases INDEXED BY cases_prunable
+    WHERE pruned = 0 AND state IN ('succeeded', 'failed', 'cancelled') AND finished_at < ?
+    ORDER BY finished_at LIMIT ?";
+
+/// Of cases that were dropped there is nothing but the journal.
+pub(super) const DROPPED: &str = "
+    SELECT DISTINCT case_id FROM journal INDEXED BY journal_dropped
+    WHERE to_state IS NULL AND at < ?
+      AND NOT EXISTS (SELECT 1 FROM cases WHERE cases.id = journal.case_id)
+    LIMIT ?";
+
 /// `keep_journal` None: journals are kept for ever.
 pub(super) fn prune(
     db: &Connection,
     now: Timestamp,
     keep_journal: Option<SignedDuration>,
 ) -> rusqlite::Result<Pruned> {
-    let requests = match now.checked_sub(REQUESTS_KEPT) {
-        Ok(before) => db
+    let mut pruned = Pruned { requests: 0, journal: 0 };
+    // A time before all times: nothing is as old as that.
+    if let Ok(before) = now.checked_sub(REQUESTS_KEPT) {
+        pruned.requests = db
             .prepare_cached("DELETE FROM requests WHERE done_at < ?")?
-            .execute([Instant(before)])?,
-        Err(_) => 0,
+            .execute([Instant(before)])?;
+    }
+    let Some(Ok(before)) = keep_journal.map(|keep| now.checked_sub(keep)) else {
+        return Ok(pruned);
     };
-    let journal = match keep_journal.map(|keep| now.checked_sub(keep)) {
-        Some(Ok(before)) => db
-            .prepare_cached(
-                "DELETE FROM journal WHERE case_id IN (
-                     SELECT c.id FROM cases AS c
-                     WHERE c.state IN ('succeeded', 'failed', 'cancelled') AND c.finished_at < ?1
-                       AND EXISTS (SELECT 1 FROM journal AS j WHERE j.case_id = c.id)
-                     ORDER BY c.finished_at LIMIT ?2)",
-            )?
-            .execute(params![Instant(before), CASES_AT_ONCE])?,
-        Some(Err(_)) | None => 0,
-    };
-    Ok(Pruned { requests, journal })
+    let mut delete = db.prepare_cached("DELETE FROM journal WHERE case_id = ?")?;
+    let mut mark = db.prepare_cached("UPDATE cases SET pruned = 1 WHERE id = ?")?;
+    for old in [FINISHED, DROPPED] {
+        let cases: Vec<String> = db
+            .prepare_cached(old)?
+            .query_map(params![Instant(before), CASES_AT_ONCE], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for case in cases {
+            pruned.journal += delete.execute([&case])?;
+            mark.execute([&case])?;
+        }
+    }
+    Ok(pruned)
 }

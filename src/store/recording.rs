@@ -24,10 +24,8 @@ pub struct Fact {
 impl Fact {
     /// The case that a first sight is of; None for any other observation.
     pub fn appearance(observed: Observed) -> Option<Self> {
-        match &observed.what {
-            Observation::Appeared(appeared) => Some(Self { case: appeared.case.clone(), observed }),
-            _ => None,
-        }
+        let Observation::Appeared(appeared) = &observed.what else { return None };
+        Some(Self { case: appeared.case.clone(), observed })
     }
 }
 

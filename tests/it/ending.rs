@@ -61,7 +61,10 @@ async fn a_job_that_ignores_term_is_ended_by_kill_and_job_sh_tells_of_it() {
     assert!(
         matches!(
             look,
-            HostLook::Saw { exit: ExitRecord::Present { code: None, signal: Some(9), .. }, .. }
+            HostLook::Saw {
+                exit: ExitRecord::Present { code: Some(137), signal: Some(9), .. },
+                ..
+            }
         ),
         "{look:?}"
     );

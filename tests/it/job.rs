@@ -39,7 +39,7 @@ async fn the_exit_code_is_recorded_and_passed_on() {
 
 #[tokio::test]
 async fn death_by_a_signal_is_recorded_as_one() {
-    check(|job| job.command = "kill -KILL $$".to_owned(), 137, (None, Some(9))).await;
+    check(|job| job.command = "kill -KILL $$".to_owned(), 137, (Some(137), Some(9))).await;
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_term_to_the_whole_tree_still_leaves_a_record() {
     until("sleep runs", LIMIT, || carriers(&attempt).len() >= 3);
     carriers(&attempt).into_iter().for_each(|pid| kill(pid, "TERM"));
     assert_eq!(job.wait().expect("it was started").code(), Some(143));
-    assert_eq!(exit_of(&stage, &attempt).await, (None, Some(15)));
+    assert_eq!(exit_of(&stage, &attempt).await, (Some(143), Some(15)));
 }
 
 #[tokio::test]

@@ -12,4 +12,5 @@ mod job;
 mod results;
 mod scene;
 mod stage;
+mod store;
 mod wait;

@@ -106,6 +106,7 @@ fn after(attempt: &Attempt, end: &End) -> String {
         .unwrap_or_default();
     let usual = match (end.code, end.signal) {
         (Some(137), _) | (None, Some(9)) => " (usually out of memory)",
+        (Some(96), _) => " (job.sh could not enter the case's folder or set up its files)",
         (Some(126), _) => " (the command cannot be executed)",
         (Some(127), _) => " (a command was not found)",
         (Some(143), _) | (None, Some(15)) => " (somebody ended it)",

@@ -5,9 +5,6 @@
 mod attempt;
 mod folder;
 
-#[cfg(test)]
-mod tests;
-
 use jiff::Timestamp;
 
 use crate::action::{Action, Plan, Wake};

@@ -164,7 +164,7 @@ pub(super) fn looked(next: &mut Next, id: &AttemptId, look: &Look, queue_wiped: 
             }
         }
         Conclusion::NeverRan => never_ran(next),
-        Conclusion::Starting | Conclusion::Waiting => in_queue(next),
+        Conclusion::Starting | Conclusion::Waiting => in_queue(next, id),
         Conclusion::NotSubmitted => not_submitted(next, id),
         Conclusion::TakeClaim { then } => {
             if let Some(attempt) = next.attempt_in(&WATCHED, id)
@@ -237,8 +237,10 @@ fn end_recorded(next: &mut Next, id: &AttemptId, end: End, left: Left) {
     let (at, actor) = (next.at, next.actor.clone());
     let Some(attempt) = next.attempt_in(&WATCHED, id) else { return };
     attempt.silence = None;
-    if attempt.end.is_none() {
+    // What the job wrote counts more than that it was taken for dead.
+    if attempt.end.as_ref().is_none_or(|known| known.how == EndHow::Observed) {
         attempt.end = Some(end.clone());
+        attempt.result = None;
     }
     match left {
         Left::Nothing => attempt.tenure = Tenure::None,
@@ -324,8 +326,13 @@ fn quarantine(next: &mut Next, id: &AttemptId, because: &str) {
     }
 }
 
-fn in_queue(next: &mut Next) {
+fn in_queue(next: &mut Next, id: &AttemptId) {
     next.over(StepName::Submit);
+    let at = next.at;
+    if let Some(attempt) = next.attempt_in(&[StateName::Submitting], id) {
+        // It was handed over, although the answer to that was lost.
+        attempt.submitted_at.get_or_insert(at);
+    }
     let seen = next.case.attempt().is_some_and(|attempt| attempt.queued_at.is_some());
     if seen
         && next.name() == StateName::Submitting

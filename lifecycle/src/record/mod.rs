@@ -10,9 +10,6 @@ mod attempt;
 mod decided;
 mod folder;
 
-#[cfg(test)]
-mod tests;
-
 use jiff::Timestamp;
 
 use crate::case::{Attempt, Case, Hold, HoldWhy, State, StateName, StepName, Tenure, Trouble};

@@ -62,10 +62,9 @@ fn current(case: &Case) -> u32 {
 }
 
 fn start() -> Case {
-    match record(None, &seen(0, appeared(None))) {
-        Recorded::Changed(case) => *case,
-        other => panic!("{other:?}"),
-    }
+    let recorded = record(None, &seen(0, appeared(None)));
+    let Recorded::Changed(case) = recorded else { panic!("{recorded:?}") };
+    *case
 }
 
 /// Records a step and checks what must hold between before and after.

@@ -59,10 +59,9 @@ fn because(case: &Case, world: &World) -> String {
 }
 
 fn after(case: &Case, observation: Observation) -> Case {
-    match record(Some(case), &seen(150, observation)) {
-        Recorded::Changed(next) => *next,
-        other => panic!("{other:?}"),
-    }
+    let recorded = record(Some(case), &seen(150, observation));
+    let Recorded::Changed(next) = recorded else { panic!("{recorded:?}") };
+    *next
 }
 
 #[test]

@@ -340,7 +340,7 @@ impl Host for FakeHost {
             Ok(signal)
         })?;
         if signal.is_some() {
-            self.machine.finish(attempt, None, signal);
+            self.machine.finish(attempt, signal.map(|signal| 128 + signal), signal);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use daylily_lifecycle::case::{Case, ClaimedBy, Force, StepName};
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::observation::Observation;
 
+use super::submit::job;
 use super::{Context, Node, step_failed};
 use crate::reconcile::Pass;
 
@@ -14,7 +15,14 @@ pub(super) async fn take_claim(
     case: &Case,
     attempt: &AttemptId,
 ) -> Pass<()> {
-    match node.host.take_claim(attempt).await {
+    let taken = async {
+        // Never handed over, perhaps never prepared: the claim needs a directory to lie in.
+        if let Some(this) = case.attempt().filter(|this| this.submitted_at.is_none()) {
+            node.host.prepare(&job(context, node, case, this)).await?;
+        }
+        node.host.take_claim(attempt).await
+    };
+    match taken.await {
         Ok(by) => {
             tracing::info!(case = %case.name, %attempt, ?by, "asked for the claim");
             let what = Observation::Claimed { attempt: attempt.clone(), by };

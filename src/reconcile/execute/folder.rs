@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use daylily_lifecycle::case::{Case, StepName};
 use daylily_lifecycle::observation::{Observation, Scanned};
 use daylily_lifecycle::outcome::{Fault, FaultClass};
+use daylily_lifecycle::record::Recorded;
 use daylily_lifecycle::settle::{FAR, Judged, Memory, judge};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +16,7 @@ use crate::intake::directory::mount::{self, MountState};
 use crate::intake::directory::scan::{ScanError, scan as scan_folder};
 use crate::reconcile::Pass;
 use crate::reconcile::scan::rules::Rules;
+use crate::store::recording::Fact;
 
 /// Scans and judges. What the scan says is recorded only if it is news.
 pub(super) async fn scan(context: &Context, case: &Case) -> Pass<()> {
@@ -50,7 +52,9 @@ pub(super) async fn scan(context: &Context, case: &Case) -> Pass<()> {
         refused: judged.refused,
         folder: None,
     }));
-    context.store.record(case.id.clone(), context.seen(what)).await?;
+    if context.store.record(case.id.clone(), context.seen(what)).await? == Recorded::Same {
+        context.store.conditions_checked(vec![case.id.clone()], now).await?;
+    }
     Ok(())
 }
 
@@ -115,11 +119,17 @@ pub(super) async fn hash(context: &Context, case: &Case, stop: &CancellationToke
     let hashed = super::blocking(move || digest(&folder, &ignore, marker.as_deref(), &token)).await;
     match hashed {
         Ok(digest) => {
+            let prior = case.prior.as_ref();
+            let same = prior.is_some_and(|prior| prior.digest.as_ref() == Some(&digest));
             let what = Observation::Hashed { fingerprint, digest };
-            let recorded = context.store.record(case.id.clone(), context.seen(what)).await?;
-            if let daylily_lifecycle::record::Recorded::Dropped { why } = recorded {
-                tracing::info!(case = %case.name, why, "not run again");
+            let mut facts = vec![Fact { case: case.id.clone(), observed: context.seen(what) }];
+            if let (true, Some(prior), Some(folder)) = (same, prior, case.folder.clone()) {
+                // From now on this folder is that of the earlier case.
+                tracing::info!(case = %case.name, "came back as it was: not run again");
+                let observed = context.seen(Observation::CameBack { folder });
+                facts.push(Fact { case: prior.case.clone(), observed });
             }
+            context.store.record_many(facts).await?;
             Ok(())
         }
         Err(HashError::Stopped { .. }) => Ok(()),

@@ -109,8 +109,9 @@ impl Executor {
         }
     }
 
-    /// Starts what there is room for.
-    pub(super) fn start(&mut self) {
+    /// Starts what there is room for. On a headnode whose work_dir is not known to be
+    /// ours nothing is done yet.
+    pub(super) fn start(&mut self, ours: impl Fn(&HeadnodeName) -> bool) {
         let mut room: BTreeMap<Lane, usize> = BTreeMap::new();
         for flying in self.in_flight.values() {
             *room.entry(flying.lane.clone()).or_default() += 1;
@@ -119,6 +120,10 @@ impl Executor {
         let mut batches: BTreeMap<HeadnodeName, Vec<(Case, Action)>> = BTreeMap::new();
         for (case, action) in waiting {
             let Some((lane, node)) = self.lane(&case, &action) else { continue };
+            if node.as_ref().is_some_and(|node| !ours(&node.settings.name)) {
+                self.waiting.push((case, action));
+                continue;
+            }
             let used = room.entry(lane.clone()).or_default();
             if *used >= self.most(&lane) {
                 self.waiting.push((case, action));
@@ -220,15 +225,18 @@ impl Executor {
                 .collect();
             for key in keys {
                 let Some(flying) = self.in_flight.remove(&key) else { continue };
-                if let Lane::Submit(headnode) | Lane::Command(headnode) = flying.lane {
-                    ended.poll.push(headnode);
+                if let Lane::Submit(headnode) | Lane::Command(headnode) = &flying.lane {
+                    ended.poll.push(headnode.clone());
                 }
                 if let Some(text) = &panic {
                     tracing::error!(case = %key.0, step = ?key.1, panic = %text, "our own code failed");
                     let what = Observation::Panicked { text: text.clone() };
                     self.context.store.record(key.0.clone(), self.context.seen(what)).await?;
                 }
-                ended.cases.push(key.0);
+                // A scan that found nothing new is repeated by the next wake, not at once.
+                if !matches!(flying.action, Action::Scan | Action::Hash) {
+                    ended.cases.push(key.0);
+                }
             }
         }
         Ok(ended)

@@ -109,7 +109,7 @@ async fn add(context: &Context, node: &Node, to_add: Vec<(&Case, &Attempt)>) -> 
 
 /// What `job.sh` is made of: the pipeline's command as the attempt was made with it,
 /// and an environment that says whose job it is and which GPUs it may use.
-fn job(context: &Context, node: &Node, case: &Case, attempt: &Attempt) -> Job {
+pub(super) fn job(context: &Context, node: &Node, case: &Case, attempt: &Attempt) -> Job {
     let pipeline = context.settings.pipelines.get(&case.order.pipeline);
     let mut env = node.settings.env.clone();
     if let Some(pipeline) = pipeline {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use daylily_lifecycle::case::{Case, CaseKind, Order, Prior, RejectedBy, StateName};
+use daylily_lifecycle::case::{CaseKind, Order, Prior, RejectedBy, StateName};
 use daylily_lifecycle::ids::{Arrival, CaseId, CaseName, IntakeName};
 use daylily_lifecycle::observation::{Appeared, Decision, Observation};
 use daylily_lifecycle::policy::Unreadable;
@@ -19,7 +19,7 @@ use crate::intake::directory::root::{RootLook, look as look_at_root};
 use crate::intake::directory::scan::scan;
 use crate::reconcile::{Context, Pass};
 use crate::store::places::Intake;
-use crate::store::read::live::LiveName;
+use crate::store::read::live::{LastArrival, LiveName};
 
 /// Untouched for this long before the first start: here before us.
 const LONG: SignedDuration = SignedDuration::from_hours(24);
@@ -31,6 +31,8 @@ pub(super) struct Looked {
     pub(super) follow: BTreeSet<PathBuf>,
     /// Cases to be scanned: something outside them says that they may have changed.
     pub(super) touched: Vec<CaseId>,
+    /// Finished cases whose folder was touched at that time, after their end.
+    pub(super) touched_after: Vec<(CaseId, Timestamp)>,
     pub(super) turned: bool,
     /// Another folder is at the root's path: watches of the old one tell nothing.
     pub(super) replaced: bool,
@@ -46,6 +48,7 @@ pub(super) async fn look(
         intake: settings.name.clone(),
         follow: BTreeSet::new(),
         touched: Vec::new(),
+        touched_after: Vec::new(),
         turned: false,
         replaced: false,
     };
@@ -133,7 +136,7 @@ impl Round<'_> {
             .context
             .store
             .read(move |reader| {
-                let find = |found: &Found| reader.find(&intake, &found.name);
+                let find = |found: &Found| reader.last_arrival(&intake, &found.name);
                 let last: Result<Vec<_>, _> = others.iter().map(find).collect();
                 Ok((others, last?))
             })
@@ -141,7 +144,7 @@ impl Round<'_> {
         let mut new = Vec::new();
         for (found, last) in others.into_iter().zip(last) {
             match last {
-                Some(case) if !is_another(&found, &case) => changed_since(&found, &case, looked),
+                Some(last) if !is_another(&found, &last) => changed_since(&found, &last, looked),
                 last => new.push((found, last)),
             }
         }
@@ -179,7 +182,7 @@ impl Round<'_> {
     }
 
     /// Makes a case of a name. Returns its folder, if there is one to be watched.
-    async fn appear(&self, found: Found, last: Option<Case>) -> Pass<Option<PathBuf>> {
+    async fn appear(&self, found: Found, last: Option<LastArrival>) -> Pass<Option<PathBuf>> {
         let settings = self.settings;
         let baseline = match (&last, self.first_look, settings.existing) {
             (Some(_), _, _) | (None, false, _) | (None, true, Existing::Process) => None,
@@ -202,7 +205,7 @@ impl Round<'_> {
                 gpus: 0,
             },
             folder: found.folder.clone(),
-            prior: last.map(|case| Prior { case: case.id, digest: case.content.digest }),
+            prior: last.map(|last| Prior { case: last.case, digest: last.digest }),
             baseline,
             problem: found.problem.clone(),
         }));
@@ -228,8 +231,8 @@ impl Round<'_> {
 }
 
 /// Whether the folder is not the one of the case that last had its name.
-fn is_another(found: &Found, case: &Case) -> bool {
-    match (&found.folder, &case.folder) {
+fn is_another(found: &Found, last: &LastArrival) -> bool {
+    match (&found.folder, &last.folder) {
         (Some(now), Some(then)) => now != then,
         (Some(_), None) => true,
         (None, _) => false,
@@ -237,10 +240,10 @@ fn is_another(found: &Found, case: &Case) -> bool {
 }
 
 /// A finished case's folder that was touched after the end: told once, never run again.
-fn changed_since(found: &Found, case: &Case, looked: &mut Looked) {
-    let ended = case.finished_at.unwrap_or(case.updated_at);
-    let ran = matches!(case.state.name(), StateName::Succeeded | StateName::Failed);
-    if ran && case.changed.is_none() && found.changed > ended {
-        looked.touched.push(case.id.clone());
+fn changed_since(found: &Found, last: &LastArrival, looked: &mut Looked) {
+    let ran = matches!(last.state, StateName::Succeeded | StateName::Failed);
+    let later = last.finished_at.is_some_and(|ended| found.changed > ended);
+    if ran && later && !last.changed {
+        looked.touched_after.push((last.case.clone(), found.changed));
     }
 }

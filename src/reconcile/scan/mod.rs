@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use daylily_lifecycle::case::{Case, StateName};
 use daylily_lifecycle::ids::{CaseId, CaseName, IntakeName};
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -41,6 +42,8 @@ struct IntakeWatch {
     watcher: Arc<Mutex<Watcher>>,
     news: Arc<Mutex<WatchNews>>,
     followed: BTreeSet<PathBuf>,
+    /// Finished cases that were scanned because their folder was touched, and when.
+    checked: BTreeMap<CaseId, Timestamp>,
     /// When the root is looked at next, monotonic. None: not looked at yet.
     next: Option<Duration>,
     in_flight: bool,
@@ -142,6 +145,12 @@ impl Scanner {
             intake.next = Some(monotonic + rescan);
             report.turned |= looked.turned;
             report.touched.extend(looked.touched);
+            for (case, at) in looked.touched_after {
+                // One scan for one touch: it may have changed nothing that counts.
+                if intake.checked.insert(case.clone(), at) != Some(at) {
+                    report.touched.push(case);
+                }
+            }
             if looked.replaced {
                 let watcher = intake.watcher.clone();
                 tokio::task::spawn_blocking(move || lock(&watcher).rewatch());
@@ -190,6 +199,7 @@ impl IntakeWatch {
             watcher: Arc::new(Mutex::new(watcher)),
             news,
             followed: BTreeSet::new(),
+            checked: BTreeMap::new(),
             next: None,
             in_flight: false,
             told: None,

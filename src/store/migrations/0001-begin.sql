@@ -41,7 +41,7 @@ CREATE TABLE headnodes (
     next_try      TEXT,
     next_poll     TEXT,
     polled_at     TEXT,
-    owned_at      TEXT,                 -- when its work_dir was first known to be ours
+    owned_at      TEXT,
     queue_version TEXT,
     drift         TEXT,
     clock_skew_ms INTEGER,
@@ -108,6 +108,7 @@ CREATE TABLE cases (
     updated_at       TEXT    NOT NULL,
     version          INTEGER NOT NULL,
     planned_version  INTEGER,
+    pruned           INTEGER NOT NULL DEFAULT 0 CHECK (pruned IN (0, 1)),
     UNIQUE (intake, name, arrival),
     CHECK ((hold IS NULL) = (hold_why IS NULL)
         AND (hold IS NULL) = (hold_since IS NULL)
@@ -131,6 +132,8 @@ CREATE INDEX cases_live ON cases (state) WHERE state NOT IN ('succeeded', 'faile
 CREATE INDEX cases_unplanned ON cases (id) WHERE planned_version IS NOT version;
 CREATE INDEX cases_wake ON cases (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX cases_finished ON cases (finished_at) WHERE state IN ('succeeded', 'failed', 'cancelled');
+CREATE INDEX cases_prunable ON cases (finished_at)
+    WHERE pruned = 0 AND state IN ('succeeded', 'failed', 'cancelled');
 CREATE INDEX cases_updated ON cases (updated_at, id);
 CREATE INDEX cases_name ON cases (name, intake, arrival);
 CREATE INDEX cases_known ON cases (intake, name, arrival, id, state, folder);
@@ -272,6 +275,7 @@ CREATE TABLE journal (
 ) STRICT;
 
 CREATE INDEX journal_case ON journal (case_id, id);
+CREATE INDEX journal_dropped ON journal (at) WHERE to_state IS NULL;
 
 CREATE TRIGGER journal_append_only BEFORE UPDATE ON journal
 BEGIN

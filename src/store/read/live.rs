@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use daylily_lifecycle::case::{Attempt, Case, RejectedBy, StateName};
-use daylily_lifecycle::ids::{Arrival, CaseId, CaseName, FolderIdentity, HeadnodeName, IntakeName};
+use daylily_lifecycle::ids::{
+    Arrival, CaseId, CaseName, Digest, FolderIdentity, HeadnodeName, IntakeName,
+};
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Reader;
-use crate::store::attempts;
+use crate::store::attempts::{self, instant};
 use crate::store::cases;
 use crate::store::column::Instant;
 use crate::store::error::StoreError;
@@ -57,7 +59,7 @@ pub(in crate::store) const RUNNING: &str = "
 /// Those on their way to a headnode, or there, without a slot.
 pub(in crate::store) const AHEAD: &str = "
     SELECT a.headnode AS headnode, count(*) AS cases
-    FROM cases AS c JOIN attempts AS a ON a.id = c.attempt_id
+    FROM cases AS c INDEXED BY cases_live JOIN attempts AS a ON a.id = c.attempt_id
     WHERE c.state NOT IN ('succeeded', 'failed', 'cancelled')
       AND c.state IN ('shipping', 'staged')
       AND NOT EXISTS (SELECT 1 FROM slots AS s WHERE s.attempt_id = a.id)
@@ -78,7 +80,7 @@ pub struct Running {
 }
 
 pub(in crate::store) const LIVE_NAMES: &str = "
-    SELECT id, name, path, state, rejected_by, vanished_at FROM cases
+    SELECT id, name, path, state, rejected_by, vanished_at FROM cases INDEXED BY cases_live
     WHERE state NOT IN ('succeeded', 'failed', 'cancelled') AND intake = ?";
 
 /// A case that is not finished, as a look at its intake's root asks for it.
@@ -91,6 +93,19 @@ pub struct LiveName {
     pub rejected_by: Option<RejectedBy>,
     /// Its folder was gone when it was last looked for.
     pub vanished: bool,
+}
+
+/// The last arrival of a name, as a look at an intake's root asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastArrival {
+    pub case: CaseId,
+    pub arrival: Arrival,
+    pub state: StateName,
+    pub folder: Option<FolderIdentity>,
+    pub digest: Option<Digest>,
+    pub finished_at: Option<Timestamp>,
+    /// A change after it was handed over has been told.
+    pub changed: bool,
 }
 
 /// A name seen in an intake, as it last arrived.
@@ -144,6 +159,32 @@ impl Reader {
                     })
                 })?
                 .collect()
+        })
+    }
+
+    /// The last arrival of a name, without what belongs to it.
+    pub fn last_arrival(
+        &self,
+        intake: &IntakeName,
+        name: &CaseName,
+    ) -> Result<Option<LastArrival>, StoreError> {
+        self.at_once("look for a name", |db| {
+            db.prepare_cached(
+                "SELECT id, arrival, state, folder, digest, finished_at, changed_since FROM cases
+                 WHERE intake = ? AND name = ? ORDER BY arrival DESC LIMIT 1",
+            )?
+            .query_row([intake.as_str(), name.as_str()], |row| {
+                Ok(LastArrival {
+                    case: CaseId::new(row.get::<_, String>("id")?),
+                    arrival: Arrival(row.get("arrival")?),
+                    state: row.get::<_, AsWord<_>>("state")?.0,
+                    folder: row.get::<_, Option<String>>("folder")?.map(FolderIdentity::new),
+                    digest: row.get::<_, Option<String>>("digest")?.map(Digest::new),
+                    finished_at: instant(row, "finished_at")?,
+                    changed: row.get::<_, Option<String>>("changed_since")?.is_some(),
+                })
+            })
+            .optional()
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::fresh;
 use crate::store::read::{board, live};
-use crate::store::requests;
+use crate::store::{prune, requests};
 
 fn check(sql: &str, indexes: &[&str]) {
     let db = fresh();
@@ -47,10 +47,12 @@ fn the_waiting_cases_come_from_a_partial_index() {
 #[test]
 fn the_running_attempts_come_from_a_partial_index() {
     check(live::RUNNING, &["cases_live"]);
+    check(live::AHEAD, &["cases_live"]);
 }
 
 #[test]
-fn the_known_names_come_from_a_covering_index() {
+fn the_names_in_an_intake_come_from_indexes() {
+    check(live::LIVE_NAMES, &["cases_live"]);
     check(live::KNOWN, &["COVERING INDEX cases_known"]);
 }
 
@@ -64,4 +66,10 @@ fn the_board_reads_no_more_finished_cases_than_it_shows() {
     check(board::UNFINISHED, &["cases_live"]);
     check(board::FINISHED, &["cases_finished"]);
     check(board::CHANGED, &["cases_updated"]);
+}
+
+#[test]
+fn pruning_looks_only_at_what_is_left_to_prune() {
+    check(prune::FINISHED, &["cases_prunable"]);
+    check(prune::DROPPED, &["journal_dropped"]);
 }

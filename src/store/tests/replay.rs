@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use daylily_lifecycle::case::{
     Case, CaseKind, ClaimedBy, Condition, ConditionName, Force, HoldWhy, LastChange, Order, Place,
-    Priority, QueueKind, StepName, Stored, Tenure,
+    Priority, QueueKind, StateName, StepName, Stored, Tenure,
 };
 use daylily_lifecycle::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
@@ -116,7 +116,8 @@ fn observation(id: &CaseId, case: Option<&Case>, step: i64, seed: &[u8; 6]) -> O
             config_hash: "h".to_owned(),
         },
     };
-    match pick(2, 22) {
+    let kind = if seed[1] > 100 { forward(case.state.name(), seed) } else { pick(2, 22) };
+    match kind {
         0..3 => scanned(step, seed),
         3 => Observation::Vanished,
         4 => Observation::Hashed {
@@ -158,6 +159,21 @@ fn observation(id: &CaseId, case: Option<&Case>, step: i64, seed: &[u8; 6]) -> O
     }
 }
 
+/// What takes a case on from where it is; anything else rarely gets it far.
+fn forward(state: StateName, seed: &[u8; 6]) -> u8 {
+    match state {
+        StateName::Arriving | StateName::Rejected => 0,
+        StateName::Ready => 5 + seed[2] % 3,
+        StateName::Shipping => 9,
+        StateName::Staged => 8,
+        StateName::Submitting | StateName::Queued | StateName::Running => 11,
+        StateName::Cancelling => 11 + seed[2] % 5,
+        StateName::Returning if seed[2].is_multiple_of(3) => 11,
+        StateName::Returning => 17,
+        StateName::Succeeded | StateName::Failed | StateName::Cancelled => 20,
+    }
+}
+
 fn appeared(id: &CaseId, step: i64, seed: &[u8; 6]) -> Observation {
     Observation::Appeared(Box::new(Appeared {
         case: id.clone(),
@@ -176,6 +192,7 @@ fn appeared(id: &CaseId, step: i64, seed: &[u8; 6]) -> Observation {
         folder: None,
         prior: None,
         baseline: (seed[3].is_multiple_of(8)).then(|| "here before".to_owned()),
+        problem: (seed[3] % 16 == 1).then(|| "it is a socket".to_owned()),
     }))
 }
 
@@ -190,8 +207,8 @@ fn scanned(step: i64, seed: &[u8; 6]) -> Observation {
         last_change: LastChange { path: "a/b".to_owned(), at },
         settles_at: (!holds).then_some(at),
         conditions: vec![Condition { name, holds, detail: "quiet".to_owned(), since: at }],
-        problems: if seed[5].is_multiple_of(9) { vec!["line 14".to_owned()] } else { Vec::new() },
-        refused: (seed[5] % 9 == 1).then(|| "no marker".to_owned()),
+        problems: if seed[5].is_multiple_of(16) { vec!["line 14".to_owned()] } else { Vec::new() },
+        refused: (seed[5] % 16 == 1).then(|| "no marker".to_owned()),
         folder: Some(FolderIdentity::new("1")),
     }))
 }

@@ -184,7 +184,11 @@ fn state() -> BoxedStrategy<State> {
                 StateName::Cancelled => State::Cancelled { attempt: some.then_some(attempt) },
                 StateName::Cancelling => State::Cancelling { attempt },
                 StateName::Rejected => State::Rejected {
-                    by: if some { RejectedBy::Folder } else { RejectedBy::Demand },
+                    by: match failure {
+                        0 => RejectedBy::Folder,
+                        1 => RejectedBy::Entry,
+                        _ => RejectedBy::Demand,
+                    },
                     problems,
                 },
             }

@@ -301,7 +301,8 @@ async fn ending_leaves_the_record_that_its_force_allows(rig: &impl Rig) {
         let (exit, claim) = until_over(&*host, &attempt).await;
         match expected {
             Some(signal) => assert!(
-                matches!(exit, ExitRecord::Present { code: None, signal: Some(s), .. } if s == signal),
+                matches!(exit, ExitRecord::Present { code: Some(c), signal: Some(s), .. }
+                    if s == signal && c == 128 + signal),
                 "{force:?}: {exit:?}"
             ),
             None => assert_eq!(exit, ExitRecord::Absent),

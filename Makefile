@@ -1,0 +1,32 @@
+# What people and CI run. `make check` is all of it.
+
+CARGO ?= cargo
+
+.PHONY: demo test check fmt lint doc docs
+
+## Build and run a small sample case in a temporary folder.
+demo:
+	$(CARGO) build --locked --quiet
+	./target/debug/daylily-watch demo
+
+## Everything that is tested, the pure crate first.
+test:
+	$(CARGO) test --locked -p daylily-lifecycle
+	$(CARGO) test --locked
+
+## What CI runs.
+check: fmt lint doc test
+
+fmt:
+	$(CARGO) fmt --all --check
+
+lint:
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
+
+## Write the generated pages anew.
+docs:
+	UPDATE_DOCS=1 $(CARGO) test --locked -q -p daylily-lifecycle --test it page
+	UPDATE_DOCS=1 $(CARGO) test --locked -q --lib page

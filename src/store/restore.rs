@@ -1,0 +1,92 @@
+//! Owns putting a backup in the place of the database. The daemon must not run. What
+//! was there stays beside it, and at no moment is there no database: a start in
+//! between would begin anew and run again all there was.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{StoreError, opening};
+use super::lock::StateLock;
+use super::open::{FILE, make_folder};
+use super::schema::{MIGRATIONS, back_up, has_header, sync_folder_of, written};
+
+/// Puts the backup `from` in place and returns where the database that was there is
+/// now. An older backup is brought up to date at the next start.
+pub fn restore(
+    state_dir: &Path,
+    from: &Path,
+    app_version: &str,
+) -> Result<Option<PathBuf>, StoreError> {
+    make_folder(state_dir)?;
+    let _lock = StateLock::take(state_dir)?;
+    let path = state_dir.join(FILE);
+    std::fs::metadata(from).map_err(|source| StoreError::File {
+        doing: "read",
+        path: from.to_owned(),
+        source,
+    })?;
+    if !has_header(from)? {
+        return Err(StoreError::NotOurs { path: from.to_owned() });
+    }
+    let backup = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|source| opening(from, "open the backup", source))?;
+    let found = written(&backup, from)?;
+    if found.schema > MIGRATIONS.len() {
+        let (path, ours) = (from.to_owned(), app_version.to_owned());
+        return Err(StoreError::Newer { path, by: found.by, ours });
+    }
+    let whole = path.with_extension("db.restored");
+    back_up(&backup, &whole)?;
+    let kept = keep_old(&path)?;
+    std::fs::rename(&whole, &path).map_err(|source| StoreError::File {
+        doing: "put in place",
+        path: path.clone(),
+        source,
+    })?;
+    sync_folder_of(&path)?;
+    Ok(kept)
+}
+
+/// Gives the database a second name, and takes its log away from the first: SQLite
+/// would play that back into the restored one.
+fn keep_old(path: &Path) -> Result<Option<PathBuf>, StoreError> {
+    let kept = path.with_extension("db.replaced");
+    // Where it still can be opened this writes its log into it.
+    if has_header(path)?
+        && let Ok(old) = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    {
+        let _ = old.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        let _ = old.close();
+    }
+    let file = |doing, path: &Path, source| StoreError::File { doing, path: path.into(), source };
+    remove(&kept)?;
+    match std::fs::hard_link(path, &kept) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(file("keep", path, source)),
+    }
+    for log in ["-wal", "-shm"] {
+        let beside = |path: &Path| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(log);
+            PathBuf::from(name)
+        };
+        let (from, to) = (beside(path), beside(&kept));
+        match std::fs::rename(&from, &to) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => remove(&to)?,
+            Err(source) => return Err(file("keep", &from, source)),
+        }
+    }
+    Ok(Some(kept))
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(StoreError::File { doing: "remove", path: path.to_owned(), source }),
+    }
+}
