@@ -34,7 +34,7 @@ pub(super) fn case(
             let names = rows.iter().map(|row| row.name.as_str());
             printer.say(format!("there is no case {shown}"))?;
             match config::nearest(text, names) {
-                Some(near) => printer.say(format!("hint: {} is there", words::plain(near)))?,
+                Some(near) => printer.say(format!("hint: did you mean {}?", words::plain(near)))?,
                 None => printer.say("hint: `status` lists the cases")?,
             }
         }

@@ -97,7 +97,7 @@ fn facts(desk: &Desk, printer: &mut Printer, shown: &Shown) -> anyhow::Result<()
         ("first seen", when(case.first_seen)),
     ];
     let times =
-        [("complete", case.ready_at), ("started", case.started_at), ("ended", case.finished_at)];
+        [("complete", case.ready_at), ("started", case.started_at), ("finished", case.finished_at)];
     facts.extend(times.into_iter().filter_map(|(name, at)| Some((name, when(at?)))));
     if let Some(digest) = &case.content.digest {
         facts.push(("digest", digest.to_string()));

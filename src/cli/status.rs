@@ -240,7 +240,7 @@ fn troubles(desk: &Desk, printer: &mut Printer) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `5 cases under way: 1 needs correction; 4 running (1 of them waits for a person)`.
+/// `5 cases under way, 1 waits for a person: 1 needs correction; 4 running`.
 fn counts(desk: &Desk) -> anyhow::Result<String> {
     let counts = desk.reader.counts()?;
     let sum = |of: fn(&crate::store::read::board::StateCount) -> u64| -> usize {
@@ -262,9 +262,9 @@ fn counts(desk: &Desk) -> anyhow::Result<String> {
         .collect();
     let held = match held {
         0 => String::new(),
-        1 => " (1 of them waits for a person)".to_owned(),
-        more => format!(" ({more} of them wait for a person)"),
+        1 => ", 1 waits for a person".to_owned(),
+        more => format!(", {more} wait for a person"),
     };
     let cases = words::count(cases, "case", "cases");
-    Ok(format!("{cases} under way: {}{held}", by_state.join("; ")))
+    Ok(format!("{cases} under way{held}: {}", by_state.join("; ")))
 }
