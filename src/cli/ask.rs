@@ -125,7 +125,7 @@ enum Filed {
 
 fn file(desk: &Desk, asked: &Asked, targets: &[&str]) -> anyhow::Result<Filed> {
     let requests: Vec<_> = targets.iter().map(|target| asked.request(desk, target)).collect();
-    let ids = requests::file(&desk.settings.state_dir, VERSION, &requests)?;
+    let ids = requests::file_all(&desk.settings.state_dir, VERSION, &requests)?;
     if !desk.daemon().is_running() {
         return Ok(Filed::NobodyThere);
     }

@@ -9,8 +9,12 @@ use super::printer::Printer;
 use super::select::{self, Selected};
 use super::{Exit, Outcome, words};
 
+pub fn run(desk: &Desk, args: &Cancel, printer: &mut Printer) -> Outcome {
+    answered(desk, args, printer, &mut std::io::stdin().lock())
+}
+
 /// `answers` is where a person types.
-pub fn run(
+pub fn answered(
     desk: &Desk,
     args: &Cancel,
     printer: &mut Printer,

@@ -65,33 +65,28 @@ impl From<Exit> for ExitCode {
 pub type Outcome = anyhow::Result<Exit>;
 
 /// Does what was typed.
-pub fn run(cli: Cli) -> Outcome {
-    let mut printer = Printer::to_stdout();
+pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
     let Cli { global, run_once: _, dry_run: _, verb } = cli;
-    let p = &mut printer;
+    let Some(verb) = verb else { return Ok(Exit::Usage) };
     match verb {
-        Some(Verb::Status(args)) => desk::at(&global, |desk| status::run(desk, &args, p)),
-        Some(Verb::Show(args)) => desk::at(&global, |desk| show::run(desk, &args, p)),
-        Some(Verb::Why(args)) => desk::at(&global, |desk| why::run(desk, &args, p)),
-        Some(Verb::History(args)) => desk::at(&global, |desk| history::run(desk, &args, p)),
-        Some(Verb::Log(args)) => desk::at(&global, |desk| log::run(desk, &args, p)),
-        Some(Verb::Slots(args)) => desk::at(&global, |desk| slots::run(desk, &args, p)),
-        Some(Verb::Retry(args)) => desk::at(&global, |desk| retry::run(desk, &args, p)),
-        Some(Verb::Rerun(args)) => desk::at(&global, |desk| rerun::run(desk, &args, p)),
-        Some(Verb::Cancel(args)) => {
-            desk::at(&global, |desk| cancel::run(desk, &args, p, &mut std::io::stdin().lock()))
+        Verb::Status(args) => desk::at(&global, |desk| status::run(desk, &args, printer)),
+        Verb::Show(args) => desk::at(&global, |desk| show::run(desk, &args, printer)),
+        Verb::Why(args) => desk::at(&global, |desk| why::run(desk, &args, printer)),
+        Verb::History(args) => desk::at(&global, |desk| history::run(desk, &args, printer)),
+        Verb::Log(args) => desk::at(&global, |desk| log::run(desk, &args, printer)),
+        Verb::Slots(args) => desk::at(&global, |desk| slots::run(desk, &args, printer)),
+        Verb::Retry(args) => desk::at(&global, |desk| retry::run(desk, &args, printer)),
+        Verb::Rerun(args) => desk::at(&global, |desk| rerun::run(desk, &args, printer)),
+        Verb::Cancel(args) => desk::at(&global, |desk| cancel::run(desk, &args, printer)),
+        Verb::Hold(args) => desk::at(&global, |desk| hold::run(desk, &args, printer)),
+        Verb::Resume(args) => desk::at(&global, |desk| resume::run(desk, &args, printer)),
+        Verb::Accept(args) => desk::at(&global, |desk| accept::run(desk, &args, printer)),
+        Verb::Priority(args) => desk::at(&global, |desk| priority::run(desk, &args, printer)),
+        Verb::Note(args) => desk::at(&global, |desk| note::run(desk, &args, printer)),
+        Verb::ConfirmDead(args) => {
+            desk::at(&global, |desk| confirm_dead::run(desk, &args, printer))
         }
-        Some(Verb::Hold(args)) => desk::at(&global, |desk| hold::run(desk, &args, p)),
-        Some(Verb::Resume(args)) => desk::at(&global, |desk| resume::run(desk, &args, p)),
-        Some(Verb::Accept(args)) => desk::at(&global, |desk| accept::run(desk, &args, p)),
-        Some(Verb::Priority(args)) => desk::at(&global, |desk| priority::run(desk, &args, p)),
-        Some(Verb::Note(args)) => desk::at(&global, |desk| note::run(desk, &args, p)),
-        Some(Verb::ConfirmDead(args)) => {
-            desk::at(&global, |desk| confirm_dead::run(desk, &args, p))
-        }
-        Some(Verb::Pause(args)) => desk::at(&global, |desk| pause::run(desk, &args, p)),
-        None | Some(Verb::Run(_) | Verb::Check(_) | Verb::Init(_) | Verb::Demo(_)) => {
-            Ok(Exit::Usage)
-        }
+        Verb::Pause(args) => desk::at(&global, |desk| pause::run(desk, &args, printer)),
+        Verb::Run(_) | Verb::Check(_) | Verb::Init(_) | Verb::Demo(_) => Ok(Exit::Usage),
     }
 }

@@ -44,10 +44,19 @@ pub struct Done {
     pub outcome: String,
 }
 
-/// Files requests from another process than the daemon, all or none, with a short
-/// connection of its own. They are picked up within a second, or at the daemon's next
-/// start.
+/// Files a request from another process than the daemon, with a short connection of
+/// its own. It is picked up within a second, or at the daemon's next start.
 pub fn file(
+    state_dir: &Path,
+    app_version: &str,
+    request: &NewRequest,
+) -> Result<RequestId, StoreError> {
+    let mut ids = file_all(state_dir, app_version, std::slice::from_ref(request))?;
+    ids.pop().ok_or(StoreError::Closed)
+}
+
+/// The same for several: all are filed, or none.
+pub fn file_all(
     state_dir: &Path,
     app_version: &str,
     requests: &[NewRequest],

@@ -15,7 +15,7 @@ use daylily_watch::store::places::Paused;
 use daylily_watch::store::steps::Progress;
 use insta::assert_snapshot;
 
-use crate::scene::{Said, Scene, attempt_of, hpc, now, seed};
+use crate::scene::{Said, Scene, attempt_of, hpc, seed};
 
 fn complete() -> Observation {
     scan("f1", true, &[])
@@ -403,5 +403,4 @@ async fn log_follows_until_the_attempt_has_ended() {
     let said = tokio::time::timeout(crate::wait::LIMIT, following).await;
     let said = said.expect("it ends").expect("it does not panic");
     assert_eq!((said.out.as_str(), said.exit), ("one\nhalf\nlast\n", Exit::Done));
-    assert!(now() > at(0));
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows the tests in here, not what they call")]
 
+mod cli_change;
 mod cli_read;
 mod conclusion;
 mod contract;
