@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows the tests in here, not what they call")]
 
+mod cli_change;
+mod cli_read;
 mod conclusion;
 mod contract;
 mod copy;
@@ -9,6 +11,7 @@ mod ending;
 mod intake;
 mod job;
 mod results;
+mod scene;
 mod stage;
 mod store;
 mod wait;
