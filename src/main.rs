@@ -16,8 +16,12 @@ fn main() -> anyhow::Result<()> {
         let context = daylily_watch::app::assemble(settings).await?;
         let stop = tokio_util::sync::CancellationToken::new();
         let s2 = stop.clone();
+        let mut asked = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         tokio::spawn(async move {
-            let _ = tokio::signal::ctrl_c().await;
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = asked.recv() => {}
+            }
             s2.cancel();
         });
         let e = Driver::new(context)?.run(Until::Stopped, stop).await?;

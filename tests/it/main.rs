@@ -10,4 +10,5 @@ mod intake;
 mod job;
 mod results;
 mod stage;
+mod system;
 mod wait;

@@ -176,6 +176,7 @@ fn appeared(id: &CaseId, step: i64, seed: &[u8; 6]) -> Observation {
         folder: None,
         prior: None,
         baseline: (seed[3].is_multiple_of(8)).then(|| "here before".to_owned()),
+        problem: (seed[3] % 8 == 1).then(|| "it is a file".to_owned()),
     }))
 }
 
