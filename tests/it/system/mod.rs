@@ -7,3 +7,7 @@ mod setup;
 mod world;
 
 mod arriving;
+mod cancelling;
+mod failing;
+mod killed;
+mod places;

@@ -78,8 +78,9 @@ impl World {
         self.spawn();
         let pid = self.pid();
         self.until("the daemon goes round", |world| {
-            world.is_going() && daylily_watch::reconcile::read_alive(&world.path("state"))
-                .is_some_and(|alive| i32::try_from(alive.pid) == Ok(pid))
+            world.is_going()
+                && daylily_watch::reconcile::read_alive(&world.path("state"))
+                    .is_some_and(|alive| i32::try_from(alive.pid) == Ok(pid))
         });
     }
 
@@ -128,6 +129,26 @@ impl World {
             daemon.wait().unwrap();
             self.fail(&format!("it did not end within {limit:?}"));
         }
+        status.unwrap()
+    }
+
+    /// The daemon, for a test that starts another one beside it.
+    pub(crate) fn daemon_taken(&mut self) -> Child {
+        self.daemon.take().unwrap()
+    }
+
+    pub(crate) fn daemon_given(&mut self, daemon: Child) {
+        assert!(self.daemon.replace(daemon).is_none(), "one runs already");
+    }
+
+    /// Waits until the daemon has ended by itself.
+    pub(crate) fn ended(&mut self) -> std::process::ExitStatus {
+        let mut daemon = self.daemon_taken();
+        let mut status = None;
+        wait::until("the daemon ends by itself", LIMIT, || {
+            status = daemon.try_wait().unwrap();
+            status.is_some()
+        });
         status.unwrap()
     }
 
