@@ -7,7 +7,7 @@ use daylily_lifecycle::observation::AttemptSeed;
 use ulid::Ulid;
 
 use super::{Context, Node};
-use crate::adapters::host::names::bounded_name;
+use crate::adapters::host::names::{bounded_name, bounded_name_with_room};
 use crate::config;
 
 /// The case's name, `name.2` for its second arrival, `name~3` when an attempt before
@@ -36,6 +36,9 @@ pub(super) fn results_name(case: &Case) -> String {
     bounded_name(case.name.as_str(), &suffix)
 }
 
+/// Room for what a ship adds to the name of its list.
+const BESIDE: usize = 16;
+
 /// The list of what was shipped to a case's folder.
 pub(super) fn manifest(case: &Case, place: &Place) -> String {
     let folder = place.remote_dir.rsplit('/').next().unwrap_or_default();
@@ -43,7 +46,7 @@ pub(super) fn manifest(case: &Case, place: &Place) -> String {
         "{}/.daylily-watch/cases/{}/{}",
         place.work_dir,
         case.intake,
-        bounded_name(folder, ".shipped")
+        bounded_name_with_room(folder, ".shipped", BESIDE)
     )
 }
 

@@ -32,11 +32,7 @@ fn cancelled(world: &World, name: &str) {
 
 /// Two more looks at the intake change nothing: what is cancelled stays so.
 fn stays_cancelled(world: &World, name: &str) {
-    let looked_at = |world: &World| world.reader().intakes().unwrap()[0].scanned_at;
-    for _ in 0..2 {
-        let before = looked_at(world);
-        world.until("the intake is looked at again", |world| looked_at(world) > before);
-    }
+    world.is_looked_at();
     assert_eq!(world.state(name), Some(StateName::Cancelled));
     assert_eq!(world.case(name).unwrap().arrival.0, 1);
 }

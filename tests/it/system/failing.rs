@@ -23,7 +23,7 @@ fn a_failed_job_keeps_its_exit_code_and_last_words_and_gives_its_slot_back() {
     assert_eq!(tail, "the first words\n  the last words\n");
     let kept = world.path("state/logs").join(format!("{}.log", attempt.id));
     assert_eq!(fs::read_to_string(kept).unwrap(), *tail);
-    assert!(world.because("bad").contains("exit code 3"), "{}", world.because("bad"));
+    world.until_because("bad", "exit code 3");
     assert!(!world.results_of("bad").try_exists().unwrap());
     world.is_settled();
 }

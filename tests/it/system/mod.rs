@@ -7,7 +7,9 @@ mod setup;
 mod world;
 
 mod arriving;
+mod bad_input;
 mod cancelling;
 mod failing;
+mod identity;
 mod killed;
 mod places;

@@ -218,6 +218,11 @@ impl World {
         self.case(name).map(|case| case.state.name())
     }
 
+    /// Waits for a sentence: it is stored a moment after the state it explains.
+    pub(crate) fn until_because(&self, name: &str, words: &str) {
+        self.until(&format!("{name} says {words:?}"), |world| world.because(name).contains(words));
+    }
+
     pub(crate) fn because(&self, name: &str) -> String {
         let case = self.case(name).unwrap();
         self.reader().board_row(&case.id).unwrap().unwrap().because
@@ -329,6 +334,15 @@ impl World {
     pub(crate) fn is_settled(&self) {
         self.until("all slots are free", Self::all_slots_are_free);
         self.is_lawful();
+    }
+
+    /// Waits until the intake has been looked at twice more.
+    pub(crate) fn is_looked_at(&self) {
+        let looked_at = |world: &Self| world.reader().intakes().unwrap()[0].scanned_at;
+        for _ in 0..2 {
+            let before = looked_at(self);
+            self.until("the intake is looked at again", |world| looked_at(world) > before);
+        }
     }
 
     /// The words of a case's journal, oldest first.
