@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use daylily_lifecycle::case::{Case, StepName};
+use daylily_lifecycle::ids::{Digest, Fingerprint};
 use daylily_lifecycle::observation::{Observation, Scanned};
 use daylily_lifecycle::outcome::{Fault, FaultClass};
+use daylily_lifecycle::record::Recorded;
 use daylily_lifecycle::settle::{FAR, Judged, Memory, judge};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -26,11 +28,17 @@ pub(super) async fn scan(context: &Context, case: &Case) -> Pass<()> {
         }
     };
     let now = context.clock.now();
-    let folder = PathBuf::from(&case.path);
+    let path = PathBuf::from(&case.path);
     let settings = rules.scan.clone();
-    let scanned = super::blocking(move || scan_folder(&folder, &settings, now)).await;
-    let tree = match scanned {
-        Ok(tree) => tree,
+    let scanned = super::blocking(move || {
+        let before = mount::folder_at(&path);
+        let tree = scan_folder(&path, &settings, now)?;
+        // Replaced in between, it is told by the next scan which one it is.
+        Ok((tree, before.filter(|before| mount::folder_at(&path).as_ref() == Some(before))))
+    })
+    .await;
+    let (tree, folder) = match scanned {
+        Ok(scanned) => scanned,
         Err(ScanError::Vanished { .. }) => return vanished(context, case).await,
         Err(error) => {
             let fault = Fault::new(FaultClass::TransientStep, chain(&error));
@@ -48,7 +56,7 @@ pub(super) async fn scan(context: &Context, case: &Case) -> Pass<()> {
         conditions: judged.conditions,
         problems: tree.problems,
         refused: judged.refused,
-        folder: None,
+        folder,
     }));
     context.store.record(case.id.clone(), context.seen(what)).await?;
     Ok(())
@@ -114,20 +122,31 @@ pub(super) async fn hash(context: &Context, case: &Case, stop: &CancellationToke
     let (ignore, marker, token) = (rules.scan.ignore, rules.scan.marker, stop.clone());
     let hashed = super::blocking(move || digest(&folder, &ignore, marker.as_deref(), &token)).await;
     match hashed {
-        Ok(digest) => {
-            let what = Observation::Hashed { fingerprint, digest };
-            let recorded = context.store.record(case.id.clone(), context.seen(what)).await?;
-            if let daylily_lifecycle::record::Recorded::Dropped { why } = recorded {
-                tracing::info!(case = %case.name, why, "not run again");
-            }
-            Ok(())
-        }
+        Ok(digest) => compared(context, case, fingerprint, digest).await,
         Err(HashError::Stopped { .. }) => Ok(()),
         Err(error) => {
             let fault = Fault::new(FaultClass::TransientStep, chain(&error));
             step_failed(context, None, &case.id, None, StepName::Hash, fault).await
         }
     }
+}
+
+/// Records what was read. Where it is what was here before, the folder becomes that of
+/// the case it is of: else it would be new at every look.
+async fn compared(
+    context: &Context,
+    case: &Case,
+    fingerprint: Fingerprint,
+    digest: Digest,
+) -> Pass<()> {
+    let what = Observation::Hashed { fingerprint: fingerprint.clone(), digest };
+    let recorded = context.store.record(case.id.clone(), context.seen(what)).await?;
+    if let (Recorded::Dropped { why }, Some(prior)) = (recorded, &case.prior) {
+        tracing::info!(case = %case.name, why, "not run again");
+        let what = Observation::CameBack { folder: case.folder.clone(), fingerprint };
+        context.store.record(prior.case.clone(), context.seen(what)).await?;
+    }
+    Ok(())
 }
 
 /// An error with its causes, as one clause.

@@ -31,6 +31,8 @@ pub(super) struct Looked {
     pub(super) follow: BTreeSet<PathBuf>,
     /// Cases to be scanned: something outside them says that they may have changed.
     pub(super) touched: Vec<CaseId>,
+    /// Finished cases whose folder was changed at this instant, after their end.
+    pub(super) changed: Vec<(CaseId, Timestamp)>,
     pub(super) turned: bool,
     /// Another folder is at the root's path: watches of the old one tell nothing.
     pub(super) replaced: bool,
@@ -46,6 +48,7 @@ pub(super) async fn look(
         intake: settings.name.clone(),
         follow: BTreeSet::new(),
         touched: Vec::new(),
+        changed: Vec::new(),
         turned: false,
         replaced: false,
     };
@@ -241,6 +244,6 @@ fn changed_since(found: &Found, case: &Case, looked: &mut Looked) {
     let ended = case.finished_at.unwrap_or(case.updated_at);
     let ran = matches!(case.state.name(), StateName::Succeeded | StateName::Failed);
     if ran && case.changed.is_none() && found.changed > ended {
-        looked.touched.push(case.id.clone());
+        looked.changed.push((case.id.clone(), found.changed));
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use daylily_lifecycle::case::{Case, StateName};
 use daylily_lifecycle::ids::{CaseId, CaseName, IntakeName};
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -34,6 +35,9 @@ pub(super) struct Scanner {
     tasks: JoinSet<Pass<Looked>>,
     /// Cases that an event touched, and when they may be scanned, monotonic.
     touched: BTreeMap<CaseId, Duration>,
+    /// Finished cases that were scanned since this change of their folder: no look at
+    /// the root scans them again for it.
+    compared: BTreeMap<CaseId, Timestamp>,
     wake: Arc<Notify>,
 }
 
@@ -66,7 +70,8 @@ impl Scanner {
             .map(|intake| (intake.name.clone(), IntakeWatch::start(&context, intake, wake)))
             .collect();
         let (tasks, touched) = (JoinSet::new(), BTreeMap::new());
-        Self { context, intakes, tasks, touched, wake: wake.clone() }
+        let compared = BTreeMap::new();
+        Self { context, intakes, tasks, touched, compared, wake: wake.clone() }
     }
 
     /// Takes in hints, and starts the looks whose time has come.
@@ -142,6 +147,11 @@ impl Scanner {
             intake.next = Some(monotonic + rescan);
             report.turned |= looked.turned;
             report.touched.extend(looked.touched);
+            for (case, changed) in looked.changed {
+                if self.compared.insert(case.clone(), changed) != Some(changed) {
+                    report.touched.push(case);
+                }
+            }
             if looked.replaced {
                 let watcher = intake.watcher.clone();
                 tokio::task::spawn_blocking(move || lock(&watcher).rewatch());
