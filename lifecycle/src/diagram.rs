@@ -186,7 +186,13 @@ pub fn observations(number: u32) -> Vec<Named> {
             Observation::Hashed { fingerprint: Fingerprint::new("f1"), digest: Digest::new("d2") },
         ),
         named("vanished", Observation::Vanished),
-        named("came back", Observation::CameBack { folder: FolderIdentity::new("56:78") }),
+        named(
+            "came back",
+            Observation::CameBack {
+                folder: Some(FolderIdentity::new("56:78")),
+                fingerprint: Fingerprint::new("f2"),
+            },
+        ),
         named(
             "granted",
             Observation::Granted { attempt: seed(number.saturating_add(1)), slots: vec![slot(0)] },

@@ -38,7 +38,8 @@ pub enum Observation {
     Vanished,
     /// The folder of a finished case was put there again with the same content.
     CameBack {
-        folder: FolderIdentity,
+        folder: Option<FolderIdentity>,
+        fingerprint: Fingerprint,
     },
     Granted {
         attempt: AttemptSeed,

@@ -7,7 +7,7 @@ use daylily_lifecycle::observation::AttemptSeed;
 use ulid::Ulid;
 
 use super::{Context, Node};
-use crate::adapters::host::names::bounded_name;
+use crate::adapters::host::names::{bounded_name, bounded_name_with_room};
 use crate::config::{self, Settings};
 
 /// The case's name, `name.2` for its second arrival, `name~3` when an attempt before
@@ -44,6 +44,9 @@ pub(super) fn results_name(case: &Case) -> String {
     bounded_name(case.name.as_str(), &suffix)
 }
 
+/// Room for what a ship adds to the name of its list.
+const BESIDE: usize = 16;
+
 /// The list of what was shipped to a case's folder.
 pub(super) fn manifest(case: &Case, place: &Place) -> String {
     let folder = place.remote_dir.rsplit('/').next().unwrap_or_default();
@@ -51,7 +54,7 @@ pub(super) fn manifest(case: &Case, place: &Place) -> String {
         "{}/.daylily-watch/cases/{}/{}",
         place.work_dir,
         case.intake,
-        bounded_name(folder, ".shipped")
+        bounded_name_with_room(folder, ".shipped", BESIDE)
     )
 }
 

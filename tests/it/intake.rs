@@ -1,7 +1,7 @@
 //! A directory intake with real files, real writers and the kernel's real hints.
 
 mod arriving;
-mod sender;
+pub(crate) mod sender;
 mod vanishing;
 mod watching;
 

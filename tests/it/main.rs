@@ -14,4 +14,5 @@ mod results;
 mod scene;
 mod stage;
 mod store;
+mod system;
 mod wait;

@@ -6,14 +6,22 @@ use std::time::{Duration, Instant};
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// Returns when `condition` holds; panics with `what` when it does not within `limit`.
-pub(crate) fn until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, limit: Duration, condition: impl FnMut() -> bool) {
+    assert!(holds(limit, condition), "waited {limit:?} in vain: {what}");
+}
+
+/// Whether `condition` comes to hold within `limit`, as soon as it does.
+pub(crate) fn holds(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     #[allow(clippy::disallowed_methods, reason = "a limit needs a clock")]
     let begun = Instant::now();
     while !condition() {
-        assert!(begun.elapsed() < limit, "waited {limit:?} in vain: {what}");
+        if begun.elapsed() >= limit {
+            return false;
+        }
         #[allow(clippy::disallowed_methods, reason = "the one place where tests wait")]
         std::thread::sleep(Duration::from_millis(5));
     }
+    true
 }
 
 /// The same for a condition that has to be asked for.

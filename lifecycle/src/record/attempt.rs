@@ -18,6 +18,9 @@ pub(super) fn granted(next: &mut Next, seed: &AttemptSeed, slots: Vec<Slot>) -> 
     if next.name() != StateName::Ready || next.case.hold.is_some() {
         return Effect::Stale(format!("the case is {} and may not start", next.name()));
     }
+    if next.case.attempts().any(|attempt| attempt.id == seed.id) {
+        return Effect::Stale("an attempt of that id was made before".to_owned());
+    }
     let made = next.case.past.iter().map(|attempt| attempt.number).max().unwrap_or(0);
     next.case.state = State::Shipping {
         attempt: Box::new(Attempt {

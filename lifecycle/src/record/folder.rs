@@ -146,11 +146,18 @@ pub(super) fn vanished(next: &mut Next) -> Effect {
     Effect::Change
 }
 
-pub(super) fn came_back(next: &mut Next, folder: &FolderIdentity) -> Effect {
+/// From now on this folder is the one of the case: it is compared once, and only what
+/// changes after it is told.
+pub(super) fn came_back(
+    next: &mut Next,
+    folder: Option<&FolderIdentity>,
+    fingerprint: &Fingerprint,
+) -> Effect {
     if !next.name().is_terminal() {
         return Effect::Stale("the case has not ended".to_owned());
     }
-    next.case.folder = Some(folder.clone());
+    next.case.folder = folder.cloned();
+    next.case.content.fingerprint = Some(fingerprint.clone());
     Effect::Change
 }
 

@@ -49,7 +49,9 @@ pub fn record(case: Option<&Case>, observed: &Observed) -> Recorded {
             folder::hashed(&mut next, fingerprint, digest)
         }
         Observation::Vanished => folder::vanished(&mut next),
-        Observation::CameBack { folder } => folder::came_back(&mut next, folder),
+        Observation::CameBack { folder, fingerprint } => {
+            folder::came_back(&mut next, folder.as_ref(), fingerprint)
+        }
         Observation::Granted { attempt, slots } => {
             attempt::granted(&mut next, attempt, slots.clone())
         }

@@ -8,16 +8,22 @@ const NAME_MAX: usize = 255;
 /// character's boundary, and one that cannot stand for a file is altered; both then
 /// get `-` and eight hex digits of a hash of the whole, so that no two meet.
 pub fn bounded_name(name: &str, suffix: &str) -> String {
+    bounded_name_with_room(name, suffix, 0)
+}
+
+/// The same where up to `room` bytes will be put behind it for files beside it.
+pub fn bounded_name_with_room(name: &str, suffix: &str, room: usize) -> String {
+    let most = NAME_MAX.saturating_sub(room);
     let plain = !name.is_empty()
         && !name.contains(['/', '\0', '\n'])
         && !matches!(name, "." | "..")
-        && name.len() + suffix.len() <= NAME_MAX;
+        && name.len() + suffix.len() <= most;
     if plain {
         return format!("{name}{suffix}");
     }
     let hash = blake3::hash(name.as_bytes()).to_hex();
-    let room = NAME_MAX.saturating_sub(suffix.len() + 1 + 8);
-    let kept = &name[..name.floor_char_boundary(room.min(name.len()))];
+    let left = most.saturating_sub(suffix.len() + 1 + 8);
+    let kept = &name[..name.floor_char_boundary(left.min(name.len()))];
     format!("{}-{}{suffix}", kept.replace(['/', '\0', '\n'], "_"), &hash.as_str()[..8])
 }
 

@@ -232,6 +232,12 @@ pub(super) fn identity(meta: &Metadata) -> FolderIdentity {
     }
 }
 
+/// The folder at a path, if there is one.
+pub fn folder_at(path: &Path) -> Option<FolderIdentity> {
+    let meta = std::fs::symlink_metadata(path).ok()?;
+    meta.is_dir().then(|| identity(&meta))
+}
+
 fn has_birth(folder: &FolderIdentity) -> bool {
     !folder.as_str().ends_with(":-")
 }

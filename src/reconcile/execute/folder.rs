@@ -89,12 +89,14 @@ pub(super) async fn hash(context: &Context, case: &Case, stop: &CancellationToke
         Ok(digest) => {
             let prior = case.prior.as_ref();
             let same = prior.is_some_and(|prior| prior.digest.as_ref() == Some(&digest));
-            let what = Observation::Hashed { fingerprint, digest };
+            let what = Observation::Hashed { fingerprint: fingerprint.clone(), digest };
             let mut facts = vec![Fact { case: case.id.clone(), observed: context.seen(what) }];
-            if let (true, Some(prior), Some(folder)) = (same, prior, case.folder.clone()) {
-                // From now on this folder is that of the earlier case.
+            if let (true, Some(prior)) = (same, prior) {
+                // From now on this folder is that of the earlier case: else it would be
+                // new at every look.
                 tracing::info!(case = %case.name, "came back as it was: not run again");
-                let observed = context.seen(Observation::CameBack { folder });
+                let folder = case.folder.clone();
+                let observed = context.seen(Observation::CameBack { folder, fingerprint });
                 facts.push(Fact { case: prior.case.clone(), observed });
             }
             context.store.record_many(facts).await?;

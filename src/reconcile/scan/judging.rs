@@ -9,11 +9,16 @@ use daylily_lifecycle::settle::{FAR, Judged, Memory, judge};
 use jiff::Timestamp;
 
 use super::rules::Rules;
+use crate::intake::directory::mount::folder_at;
 use crate::intake::directory::scan::{ScanError, scan};
 
 /// Walks through the folder, so it belongs on a thread that may block.
 pub fn scan_and_judge(case: &Case, rules: &Rules, now: Timestamp) -> Result<Scanned, ScanError> {
-    let tree = scan(Path::new(&case.path), &rules.scan, now)?;
+    let path = Path::new(&case.path);
+    let before = folder_at(path);
+    let tree = scan(path, &rules.scan, now)?;
+    // Replaced in between, it is told by the next scan which one it is.
+    let folder = before.filter(|before| folder_at(path).as_ref() == Some(before));
     let judged = judge(&tree, &memory(case), &rules.settle, now);
     let settles_at = settles_at(&judged, now);
     Ok(Scanned {
@@ -25,7 +30,7 @@ pub fn scan_and_judge(case: &Case, rules: &Rules, now: Timestamp) -> Result<Scan
         conditions: judged.conditions,
         problems: tree.problems,
         refused: judged.refused,
-        folder: None,
+        folder,
     })
 }
 

@@ -38,6 +38,9 @@ pub(super) struct Scanner {
     tasks: JoinSet<Pass<Looked>>,
     /// Cases that an event touched, and when they may be scanned, monotonic.
     touched: BTreeMap<CaseId, Duration>,
+    /// Finished cases that were scanned since this change of their folder: no look at
+    /// the root scans them again for it.
+    compared: BTreeMap<CaseId, Timestamp>,
     wake: Arc<Notify>,
 }
 
@@ -45,8 +48,6 @@ struct IntakeWatch {
     watcher: Arc<Mutex<Watcher>>,
     news: Arc<Mutex<WatchNews>>,
     followed: BTreeSet<PathBuf>,
-    /// Finished cases that were scanned because their folder was touched, and when.
-    checked: BTreeMap<CaseId, Timestamp>,
     /// When the root is looked at next, monotonic. None: not looked at yet.
     next: Option<Duration>,
     in_flight: bool,
@@ -72,7 +73,8 @@ impl Scanner {
             .map(|intake| (intake.name.clone(), IntakeWatch::start(&context, intake, wake)))
             .collect();
         let (tasks, touched) = (JoinSet::new(), BTreeMap::new());
-        Self { context, intakes, tasks, touched, wake: wake.clone() }
+        let compared = BTreeMap::new();
+        Self { context, intakes, tasks, touched, compared, wake: wake.clone() }
     }
 
     /// Takes in hints, and starts the looks whose time has come.
@@ -148,9 +150,8 @@ impl Scanner {
             intake.next = Some(monotonic + rescan);
             report.turned |= looked.turned;
             report.touched.extend(looked.touched);
-            for (case, at) in looked.changed {
-                // One scan for one touch: it may have changed nothing that counts.
-                if intake.checked.insert(case.clone(), at) != Some(at) {
+            for (case, changed) in looked.changed {
+                if self.compared.insert(case.clone(), changed) != Some(changed) {
                     report.touched.push(case);
                 }
             }
@@ -202,7 +203,6 @@ impl IntakeWatch {
             watcher: Arc::new(Mutex::new(watcher)),
             news,
             followed: BTreeSet::new(),
-            checked: BTreeMap::new(),
             next: None,
             in_flight: false,
             told: None,

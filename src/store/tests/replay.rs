@@ -155,7 +155,10 @@ fn observation(id: &CaseId, case: Option<&Case>, step: i64, seed: &[u8; 6]) -> O
         19 => Observation::Decided(decision(seed)),
         20 => Observation::Asked(Request { verb: verb(seed), reason: Some("because".to_owned()) }),
         _ if pick(3, 8) == 0 => Observation::Panicked { text: "index out of bounds".to_owned() },
-        _ => Observation::CameBack { folder: FolderIdentity::new("2") },
+        _ => Observation::CameBack {
+            folder: Some(FolderIdentity::new("2")),
+            fingerprint: Fingerprint::new("2"),
+        },
     }
 }
 

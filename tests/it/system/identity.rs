@@ -1,0 +1,362 @@
+//! Names that come back, folders that change too late, and people who stop things.
+
+use std::fs;
+use std::time::Duration;
+
+use daylily_lifecycle::case::StateName;
+use daylily_lifecycle::policy::HeadnodeState;
+use serde_json::{Map, Value, json};
+
+use super::setup::{Setup, UNTIL_LET_GO};
+use super::world::{INTAKE, World, processes_of, write};
+use crate::wait;
+
+fn quick() -> Setup {
+    Setup { rescan: "1s", ..Setup::default() }
+}
+
+fn args(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+fn take_away(world: &World, name: &str) {
+    fs::remove_dir_all(world.intake().join(name)).unwrap();
+    world.is_looked_at();
+}
+
+#[test]
+fn a_name_that_comes_back_with_the_same_content_is_not_run_again() {
+    let mut world = World::started(quick());
+    write(&world.intake().join("twice/input"), "same");
+    world.until_succeeded(&["twice"]);
+    take_away(&world, "twice");
+    write(&world.intake().join("twice/input"), "same");
+    world.until("it was compared", |world| {
+        world
+            .reader()
+            .last_history(50)
+            .unwrap()
+            .iter()
+            .any(|entry| entry.note.as_ref().is_some_and(|note| note.contains("the same content")))
+    });
+    world.is_looked_at();
+    world.kill();
+    world.start();
+    world.is_looked_at();
+    assert_eq!(world.runs().len(), 1);
+    let case = world.case("twice").unwrap();
+    assert_eq!((case.arrival.0, case.state.name()), (1, StateName::Succeeded));
+    // It is compared once, not at every look.
+    let compared =
+        world.reader().last_history(500).unwrap().into_iter().filter(|entry| {
+            entry.note.as_ref().is_some_and(|note| note.contains("the same content"))
+        });
+    assert_eq!(compared.count(), 1);
+    assert_eq!(world.ask("rerun", "twice"), "done");
+    world.until("the rerun has succeeded", |world| {
+        let case = world.case("twice").unwrap();
+        case.state.name() == StateName::Succeeded && case.attempts().count() == 2
+    });
+    world.is_settled();
+}
+
+#[test]
+fn a_name_that_comes_back_with_other_content_is_a_second_arrival() {
+    let world = World::started(quick());
+    write(&world.intake().join("twice/input"), "first");
+    world.until_succeeded(&["twice"]);
+    take_away(&world, "twice");
+    write(&world.intake().join("twice/input"), "second");
+    world.until("the second arrival has succeeded", |world| {
+        let case = world.case("twice").unwrap();
+        case.arrival.0 == 2 && case.state.name() == StateName::Succeeded
+    });
+    let result = |name: &str| fs::read_to_string(world.results_of(name).join("out.txt")).unwrap();
+    assert_eq!((result("twice").as_str(), result("twice.2").as_str()), ("first", "second"));
+    let copied = |name: &str| fs::read_to_string(world.copy_of(name).join("input")).unwrap();
+    assert_eq!((copied("twice").as_str(), copied("twice.2").as_str()), ("first", "second"));
+    assert_eq!(world.runs().len(), 2);
+    world.is_settled();
+}
+
+#[test]
+fn a_finished_folder_may_be_deleted() {
+    let mut world = World::started(quick());
+    write(&world.intake().join("done/input"), "x");
+    world.until_succeeded(&["done"]);
+    let before = world.case("done").unwrap();
+    take_away(&world, "done");
+    world.terminate(Duration::from_secs(5));
+    world.start();
+    world.is_looked_at();
+    assert_eq!(world.case("done").unwrap(), before);
+    assert!(world.results_of("done").join("out.txt").try_exists().unwrap());
+    world.is_settled();
+}
+
+#[test]
+fn touching_an_old_case_does_not_start_new_work_and_is_told_once() {
+    let world = World::started(quick());
+    let folder = world.intake().join("old");
+    write(&folder.join("input"), "x");
+    world.until_succeeded(&["old"]);
+    // Change times are compared by the second.
+    wait::holds(Duration::from_millis(1100), || false);
+    write(&folder.join("late.txt"), "late");
+    world.until("it is told", |world| world.case("old").unwrap().changed.is_some());
+    world.until_because("old", "late.txt changed in the intake");
+    let version = world.case("old").unwrap().version;
+    write(&folder.join("later.txt"), "later");
+    world.is_looked_at();
+    assert_eq!(world.case("old").unwrap().version, version, "it was told again");
+    assert_eq!(world.runs().len(), 1);
+    // The rerun takes what is there now.
+    assert_eq!(world.ask("rerun", "old"), "done");
+    world.until("the rerun has succeeded", |world| {
+        let case = world.case("old").unwrap();
+        case.state.name() == StateName::Succeeded && case.attempts().count() == 2
+    });
+    assert!(world.copy_of("old").join("late.txt").try_exists().unwrap());
+    assert!(world.case("old").unwrap().changed.is_none());
+    world.is_settled();
+}
+
+#[test]
+fn a_change_while_the_job_runs_is_told_and_not_run() {
+    let world = World::started(Setup { rescan: "1s", ..Setup::job(UNTIL_LET_GO) });
+    write(&world.intake().join("busy/input"), "x");
+    world.until_state("busy", StateName::Running);
+    write(&world.intake().join("busy/late.txt"), "late");
+    world.until("it is noticed", |world| world.case("busy").unwrap().changed.is_some());
+    world.let_go();
+    world.until_succeeded(&["busy"]);
+    world.until_because("busy", "late.txt");
+    assert!(!world.copy_of("busy").join("late.txt").try_exists().unwrap());
+    assert_eq!(world.runs().len(), 1);
+    world.is_settled();
+}
+
+/// Stops, proves that a new case does not start, resumes, and sees it through.
+fn stops_and_goes_on(world: &World, stop: impl Fn(&World), go_on: impl Fn(&World), told: &str) {
+    write(&world.intake().join("running/input"), "x");
+    world.until_state("running", StateName::Running);
+    stop(world);
+    write(&world.intake().join("new/input"), "x");
+    world.until("it says why it waits", |world| {
+        world.state("new") == Some(StateName::Ready) && world.because("new").contains(told)
+    });
+    // What runs is not touched.
+    world.let_go();
+    world.until_succeeded(&["running"]);
+    world.is_looked_at();
+    assert!(world.runs_of("new").is_empty());
+    go_on(world);
+    world.until_succeeded(&["new"]);
+    world.is_settled();
+}
+
+fn waiting_world() -> World {
+    World::started(Setup { rescan: "1s", ..Setup::job(UNTIL_LET_GO) })
+}
+
+#[test]
+fn the_file_stop_stops_what_is_new_and_nothing_that_runs() {
+    stops_and_goes_on(
+        &waiting_world(),
+        |world| fs::write(world.path("state/STOP"), "the tape robot burns").unwrap(),
+        |world| fs::remove_file(world.path("state/STOP")).unwrap(),
+        "the tape robot burns",
+    );
+}
+
+#[test]
+fn the_file_stop_holds_across_restarts_and_resume_takes_it_away() {
+    let mut world = World::new(quick());
+    fs::write(world.path("state/STOP"), "").unwrap();
+    write(&world.intake().join("new/input"), "x");
+    for _ in 0..2 {
+        world.start();
+        world.until_state("new", StateName::Ready);
+        world.is_looked_at();
+        world.kill();
+    }
+    assert!(world.runs().is_empty());
+    world.start();
+    assert_eq!(world.ask_with("resume", "", args(json!({ "all": true }))), "done");
+    world.until_succeeded(&["new"]);
+    assert!(!world.path("state/STOP").try_exists().unwrap());
+    world.is_settled();
+}
+
+#[test]
+fn pause_all_intake_and_headnode_stop_what_is_new() {
+    for what in [json!({ "all": true }), json!({ "intake": INTAKE }), json!({ "headnode": "here" })]
+    {
+        let ask = |world: &World, verb: &str| {
+            assert_eq!(world.ask_with(verb, "", args(what.clone())), "done", "{what}");
+        };
+        let world = waiting_world();
+        stops_and_goes_on(
+            &world,
+            |world| ask(world, "pause"),
+            |world| ask(world, "resume"),
+            "anna",
+        );
+    }
+}
+
+#[test]
+fn a_pause_holds_across_a_kill() {
+    let mut world = World::started(quick());
+    assert_eq!(world.ask_with("pause", "", args(json!({ "all": true }))), "done");
+    world.kill();
+    world.start();
+    write(&world.intake().join("new/input"), "x");
+    world.until_state("new", StateName::Ready);
+    world.is_looked_at();
+    assert!(world.runs().is_empty());
+    assert_eq!(world.ask_with("resume", "", args(json!({ "all": true }))), "done");
+    world.until_succeeded(&["new"]);
+    world.is_settled();
+}
+
+#[test]
+fn held_before_it_is_handed_over_a_case_gives_its_slot_to_the_next() {
+    let world = World::started(Setup::default().slots(1));
+    write(&world.intake().join("held/input"), "x");
+    fs::File::create(world.intake().join("held/big")).unwrap().set_len(6 << 30).unwrap();
+    world.until_state("held", StateName::Shipping);
+    assert_eq!(world.ask("hold", "held"), "done");
+    write(&world.intake().join("next/input"), "x");
+    world.until_succeeded(&["next"]);
+    assert_eq!(world.state("held"), Some(StateName::Shipping));
+    world.until_because("held", "Waiting for a person");
+    assert!(world.runs_of("held").is_empty());
+    fs::File::options()
+        .write(true)
+        .open(world.intake().join("held/big"))
+        .unwrap()
+        .set_len(9)
+        .unwrap();
+    assert_eq!(world.ask("resume", "held"), "done");
+    world.until_succeeded(&["held"]);
+    world.is_settled();
+}
+
+#[test]
+fn held_while_it_runs_a_case_keeps_its_slot_until_its_end_is_seen() {
+    let world = World::started(Setup::job(UNTIL_LET_GO).slots(1));
+    write(&world.intake().join("held/input"), "x");
+    world.until_state("held", StateName::Running);
+    assert_eq!(world.ask("hold", "held"), "done");
+    assert!(!world.all_slots_are_free());
+    world.let_go();
+    // The end frees the slot; what follows waits for the person.
+    world.until("the place is free", World::all_slots_are_free);
+    world.until_state("held", StateName::Returning);
+    assert_eq!(world.ask("resume", "held"), "done");
+    world.until_succeeded(&["held"]);
+    world.is_settled();
+}
+
+#[test]
+fn an_intake_whose_check_file_is_missing_is_unreadable_not_empty() {
+    let mut setup = quick();
+    setup.intake.push("mount_check: .mounted".to_owned());
+    setup.quiet = "3s";
+    let mut world = World::new(setup);
+    fs::write(world.intake().join(".mounted"), "").unwrap();
+    world.start();
+    write(&world.intake().join("arriving/input"), "x");
+    world.until_state("arriving", StateName::Arriving);
+    // As an unmounted share looks: another, empty folder.
+    fs::rename(world.intake(), world.path("elsewhere/share")).unwrap();
+    fs::create_dir(world.intake()).unwrap();
+    loses_nothing(&mut world, "arriving");
+    fs::remove_dir(world.intake()).unwrap();
+    fs::rename(world.path("elsewhere/share"), world.intake()).unwrap();
+    world.until_succeeded(&["arriving"]);
+    assert_eq!(world.case("arriving").unwrap().arrival.0, 1);
+    world.is_settled();
+}
+
+fn loses_nothing(world: &mut World, name: &str) {
+    let unreadable = |world: &World| world.reader().intakes().unwrap()[0].unreadable.is_some();
+    world.until("it is seen", unreadable);
+    world.until("it is told", |world| world.because(name).contains("Cannot be judged"));
+    wait::holds(Duration::from_secs(4), || false);
+    assert_eq!(world.state(name), Some(StateName::Arriving));
+    world.kill();
+    world.start();
+    world.until("it is still seen", unreadable);
+    assert_eq!(world.state(name), Some(StateName::Arriving));
+}
+
+#[test]
+fn an_unmounted_intake_is_unreadable_not_empty() {
+    use nix::mount::{MntFlags, MsFlags, mount, umount2};
+    if !nix::unistd::geteuid().is_root() {
+        // Only root mounts; the test above shows the same by the check file.
+        return;
+    }
+    struct Mounted(std::path::PathBuf);
+    impl Mounted {
+        fn bind(from: &std::path::Path, on: &std::path::Path) -> Self {
+            mount(Some(from), on, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
+            Self(on.to_owned())
+        }
+    }
+    impl Drop for Mounted {
+        fn drop(&mut self) {
+            let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+        }
+    }
+    let mut world = World::new(Setup { quiet: "3s", ..quick() });
+    let share = Mounted(world.path("share"));
+    fs::create_dir(&share.0).unwrap();
+    mount(Some("dw-share"), &share.0, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    let intake = world.intake();
+    let mounted = Mounted::bind(&share.0, &intake);
+    world.start();
+    write(&intake.join("arriving/input"), "x");
+    world.until_state("arriving", StateName::Arriving);
+    drop(mounted);
+    loses_nothing(&mut world, "arriving");
+    let _mounted = Mounted::bind(&share.0, &intake);
+    world.until_succeeded(&["arriving"]);
+    assert_eq!(world.case("arriving").unwrap().arrival.0, 1);
+    world.is_settled();
+    world.kill();
+}
+
+#[test]
+fn a_work_dir_that_is_not_mounted_is_broken_and_nothing_is_concluded() {
+    let mut world =
+        World::started(Setup { lost_after: "1s", rescan: "1s", ..Setup::job(UNTIL_LET_GO) });
+    write(&world.intake().join("running/input"), "x");
+    world.until_state("running", StateName::Running);
+    let attempt = world.attempt("running");
+    fs::rename(world.path("work"), world.path("elsewhere/work")).unwrap();
+    fs::create_dir(world.path("work")).unwrap();
+    let broken = |world: &World| {
+        matches!(world.reader().headnodes().unwrap()[0].state, HeadnodeState::Broken { .. })
+    };
+    world.until("it is broken", broken);
+    write(&world.intake().join("new/input"), "x");
+    world.until_state("new", StateName::Ready);
+    world.kill();
+    world.start();
+    wait::holds(Duration::from_secs(4), || false);
+    assert!(broken(&world));
+    assert_eq!(world.state("running"), Some(StateName::Running));
+    assert!(!world.all_slots_are_free());
+    assert!(fs::read_dir(world.path("work")).unwrap().next().is_none(), "something was written");
+    assert!(!processes_of(&attempt).is_empty());
+    fs::remove_dir(world.path("work")).unwrap();
+    fs::rename(world.path("elsewhere/work"), world.path("work")).unwrap();
+    assert_eq!(world.ask_with("resume", "", args(json!({ "headnode": "here" }))), "done");
+    world.let_go();
+    world.until_succeeded(&["running", "new"]);
+    assert_eq!(world.runs().len(), 2);
+    world.is_settled();
+}

@@ -1,0 +1,173 @@
+//! A daemon that is killed, asked to end, and started again: every command is executed
+//! once, and no place is lost.
+
+use std::fs;
+use std::time::Duration;
+
+use daylily_lifecycle::case::StateName;
+
+use super::same::assert_same;
+use super::setup::{Setup, UNTIL_LET_GO};
+use super::world::{World, now, processes_of, write};
+use crate::wait;
+
+/// SplitMix64.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % sides
+    }
+}
+
+const KILLED_IN: [StateName; 10] = [
+    StateName::Arriving,
+    StateName::Ready,
+    StateName::Shipping,
+    StateName::Staged,
+    StateName::Submitting,
+    StateName::Running,
+    StateName::Returning,
+    StateName::Submitting,
+    StateName::Shipping,
+    StateName::Returning,
+];
+
+#[test]
+fn thirty_cases_and_ten_kills_execute_every_command_once() {
+    let seed = u64::try_from(now().as_millisecond()).unwrap();
+    #[allow(clippy::print_stderr, reason = "the seed is what a failure can be repeated by")]
+    {
+        eprintln!("seed {seed}");
+    }
+    let mut dice = Dice(seed);
+    let mut world = World::new(Setup::job("sleep 0.3; cp input out.txt").slots(3));
+    let names: Vec<String> = (0..30).map(|n| format!("case {n}")).collect();
+    let mut hit = Vec::new();
+    for (kill, state) in KILLED_IN.into_iter().enumerate() {
+        world.spawn();
+        for name in &names[kill * 3..kill * 3 + 3] {
+            let folder = world.intake().join(name);
+            write(&folder.join("input"), format!("of {name}"));
+            for file in 0..dice.roll(40) {
+                write(&folder.join(format!("d{}/f{file}", file % 3)), vec![1; 3000]);
+            }
+        }
+        let seen = wait::holds(Duration::from_secs(10), || {
+            // Before its first start there is no database.
+            let reader = daylily_watch::store::read::Reader::open(
+                &world.path("state"),
+                env!("CARGO_PKG_VERSION"),
+            );
+            reader.is_ok_and(|reader| {
+                reader.counts().unwrap().iter().any(|count| count.state == state && count.cases > 0)
+            })
+        });
+        if seen {
+            hit.push(state);
+        }
+        let delay = Duration::from_millis(dice.roll(30));
+        wait::holds(delay, || false);
+        world.kill();
+    }
+    assert!(hit.len() >= 8, "seed {seed}: it was killed only in {hit:?}");
+    world.start();
+    world.until_succeeded(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let runs = world.runs();
+    assert_eq!(runs.len(), 30, "seed {seed}");
+    for name in &names {
+        assert_eq!(world.runs_of(name).len(), 1, "seed {seed}: {name}");
+        assert_same(&world.intake().join(name), &world.copy_of(name), &["out.txt"]);
+        let result = fs::read_to_string(world.results_of(name).join("out.txt")).unwrap();
+        assert_eq!(result, format!("of {name}"), "seed {seed}");
+    }
+    let kept: Vec<_> = fs::read_dir(world.path("results/new_cases")).unwrap().flatten().collect();
+    assert_eq!(kept.len(), 30, "seed {seed}: {kept:?}");
+    world.is_settled();
+}
+
+#[test]
+fn sigterm_ends_within_5_s_and_leaves_jobs_running_for_the_next_daemon() {
+    let mut world = World::started(Setup {
+        headnode: vec!["ship_ahead: 0".to_owned()],
+        ..Setup::job(UNTIL_LET_GO)
+    });
+    for name in ["a", "b", "waits"] {
+        write(&world.intake().join(name).join("input"), name);
+    }
+    world.until("two run", |world| {
+        world.runs().len() == 2
+            && world
+                .all_cases()
+                .iter()
+                .filter(|case| case.state.name() == StateName::Running)
+                .count()
+                == 2
+    });
+    let status = world.terminate(Duration::from_secs(5));
+    assert!(status.success(), "{status}");
+    assert!(!world.path("state/alive.json").try_exists().unwrap());
+    let running: Vec<_> = world
+        .all_cases()
+        .into_iter()
+        .filter_map(|case| case.attempt().map(|a| a.id.clone()))
+        .collect();
+    assert_eq!(running.len(), 2);
+    for attempt in &running {
+        assert!(!processes_of(attempt).is_empty(), "{attempt} did not live on");
+    }
+    world.start();
+    world.let_go();
+    world.until_succeeded(&["a", "b", "waits"]);
+    assert_eq!(world.runs().len(), 3);
+    world.is_settled();
+}
+
+#[test]
+fn finished_while_no_daemon_ran_the_exit_record_is_read_later() {
+    let mut world = World::started(Setup::job(UNTIL_LET_GO));
+    write(&world.intake().join("alone/input"), "x");
+    world.until_state("alone", StateName::Running);
+    world.kill();
+    let attempt = world.attempt("alone");
+    world.let_go();
+    world.until("the job has ended", |_| processes_of(&attempt).is_empty());
+    assert_eq!(world.state("alone"), Some(StateName::Running));
+    world.start();
+    world.until_succeeded(&["alone"]);
+    assert_eq!(world.runs().len(), 1);
+    world.is_settled();
+}
+
+#[test]
+fn a_large_transfer_that_was_killed_is_gone_on_with() {
+    let mut world = World::started(Setup::default());
+    write(&world.intake().join("large/input"), "x");
+    fs::File::create(world.intake().join("large/big")).unwrap().set_len(2 << 30).unwrap();
+    world.until_state("large", StateName::Shipping);
+    world.kill();
+    world.start();
+    world.until_succeeded(&["large"]);
+    assert_eq!(world.runs().len(), 1);
+    assert_eq!(fs::metadata(world.copy_of("large").join("big")).unwrap().len(), 2 << 30);
+    assert_eq!(world.case("large").unwrap().attempts().count(), 1);
+    world.is_settled();
+}
+
+#[test]
+fn one_state_dir_admits_one_daemon() {
+    let mut world = World::started(Setup::default());
+    let mut first = world.daemon_taken();
+    world.spawn();
+    let status = world.ended();
+    assert!(!status.success());
+    assert!(first.try_wait().unwrap().is_none(), "the first one ended");
+    world.daemon_given(first);
+    write(&world.intake().join("still/input"), "x");
+    world.until_succeeded(&["still"]);
+    world.is_settled();
+}

@@ -1,0 +1,15 @@
+//! The whole program, as its users start it: what it promises, shown from outside by
+//! what lies in folders, what the jobs wrote of themselves, and what the database says.
+
+mod runs;
+mod same;
+mod setup;
+mod world;
+
+mod arriving;
+mod bad_input;
+mod cancelling;
+mod failing;
+mod identity;
+mod killed;
+mod places;
