@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows the tests in here, not what they call")]
 
+mod cli_run;
 mod conclusion;
 mod contract;
 mod copy;
