@@ -2,17 +2,45 @@
 //! and on stderr what a person should know besides. No verb changes a case itself;
 //! changing verbs file a request that the daemon answers.
 
+pub mod accept;
 pub mod args;
+mod ask;
 mod bars;
+pub mod cancel;
 mod check;
+pub mod confirm_dead;
 mod demo;
+mod describe;
+pub mod desk;
 mod disk;
 mod dry_run;
+mod find;
 mod follow;
+pub mod history;
+pub mod hold;
 mod init;
+pub mod log;
+pub mod note;
+mod output_file;
+pub mod pause;
 pub mod printer;
+pub mod priority;
+pub mod rerun;
+pub mod resume;
+pub mod retry;
 mod run;
+mod select;
+mod shapes;
+pub mod show;
+mod show_shape;
+pub mod slots;
+mod standing;
+pub mod status;
+mod status_shape;
 mod tell;
+mod waiting;
+pub mod why;
+mod words;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,9 +48,10 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 
 use crate::app::AppError;
+use crate::config;
 use crate::config::error::ConfigErrors;
 use crate::telemetry::LoggingError;
-use args::{Cli, Run, Verb};
+use args::{Cli, Global, Run, Status, Verb};
 use printer::Printer;
 
 /// How a verb ended.
@@ -58,7 +87,7 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
         None if run_once || dry_run || global.config.is_some() => {
             Verb::Run(Run { run_once, dry_run })
         }
-        None => return welcome(printer),
+        None => return welcome(&global, printer),
         Some(Verb::Run(run)) => {
             Verb::Run(Run { run_once: run.run_once || run_once, dry_run: run.dry_run || dry_run })
         }
@@ -69,13 +98,37 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
         Verb::Check(args) => check::check(&global, &args, printer),
         Verb::Demo(args) => demo::demo(&args, printer),
         Verb::Init(args) => init::init(&args, printer),
-        _ => Ok(Exit::Usage),
+        Verb::Status(args) => desk::at(&global, |desk| status::run(desk, &args, printer)),
+        Verb::Show(args) => desk::at(&global, |desk| show::run(desk, &args, printer)),
+        Verb::Why(args) => desk::at(&global, |desk| why::run(desk, &args, printer)),
+        Verb::History(args) => desk::at(&global, |desk| history::run(desk, &args, printer)),
+        Verb::Log(args) => desk::at(&global, |desk| log::run(desk, &args, printer)),
+        Verb::Slots(args) => desk::at(&global, |desk| slots::run(desk, &args, printer)),
+        Verb::Retry(args) => desk::at(&global, |desk| retry::run(desk, &args, printer)),
+        Verb::Rerun(args) => desk::at(&global, |desk| rerun::run(desk, &args, printer)),
+        Verb::Cancel(args) => desk::at(&global, |desk| cancel::run(desk, &args, printer)),
+        Verb::Hold(args) => desk::at(&global, |desk| hold::run(desk, &args, printer)),
+        Verb::Resume(args) => desk::at(&global, |desk| resume::run(desk, &args, printer)),
+        Verb::Accept(args) => desk::at(&global, |desk| accept::run(desk, &args, printer)),
+        Verb::Priority(args) => desk::at(&global, |desk| priority::run(desk, &args, printer)),
+        Verb::Note(args) => desk::at(&global, |desk| note::run(desk, &args, printer)),
+        Verb::ConfirmDead(args) => {
+            desk::at(&global, |desk| confirm_dead::run(desk, &args, printer))
+        }
+        Verb::Pause(args) => desk::at(&global, |desk| pause::run(desk, &args, printer)),
     }
 }
 
 /// What somebody sees who types nothing but the name: how things are, where that can
 /// be told, and what else can be typed.
-fn welcome(printer: &mut Printer) -> Outcome {
+fn welcome(global: &Global, printer: &mut Printer) -> Outcome {
+    if config::find(None).is_ok() {
+        let args = Status { ended: 3, state: None, intake: None, held: false, json: false };
+        if let Err(error) = desk::at(global, |desk| status::run(desk, &args, printer)) {
+            tell_error(&error, printer);
+        }
+        printer.line("")?;
+    }
     printer.line(Cli::command().render_help().to_string().trim_end())?;
     Ok(Exit::Done)
 }

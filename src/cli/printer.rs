@@ -23,6 +23,17 @@ impl Printer {
         }
     }
 
+    /// Prints somewhere else, as for nobody at a terminal.
+    pub fn new(out: Box<dyn Write>, talk: Box<dyn Write>) -> Self {
+        Self { out, talk, terminal: false, closed: false }
+    }
+
+    /// How many columns a person sees. None: nobody does, so lines are not broken.
+    pub fn width(&self) -> Option<usize> {
+        let size = self.terminal.then(terminal_size::terminal_size).flatten();
+        size.map(|(width, _)| usize::from(width.0))
+    }
+
     /// Whether a person reads along, so that lines may be drawn over.
     pub fn is_terminal(&self) -> bool {
         self.terminal

@@ -227,6 +227,11 @@ pub fn find(explicit: Option<&Path>) -> Result<PathBuf, ConfigErrors> {
     places::find(explicit)
 }
 
+/// The nearest of the names, where one is so near that it is probably meant.
+pub fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    kind::nearest(text, names)
+}
+
 /// The text of docs/configuration.md.
 pub fn reference() -> String {
     reference::page()

@@ -7,7 +7,7 @@ use std::path::Path;
 use daylily_lifecycle::ids::Actor;
 use daylily_lifecycle::record::Recorded;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::column::Instant;
 use super::error::{StoreError, failed, opening};
@@ -51,11 +51,30 @@ pub fn file(
     app_version: &str,
     request: &NewRequest,
 ) -> Result<RequestId, StoreError> {
-    let db = open::visit(state_dir, app_version)?;
+    let mut ids = file_all(state_dir, app_version, std::slice::from_ref(request))?;
+    ids.pop().ok_or(StoreError::Closed)
+}
+
+/// The same for several: all are filed, or none.
+pub fn file_all(
+    state_dir: &Path,
+    app_version: &str,
+    requests: &[NewRequest],
+) -> Result<Vec<RequestId>, StoreError> {
+    let mut db = open::visit(state_dir, app_version)?;
     let path = state_dir.join(open::FILE);
-    let id = insert(&db, request).map_err(|source| opening(&path, "file the request", source))?;
+    let ids = insert_all(&mut db, requests)
+        .map_err(|source| opening(&path, "file the request", source))?;
     db.close().map_err(|(_, source)| failed("close the database")(source))?;
-    Ok(id)
+    Ok(ids)
+}
+
+fn insert_all(db: &mut Connection, requests: &[NewRequest]) -> rusqlite::Result<Vec<RequestId>> {
+    // Taken at once: a read lock that is to become a write lock may be refused for good.
+    let all = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let ids = requests.iter().map(|request| insert(&all, request)).collect::<Result<_, _>>()?;
+    all.commit()?;
+    Ok(ids)
 }
 
 pub(super) fn insert(db: &Connection, request: &NewRequest) -> rusqlite::Result<RequestId> {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows the tests in here, not what they call")]
 
+mod cli_change;
+mod cli_read;
 mod cli_run;
 mod conclusion;
 mod contract;
@@ -10,6 +12,7 @@ mod ending;
 mod intake;
 mod job;
 mod results;
+mod scene;
 mod stage;
 mod store;
 mod wait;

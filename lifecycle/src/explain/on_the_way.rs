@@ -239,9 +239,13 @@ pub fn running(attempt: &Attempt, limits: Limits, clock: Clock<'_>) -> String {
 pub fn silent(attempt: &Attempt, silence: &Silence, at: Timestamp, clock: Clock<'_>) -> String {
     let headnode = &attempt.place.headnode;
     let why = if silence.rebooted { ", which has been started anew" } else { "" };
-    let record = if silence.partial { "and only half an end record" } else { "nor an end record" };
+    let found = if silence.partial {
+        "no process and only half an end record of it were found"
+    } else {
+        "neither a process nor an end record of it was found"
+    };
     format!(
-        "Last known running on {headnode}{why}: at {} neither a process {record} of it was found; \
+        "Last known running on {headnode}{why}: at {} {found}; \
          if that is still so at {} it is taken for ended.",
         clock.at_second(silence.first),
         clock.again_second(at)

@@ -10,7 +10,9 @@ use crate::case::{
 use crate::ids::{AttemptId, ByteCount, Digest, Slot, TaskId};
 use crate::observation::AttemptSeed;
 use crate::outcome::conclude;
-use crate::outcome::{AfterClaim, Conclusion, Evidence, Fault, FaultClass, Look, QueueWord, Seen};
+use crate::outcome::{
+    AfterClaim, Claim, Conclusion, Evidence, Fault, FaultClass, Look, QueueWord, Seen,
+};
 
 pub(super) fn granted(next: &mut Next, seed: &AttemptSeed, slots: Vec<Slot>) -> Effect {
     if next.name() != StateName::Ready || next.case.hold.is_some() {
@@ -115,6 +117,11 @@ pub(super) fn looked(next: &mut Next, id: &AttemptId, look: &Look, queue_wiped: 
     if let Conclusion::CouldNotLook { why } = &conclusion {
         return could_not_look(next, why);
     }
+    let begun = match look {
+        Look::Saw(Evidence { claim: Claim::Job { at, .. }, .. }) => Some(*at),
+        Look::Saw(Evidence { claim: Claim::Daemon | Claim::Absent, .. })
+        | Look::CouldNot { .. } => None,
+    };
     // Its end is known already; only what is left of it is still of interest.
     let ended = attempt.end.is_some();
     next.over(StepName::Look);
@@ -126,17 +133,17 @@ pub(super) fn looked(next: &mut Next, id: &AttemptId, look: &Look, queue_wiped: 
         }
         Conclusion::Ended { code, signal, at: ended_at } => {
             let end = End { at: ended_at, code, signal, how: EndHow::Recorded };
-            known_to_run(next, id, None);
+            known_to_run(next, id, begun);
             end_recorded(next, id, end, Left::Nothing);
         }
         Conclusion::EndedWithLeftOvers { code, signal, at: ended_at } => {
             let end = End { at: ended_at, code, signal, how: EndHow::Recorded };
-            known_to_run(next, id, None);
+            known_to_run(next, id, begun);
             end_recorded(next, id, end, Left::Processes);
         }
         Conclusion::EndedUnconfirmed { code, signal, at: ended_at } => {
             let end = End { at: ended_at, code, signal, how: EndHow::Recorded };
-            known_to_run(next, id, None);
+            known_to_run(next, id, begun);
             end_recorded(next, id, end, Left::Unknown);
         }
         Conclusion::Running { since, orphaned } => {
@@ -149,7 +156,7 @@ pub(super) fn looked(next: &mut Next, id: &AttemptId, look: &Look, queue_wiped: 
         }
         Conclusion::Silent { .. } => {}
         Conclusion::EndUnconfirmed => {
-            known_to_run(next, id, None);
+            known_to_run(next, id, begun);
             let why = "its machine cannot be looked at and the queue knows of no end";
             quarantine(next, id, why);
             if next.case.hold.is_none() && next.name() != StateName::Cancelling {

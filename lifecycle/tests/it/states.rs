@@ -2,7 +2,8 @@
 
 use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::diagram;
-use daylily_lifecycle::observation::Observed;
+use daylily_lifecycle::observation::{Observation, Observed};
+use daylily_lifecycle::record::{Recorded, record};
 
 #[test]
 fn there_is_a_case_in_every_state() {
@@ -33,6 +34,22 @@ fn the_page_of_states_is_what_the_code_does() {
     let stored =
         std::fs::read_to_string(file).expect("docs/states.md is there; `make docs` writes it");
     assert!(stored == page, "docs/states.md is not what the code does; `make docs` writes it anew");
+}
+
+/// Else a job that ends before the first look has begun at no time, and outputs that
+/// were there before it would count as its own.
+#[test]
+fn a_job_that_ended_before_the_first_look_began_when_it_claimed() {
+    let case = &diagram::cases()["submitting"];
+    for (name, look) in diagram::looks().into_iter().filter(|(name, _)| name.starts_with("ended")) {
+        let what =
+            Observation::Looked { attempt: diagram::attempt_id(1), look, queue_wiped: false };
+        let Recorded::Changed(next) = record(Some(case), &diagram::seen(200, what)) else {
+            panic!("{name} changes the case");
+        };
+        assert_eq!(next.attempt().and_then(|a| a.started_at), Some(diagram::at(60)), "{name}");
+        assert_eq!(next.started_at, Some(diagram::at(60)), "{name}");
+    }
 }
 
 #[test]

@@ -3,15 +3,16 @@
 use daylily_lifecycle::case::{Hold, Priority, StateName};
 use daylily_lifecycle::ids::{
     Arrival, AttemptId, ByteCount, CaseId, CaseName, GroupName, HeadnodeName, IntakeName,
-    PipelineName,
+    PipelineName, Slot,
 };
 use jiff::Timestamp;
+use rusqlite::types::Null;
 use rusqlite::{Row, params};
 
 use super::Reader;
 use crate::store::attempts::instant;
 use crate::store::cases;
-use crate::store::column::Instant;
+use crate::store::column::{Instant, List};
 use crate::store::error::StoreError;
 use crate::store::words::AsWord;
 
@@ -25,7 +26,8 @@ pub(in crate::store) const FINISHED: &str = "
     SELECT c.*, a.group_name AS runs_in, a.gpus AS runs_on, a.number AS attempt_number
     FROM cases AS c INDEXED BY cases_finished LEFT JOIN attempts AS a ON a.id = c.attempt_id
     WHERE c.state IN ('succeeded', 'failed', 'cancelled')
-    ORDER BY c.finished_at DESC LIMIT ?";
+      AND (?2 IS NULL OR c.state = ?2) AND (?3 IS NULL OR c.intake = ?3)
+    ORDER BY c.finished_at DESC LIMIT ?1";
 
 pub(in crate::store) const CHANGED: &str = "
     SELECT c.*, a.group_name AS runs_in, a.gpus AS runs_on, a.number AS attempt_number
@@ -77,6 +79,14 @@ pub struct BoardAttempt {
     pub gpus: Option<String>,
 }
 
+/// The places that an attempt has, or had before it gave them back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptPlaces {
+    pub attempt: AttemptId,
+    pub group: Option<GroupName>,
+    pub slots: Vec<Slot>,
+}
+
 /// How many cases are in a state, and how many of them wait for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateCount {
@@ -93,10 +103,48 @@ impl Reader {
                 .prepare_cached(UNFINISHED)?
                 .query_map([], from_row)?
                 .collect::<Result<_, _>>()?;
-            for row in db.prepare_cached(FINISHED)?.query_map([finished], from_row)? {
+            for row in
+                db.prepare_cached(FINISHED)?.query_map(params![finished, Null, Null], from_row)?
+            {
                 rows.push(row?);
             }
             Ok(rows)
+        })
+    }
+
+    /// The last cases that have finished, the newest first: all, or those that ended in
+    /// one state or came from one intake.
+    pub fn finished(
+        &self,
+        state: Option<StateName>,
+        intake: Option<&IntakeName>,
+        limit: u32,
+    ) -> Result<Vec<BoardRow>, StoreError> {
+        self.at_once("read the finished cases", |db| {
+            db.prepare_cached(FINISHED)?
+                .query_map(
+                    params![limit, state.map(AsWord), intake.map(IntakeName::as_str)],
+                    from_row,
+                )?
+                .collect()
+        })
+    }
+
+    /// The places each attempt of a case has or had, oldest attempt first.
+    pub fn attempt_places(&self, case: &CaseId) -> Result<Vec<AttemptPlaces>, StoreError> {
+        self.at_once("read the places of a case", |db| {
+            db.prepare_cached(
+                "SELECT id, group_name, slots FROM attempts WHERE case_id = ? ORDER BY number",
+            )?
+            .query_map([case.as_str()], |row| {
+                let slots: Option<List<Vec<Slot>>> = row.get("slots")?;
+                Ok(AttemptPlaces {
+                    attempt: AttemptId::new(row.get::<_, String>("id")?),
+                    group: row.get::<_, Option<String>>("group_name")?.map(GroupName::new),
+                    slots: slots.map(|list| list.0).unwrap_or_default(),
+                })
+            })?
+            .collect()
         })
     }
 

@@ -1,0 +1,115 @@
+//! `why`: the sentence first, then every condition with its evidence, then what
+//! happened.
+
+use daylily_lifecycle::case::ConditionName;
+use serde::Serialize;
+
+use super::args::OneCase;
+use super::desk::Desk;
+use super::history::{self, EntryShape};
+use super::printer::Printer;
+use super::shapes::At;
+use super::standing::Sentences;
+use super::{Exit, Outcome, find, words};
+use crate::store::journal::JournalId;
+use crate::store::read::StoredCondition;
+
+pub fn run(desk: &Desk, args: &OneCase, printer: &mut Printer) -> Outcome {
+    desk.begin(printer, args.json)?;
+    let Some(found) = find::case(desk, printer, &args.case)? else { return Ok(Exit::Usage) };
+    let Some(row) = desk.reader.board_row(&found.case)? else { return Ok(Exit::Usage) };
+    let because = Sentences::read(desk)?.of(&row);
+    let conditions = desk.reader.conditions(&row.case)?;
+    let entries = desk.reader.journal(&row.case, JournalId::START)?;
+    let name = words::case_name(&row.name, row.arrival);
+    if args.json {
+        printer.json(&WhyShape {
+            id: row.case.to_string(),
+            name: row.name.to_string(),
+            state: row.state.as_str(),
+            because,
+            conditions: conditions.iter().map(ConditionShape::new).collect(),
+            changes: entries.iter().map(|entry| EntryShape::new(entry, &name)).collect(),
+        })?;
+        return Ok(Exit::Done);
+    }
+    for text in words::under(&because, 0, printer.width()) {
+        printer.line(text)?;
+    }
+    if !conditions.is_empty() {
+        printer.line("\nConditions:")?;
+        let rows: Vec<_> = conditions.iter().map(|condition| told(desk, condition)).collect();
+        for line in words::columns(&rows) {
+            printer.line(format!("  {line}"))?;
+        }
+    }
+    if !entries.is_empty() {
+        printer.line("\nWhat happened:")?;
+    }
+    for entry in &entries {
+        printer.line(format!("  {}", history::line(desk, entry, None)))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn told(desk: &Desk, stored: &StoredCondition) -> Vec<String> {
+    let condition = &stored.condition;
+    let mark = if condition.holds { "holds" } else { "does not hold" };
+    let checked = match stored.checked_at {
+        Some(at) => format!(", looked at {}", words::ago(at, desk.now)),
+        None => String::new(),
+    };
+    vec![
+        in_words(condition.name).to_owned(),
+        mark.to_owned(),
+        words::plain(&condition.detail),
+        format!("since {}{checked}", desk.clock().at_second(condition.since)),
+    ]
+}
+
+fn in_words(name: ConditionName) -> &'static str {
+    match name {
+        ConditionName::Content => "has files",
+        ConditionName::Quiet => "is quiet",
+        ConditionName::NoWriters => "is not written to",
+        ConditionName::Unfinished => "has no half-written names",
+        ConditionName::Marker => "has its marker",
+        ConditionName::NewContent => "is new",
+        ConditionName::Start => "may start",
+    }
+}
+
+/// The shape of `why --json`.
+#[derive(Debug, Serialize)]
+struct WhyShape {
+    id: String,
+    name: String,
+    state: &'static str,
+    because: String,
+    conditions: Vec<ConditionShape>,
+    /// Oldest first.
+    changes: Vec<EntryShape>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ConditionShape {
+    /// `content`, `quiet`, `no_writers`, `unfinished`, `marker`, `new_content` or `start`.
+    name: &'static str,
+    holds: bool,
+    /// What was seen.
+    detail: String,
+    since: At,
+    checked_at: Option<At>,
+}
+
+impl ConditionShape {
+    pub(super) fn new(stored: &StoredCondition) -> Self {
+        Self {
+            name: stored.condition.name.as_str(),
+            holds: stored.condition.holds,
+            detail: stored.condition.detail.clone(),
+            since: At(stored.condition.since),
+            checked_at: stored.checked_at.map(At),
+        }
+    }
+}
