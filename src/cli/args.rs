@@ -5,15 +5,20 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+const EXITS: &str = "Exit codes: 0 done, 1 the answer is no (a failed case, something unhealthy), \
+2 the words or the configuration are wrong, 3 the daemon or a host cannot be reached.";
+
 /// A case runs once; if we are unsure, we ask you; and at any moment one sentence says
 /// where it is and why.
 #[derive(Debug, Parser)]
-#[command(name = "daylily-watch", version, max_term_width = 100)]
+#[command(name = "daylily-watch", version, max_term_width = 100, after_help = EXITS)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
 
-    /// Process what is there and exit when every case has ended or waits for a person.
+    /// Process what is there and exit when every case has ended or waits for a person: with 0
+    /// if all went well, with 1 and a list if one failed in this run or waits for a person. A
+    /// headnode that does not answer is waited for.
     #[arg(long)]
     pub run_once: bool,
 
@@ -90,7 +95,9 @@ pub enum Verb {
 
 #[derive(Debug, Clone, Default, Args)]
 pub struct Run {
-    /// Process what is there and exit when every case has ended or waits for a person.
+    /// Process what is there and exit when every case has ended or waits for a person: with 0
+    /// if all went well, with 1 and a list if one failed in this run or waits for a person. A
+    /// headnode that does not answer is waited for.
     #[arg(long)]
     pub run_once: bool,
 

@@ -153,9 +153,9 @@ async fn daemon(
             Ok(Exit::Done)
         }
         Ending::AllDone => {
-            let left = store.reader()?;
+            let listed = list_what_is_left(&store.reader()?, &intakes, began, printer);
             close(store).await;
-            list_what_is_left(&left, &intakes, began, printer)
+            listed
         }
     }
 }

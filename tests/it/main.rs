@@ -4,6 +4,7 @@
 
 mod cli_change;
 mod cli_read;
+mod cli_run;
 mod conclusion;
 mod contract;
 mod copy;

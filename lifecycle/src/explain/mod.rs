@@ -101,6 +101,15 @@ pub struct Standing {
     pub ahead: usize,
 }
 
+/// A fault's text may have hints on lines of their own; a sentence is one line.
+pub fn one_line(text: String) -> String {
+    if !text.contains('\n') {
+        return text;
+    }
+    let lines = text.lines().map(|line| line.trim().trim_start_matches("hint: "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
 /// Joins to a stored sentence what is true only at the moment of reading.
 pub fn joined(because: &str, standing: &Standing) -> String {
     let Some(stem) = because.strip_suffix("taken.") else {

@@ -15,7 +15,13 @@ use crate::observation::Decision;
 use crate::policy::{HeadnodeState, Policy, World};
 
 pub fn plan(case: &Case, world: &World, policy: &Policy, now: Timestamp) -> Plan {
-    let asking = Asking { case, world, policy, now };
+    let mut plan = planned(Asking { case, world, policy, now });
+    plan.because = explain::one_line(plan.because);
+    plan
+}
+
+fn planned(asking: Asking<'_>) -> Plan {
+    let case = asking.case;
     if case.hold.is_some() {
         return asking.held();
     }

@@ -26,8 +26,7 @@ pub(super) async fn headnode(
     let work_dir = &headnode.work_dir;
     let folder = disk::nearest(work_dir);
     if !folder.is_dir() {
-        let text =
-            format!("{} is not a folder, so {} cannot be", folder.display(), work_dir.display());
+        let text = format!("{} is in its place and is not a folder", folder.display());
         return report.fail(&name(".work_dir"), text, "correct work_dir");
     }
     if access(&folder, AccessFlags::W_OK | AccessFlags::X_OK).is_err() {

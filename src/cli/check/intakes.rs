@@ -29,7 +29,7 @@ pub(super) fn intake(
     match check(&intake.path, known.as_deref(), intake.mount_check.as_deref()) {
         MountState::Unreadable { because } => {
             let hint = if intake.path.symlink_metadata().is_err() {
-                format!("mkdir -p {}, or mount it", words_of_shell(&intake.path))
+                format!("mkdir -p {} # or mount it", words_of_shell(&intake.path))
             } else {
                 "mount it, or correct the path, its rights or `mount_check`".to_owned()
             };

@@ -1,0 +1,123 @@
+//! How the daemon begins and ends.
+
+use std::time::Duration;
+
+use super::site::Site;
+use crate::wait::{LIMIT, until};
+
+/// What the design promises after SIGTERM.
+const SOON: Duration = Duration::from_secs(5);
+
+#[test]
+fn every_mistake_in_the_configuration_is_told_and_nothing_is_made() {
+    let site = Site::bare();
+    site.write("config.yaml", "intakes: []\nheadnodez: 1\nlost_after: 5\n");
+    for args in [&["--config", "config.yaml"][..], &["run"], &["--run-once"], &["check"]] {
+        let ran = site.run(args);
+        assert_eq!(ran.code, Some(2), "{args:?}");
+        for mistake in ["intakes", "headnodez", "lost_after"] {
+            assert!(ran.err.contains(mistake), "{args:?} tells of {mistake}: {}", ran.err);
+        }
+    }
+    assert_eq!(site.tree().into_keys().collect::<Vec<_>>(), ["config.yaml"]);
+}
+
+#[test]
+fn words_that_mean_nothing_are_refused() {
+    let site = Site::bare();
+    assert_eq!(site.run(&["fly"]).code, Some(2));
+    assert_eq!(site.run(&["--run-once", "--dry-run"]).code, Some(2));
+    assert_eq!(site.run(&["run"]).code, Some(2), "there is no configuration");
+}
+
+#[test]
+fn nothing_but_the_name_shows_what_can_be_typed() {
+    let ran = Site::bare().run(&[]);
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.out.contains("Usage:"), "{}", ran.out);
+}
+
+#[test]
+fn a_second_daemon_is_refused() {
+    let site = Site::new("true");
+    let _first = site.daemon();
+    let second = site.run(&["run"]);
+    assert_eq!(second.code, Some(1));
+    assert!(second.err.contains("error: [dir]/state is in use by another daemon (process "));
+    assert!(second.err.contains("\nhint: stop that one first"), "{}", second.err);
+}
+
+#[test]
+fn a_signal_ends_the_daemon_soon_and_its_job_runs_on() {
+    for signal in ["TERM", "INT"] {
+        let site = Site::new("touch started; until [ -e finish ]; do sleep 0.05; done; echo done");
+        site.write("new_cases/a/file", "text");
+        let mut daemon = site.daemon();
+        until("the job runs", LIMIT, || site.has("work/new_cases/a/started"));
+        daemon.signal(signal);
+        assert_eq!(daemon.until_it_ends(SOON).code(), Some(0), "{}", daemon.said());
+        assert!(!site.has("state/alive.json"), "nothing says that it lives");
+
+        site.write("work/new_cases/a/finish", "");
+        let ran = site.run(&["--run-once"]);
+        assert_eq!(ran.code, Some(0), "its end is found by the next start: {ran:?}");
+        assert!(ran.err.contains("a: Succeeded at"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn sighup_is_told_and_ends_nothing() {
+    let site = Site::new("true");
+    let mut daemon = site.daemon();
+    daemon.signal("HUP");
+    daemon.until_it_says("a SIGHUP came");
+    site.write("new_cases/a/file", "text");
+    daemon.until_it_says("a: Succeeded at");
+    daemon.signal("TERM");
+    assert_eq!(daemon.until_it_ends(SOON).code(), Some(0));
+}
+
+#[test]
+fn without_a_terminal_each_turn_of_a_case_is_one_line() {
+    let site = Site::with("true", "", "retention: 30d");
+    site.write("new_cases/a/file", "text");
+    let mut daemon = site.daemon();
+    daemon.until_it_says("a: Succeeded at");
+    daemon.signal("TERM");
+    daemon.until_it_ends(SOON);
+    let said = daemon.said();
+    assert_eq!(said.matches("a: Succeeded at").count(), 1, "{said}");
+    assert!(said.lines().all(|line| line.starts_with("20")), "{said}");
+    assert_eq!(said.matches("not active yet").count(), 1, "{said}");
+}
+
+#[test]
+fn the_log_goes_where_it_is_wanted() {
+    let site = Site::with("true", "", "log: {file: ./state/logs/daylily.log, format: json}");
+    let ran = site.run(&["--run-once"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let log = site.read("state/logs/daylily.log");
+    for line in log.lines() {
+        serde_json::from_str::<serde_json::Value>(line).expect("each line is JSON");
+    }
+    assert!(log.contains("started"));
+
+    assert_eq!(
+        site.run(&["--run-once", "--log-file", "other", "--log-level", "error"]).code,
+        Some(0)
+    );
+    assert_eq!(site.read("other"), "");
+    let nowhere = site.run(&["--run-once", "--log-file", "no/such/folder/log"]);
+    assert_eq!(nowhere.code, Some(2));
+    assert!(nowhere.err.starts_with("error: open the log file no/such/folder/log: No such file"));
+}
+
+#[test]
+fn a_database_that_is_none_is_a_sentence_and_not_replaced() {
+    let site = Site::new("true");
+    site.write("state/daylily.db", "this is no database, however long it may be");
+    let ran = site.run(&["run"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("is not a database of daylily-watch\nhint: "), "{}", ran.err);
+    assert_eq!(site.read("state/daylily.db"), "this is no database, however long it may be");
+}
