@@ -21,7 +21,7 @@ pub(super) fn case(
         Lookup::One(candidate) => return Ok(Some(candidate)),
         Lookup::Several(candidates) => {
             printer.say(format!("{shown} may be any of these:"))?;
-            let rows: Vec<_> = candidates.iter().map(|c| listed(c)).collect();
+            let rows: Vec<_> = candidates.iter().map(listed).collect();
             for line in words::columns(&rows) {
                 printer.say(format!("  {line}"))?;
             }
