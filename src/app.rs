@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::adapters::host::Host;
-use crate::adapters::host::local::{LocalHost, LocalHostSettings};
+use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
 use crate::adapters::host::shell::Owner;
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
@@ -16,7 +16,7 @@ use crate::store::error::StoreError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    #[error("{0}")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
         "headnode {name}: this version reaches only `host: local` with `queue: direct`\n\
@@ -54,6 +54,15 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
         store.sync_slots(headnode.name.clone(), groups).await?;
     }
     Ok(Context { settings: Arc::new(settings), store, clock, nodes: Arc::new(nodes) })
+}
+
+/// Runs scripts on a headnode without being its owner, for `check`. None: this version
+/// does not reach it.
+pub fn shell(headnode: &HeadnodeSettings) -> Option<LocalShell> {
+    match &headnode.host {
+        HostAddress::Local => Some(LocalShell::new(&headnode.path, &headnode.env)),
+        HostAddress::Ssh(_) => None,
+    }
 }
 
 fn node(settings: &HeadnodeSettings, owner: &Owner) -> Result<Node, AppError> {

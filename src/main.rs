@@ -6,17 +6,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use daylily_watch::cli::args::Cli;
 use daylily_watch::cli::printer::Printer;
-use daylily_watch::cli::{Exit, run};
+use daylily_watch::cli::{run, tell_error};
 
 fn main() -> ExitCode {
     let mut printer = Printer::to_stdout();
     let exit = match run(Cli::parse(), &mut printer) {
         Ok(exit) => exit,
-        Err(error) => {
-            // Nobody is left to tell where stderr is closed.
-            let _ = printer.say(format!("{error:#}"));
-            Exit::Usage
-        }
+        Err(error) => tell_error(&error, &mut printer),
     };
     ExitCode::from(exit)
 }

@@ -326,7 +326,7 @@ pub struct Note {
 
 #[derive(Debug, Clone, Args)]
 pub struct Init {
-    /// Where to write it.
+    /// Where to write it. Relative paths below start at its folder.
     #[arg(default_value = "config.yaml")]
     pub file: PathBuf,
 

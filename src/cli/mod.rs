@@ -5,13 +5,20 @@
 pub mod accept;
 pub mod args;
 mod ask;
+mod bars;
 pub mod cancel;
+mod check;
 pub mod confirm_dead;
+mod demo;
 mod describe;
 pub mod desk;
+mod disk;
+mod dry_run;
 mod find;
+mod follow;
 pub mod history;
 pub mod hold;
+mod init;
 pub mod log;
 pub mod note;
 mod output_file;
@@ -21,6 +28,7 @@ pub mod priority;
 pub mod rerun;
 pub mod resume;
 pub mod retry;
+mod run;
 mod select;
 mod shapes;
 pub mod show;
@@ -29,13 +37,21 @@ pub mod slots;
 mod standing;
 pub mod status;
 mod status_shape;
+mod tell;
 mod waiting;
 pub mod why;
 mod words;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use args::{Cli, Verb};
+use clap::CommandFactory;
+
+use crate::app::AppError;
+use crate::config;
+use crate::config::error::ConfigErrors;
+use crate::telemetry::LoggingError;
+use args::{Cli, Global, Run, Status, Verb};
 use printer::Printer;
 
 /// How a verb ended.
@@ -66,9 +82,22 @@ pub type Outcome = anyhow::Result<Exit>;
 
 /// Does what was typed.
 pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
-    let Cli { global, run_once: _, dry_run: _, verb } = cli;
-    let Some(verb) = verb else { return Ok(Exit::Usage) };
+    let Cli { global, run_once, dry_run, verb } = cli;
+    let verb = match verb {
+        None if run_once || dry_run || global.config.is_some() => {
+            Verb::Run(Run { run_once, dry_run })
+        }
+        None => return welcome(&global, printer),
+        Some(Verb::Run(run)) => {
+            Verb::Run(Run { run_once: run.run_once || run_once, dry_run: run.dry_run || dry_run })
+        }
+        Some(verb) => verb,
+    };
     match verb {
+        Verb::Run(args) => run::run(&global, &args, printer),
+        Verb::Check(args) => check::check(&global, &args, printer),
+        Verb::Demo(args) => demo::demo(&args, printer),
+        Verb::Init(args) => init::init(&args, printer),
         Verb::Status(args) => desk::at(&global, |desk| status::run(desk, &args, printer)),
         Verb::Show(args) => desk::at(&global, |desk| show::run(desk, &args, printer)),
         Verb::Why(args) => desk::at(&global, |desk| why::run(desk, &args, printer)),
@@ -87,6 +116,73 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
             desk::at(&global, |desk| confirm_dead::run(desk, &args, printer))
         }
         Verb::Pause(args) => desk::at(&global, |desk| pause::run(desk, &args, printer)),
-        Verb::Run(_) | Verb::Check(_) | Verb::Init(_) | Verb::Demo(_) => Ok(Exit::Usage),
     }
+}
+
+/// What somebody sees who types nothing but the name: how things are, where that can
+/// be told, and what else can be typed.
+fn welcome(global: &Global, printer: &mut Printer) -> Outcome {
+    if config::find(None).is_ok() {
+        let args = Status { ended: 3, state: None, intake: None, held: false, json: false };
+        if let Err(error) = desk::at(global, |desk| status::run(desk, &args, printer)) {
+            tell_error(&error, printer);
+        }
+        printer.line("")?;
+    }
+    printer.line(Cli::command().render_help().to_string().trim_end())?;
+    Ok(Exit::Done)
+}
+
+/// A path as one word of a command to be pasted.
+fn words_of_shell(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '=');
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+/// Prints an error once, its causes with it and its hints last.
+pub fn tell_error(error: &anyhow::Error, printer: &mut Printer) -> Exit {
+    let mut text = String::new();
+    let mut hints = String::new();
+    let mut before = String::new();
+    for cause in error.chain() {
+        let told = cause.to_string();
+        if told == before {
+            continue;
+        }
+        if cause.is::<ConfigErrors>() {
+            // Each mistake has its own hint, which stays with it.
+            if !text.is_empty() {
+                text.push_str(":\n");
+            }
+            text.push_str(&told);
+            break;
+        }
+        let (hint, said): (Vec<&str>, Vec<&str>) =
+            told.lines().partition(|line| line.trim_start().starts_with("hint:"));
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&said.join("\n"));
+        for hint in hint {
+            hints.push_str(&format!("\n{hint}"));
+        }
+        before = told;
+    }
+    // With nobody to read it there is nobody else to tell.
+    let _ = printer.say(format!("error: {text}{hints}"));
+    exit_of(error)
+}
+
+fn exit_of(error: &anyhow::Error) -> Exit {
+    let configuration = error.chain().any(|cause| {
+        cause.is::<ConfigErrors>()
+            || cause.is::<LoggingError>()
+            || matches!(cause.downcast_ref::<AppError>(), Some(AppError::NotBuilt { .. }))
+    });
+    if configuration { Exit::Usage } else { Exit::No }
 }

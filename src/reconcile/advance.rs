@@ -45,6 +45,9 @@ pub(super) async fn advance(context: &Context, reader: &Reader, also: Also) -> P
             cases.insert(id, case);
         }
     }
+    if cases.is_empty() {
+        return Ok(Report::default());
+    }
     let around = Surroundings::read(reader, context.state_dir())?;
     let mut report = Report::default();
     let mut writes = Vec::new();
@@ -87,7 +90,7 @@ pub(super) async fn advance(context: &Context, reader: &Reader, also: Also) -> P
     let recorded = decisions.into_iter().map(|(id, what)| async move {
         let kind = format!("{what:?}");
         let recorded = context.store.record(id.clone(), context.seen(what)).await?;
-        tracing::info!(case = %id, decision = %kind, ?recorded, "decided");
+        tracing::debug!(case = %id, decision = %kind, ?recorded, "decided");
         Ok(())
     });
     super::all(recorded).await?;

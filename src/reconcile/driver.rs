@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daylily_lifecycle::action::Action;
-use daylily_lifecycle::case::{Case, StateName};
-use daylily_lifecycle::ids::CaseId;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::advance::{Also, advance};
 use super::alive::{Alive, remove_alive, write_alive};
+use super::all_done::all_done;
 use super::execute::Executor;
 use super::poll::Poller;
 use super::scan::Scanner;
 use super::stop_file::stop_file;
+use super::surroundings::Surroundings;
 use super::{Context, Pass, prune, requests, schedule};
 use crate::store::error::{StoreError, Why};
 use crate::store::read::Reader;
@@ -253,32 +253,8 @@ impl Driver {
         if !self.scanner.is_settled() || !self.executor.is_idle() {
             return Ok(false);
         }
-        Ok(self.reader.live_cases()?.iter().all(waits_for_a_person))
+        let around = Surroundings::read(&self.reader, self.context.state_dir())?;
+        let now = self.context.clock.now();
+        Ok(all_done(&self.reader.live_cases()?, &around, &self.context.settings, now))
     }
-}
-
-/// Whether time alone does not bring a case further.
-pub fn waits_for_a_person(case: &Case) -> bool {
-    let looked_at = !case.conditions.is_empty() && case.settles_at.is_none();
-    case.hold.is_some()
-        || match case.state.name() {
-            StateName::Succeeded | StateName::Failed | StateName::Cancelled => true,
-            StateName::Rejected => true,
-            StateName::Arriving => {
-                looked_at && !case.conditions.iter().all(|condition| condition.holds)
-            }
-            StateName::Ready
-            | StateName::Shipping
-            | StateName::Staged
-            | StateName::Submitting
-            | StateName::Queued
-            | StateName::Running
-            | StateName::Returning
-            | StateName::Cancelling => false,
-        }
-}
-
-/// Names of cases that could not be finished, for the list that `--run-once` prints.
-pub fn unfinished(reader: &Reader) -> Pass<Vec<CaseId>> {
-    Ok(reader.live_cases()?.into_iter().map(|case| case.id).collect())
 }

@@ -9,6 +9,7 @@
 
 mod advance;
 mod alive;
+mod all_done;
 pub mod driver;
 mod execute;
 mod naming;

@@ -8,7 +8,7 @@ use ulid::Ulid;
 
 use super::{Context, Node};
 use crate::adapters::host::names::bounded_name;
-use crate::config;
+use crate::config::{self, Settings};
 
 /// The case's name, `name.2` for its second arrival, `name~3` when an attempt before
 /// the third was given up although something of it may still run.
@@ -25,6 +25,14 @@ pub(super) fn remote_name(case: &Case, attempt_number: u32) -> String {
         suffix.push_str(&format!("~{attempt_number}"));
     }
     bounded_name(case.name.as_str(), &suffix)
+}
+
+/// Where the next attempt of a case would run, if its headnode is configured.
+pub(super) fn remote_dir(settings: &Settings, case: &Case) -> Option<String> {
+    let node = settings.headnodes.iter().find(|node| node.name == case.order.headnode)?;
+    let number = case.attempts().map(|attempt| attempt.number).max().unwrap_or(0) + 1;
+    let name = remote_name(case, number);
+    Some(format!("{}/{}/{name}", node.work_dir.to_string_lossy(), case.intake))
 }
 
 /// Where the results of a case go by name: every attempt to the same place.

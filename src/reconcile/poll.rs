@@ -288,7 +288,7 @@ impl Work {
         if let Recorded::Changed(case) = &recorded
             && case.state.name() != running.state
         {
-            tracing::info!(
+            tracing::debug!(
                 case = %case.name,
                 attempt = %running.attempt.id,
                 from = %running.state,

@@ -55,7 +55,7 @@ pub(super) async fn give_slots(context: &Context, reader: &Reader) -> Pass<bool>
         match context.store.record(id.clone(), context.seen(what)).await? {
             Recorded::Changed(case) => {
                 let attempt = case.attempt().map(|attempt| attempt.id.to_string());
-                tracing::info!(case = %case.name, id = %id, attempt, state = %case.state.name(), "granted");
+                tracing::debug!(case = %case.name, id = %id, attempt, state = %case.state.name(), "granted");
                 Ok(true)
             }
             other => {

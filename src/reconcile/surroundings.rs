@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use daylily_lifecycle::case::Case;
-use daylily_lifecycle::ids::{HeadnodeName, IntakeName};
+use daylily_lifecycle::ids::{HeadnodeName, IntakeName, Slot};
 use daylily_lifecycle::policy::{
     GroupSlots, HeadnodeCondition, HeadnodeState, IntakeCondition, Limits, LostAnswer, OnLost,
-    Pause, Policy, SlotView, World,
+    Pause, Policy, SlotState, SlotView, World,
 };
 use daylily_lifecycle::schedule::Waiting;
 use daylily_lifecycle::settle::MarkerMissing;
@@ -47,6 +47,42 @@ impl Surroundings {
             headnodes: headnodes.into_iter().map(|h| (h.name.clone(), h.condition())).collect(),
             slots,
         })
+    }
+
+    /// As a daemon that starts now would have it: the slots are those of the settings,
+    /// taken where the database says so.
+    pub fn expected(settings: &Settings, reader: Option<&Reader>) -> Result<Self, StoreError> {
+        let mut around = match reader {
+            Some(reader) => Self::read(reader, &settings.state_dir)?,
+            None => Self {
+                stopped: stop_file(&settings.state_dir),
+                intakes: BTreeMap::new(),
+                headnodes: BTreeMap::new(),
+                slots: BTreeMap::new(),
+            },
+        };
+        let stored = std::mem::take(&mut around.slots);
+        for node in &settings.headnodes {
+            let known = stored.get(&node.name).map(Vec::as_slice).unwrap_or_default();
+            let views = around.slots.entry(node.name.clone()).or_default();
+            for group in &node.groups {
+                for (slot, gpu) in (0_u32..).zip(&group.slots) {
+                    let same =
+                        |view: &&SlotView| view.slot.group == group.name && view.slot.slot == slot;
+                    views.push(SlotView {
+                        slot: Slot {
+                            headnode: node.name.clone(),
+                            group: group.name.clone(),
+                            slot,
+                            gpu: gpu.clone(),
+                        },
+                        state: known.iter().find(same).map_or(SlotState::Free, |view| view.state),
+                        draining: false,
+                    });
+                }
+            }
+        }
+        Ok(around)
     }
 
     pub fn stopped(&self) -> Option<&Pause> {

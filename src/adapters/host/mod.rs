@@ -14,6 +14,7 @@ pub mod fake;
 pub mod job;
 pub mod local;
 pub mod names;
+pub mod proof;
 pub mod quote;
 pub mod read;
 pub mod shell;

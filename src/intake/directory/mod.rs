@@ -14,7 +14,7 @@ pub mod listing;
 
 pub mod scan;
 
-mod writers;
+pub mod writers;
 
 mod lease;
 

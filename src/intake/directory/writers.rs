@@ -16,6 +16,33 @@ use daylily_lifecycle::settle::Writers;
 
 use super::lease::{self, Lease};
 
+/// How far other users' writers can be seen from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// By a lease on any file.
+    Lease,
+    /// By /proc, which shows all processes.
+    Proc,
+    /// Only our own files allow a lease, and /proc hides processes of others.
+    OwnOnly,
+}
+
+/// CAP_LEASE of the kernel's capability.h.
+const CAP_LEASE: u32 = 28;
+
+pub fn sight() -> Sight {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    if effective.is_some_and(|set| set & (1 << CAP_LEASE) != 0) {
+        Sight::Lease
+    } else if OpenFiles::read().hidden {
+        Sight::OwnOnly
+    } else {
+        Sight::Proc
+    }
+}
+
 /// One search, over the files of one scan.
 #[derive(Debug, Default)]
 pub(super) struct Search {

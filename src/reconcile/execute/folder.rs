@@ -3,18 +3,17 @@
 use std::path::PathBuf;
 
 use daylily_lifecycle::case::{Case, StepName};
-use daylily_lifecycle::observation::{Observation, Scanned};
+use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use daylily_lifecycle::record::Recorded;
-use daylily_lifecycle::settle::{FAR, Judged, Memory, judge};
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{Context, step_failed};
 use crate::intake::directory::hash::{HashError, digest};
 use crate::intake::directory::mount::{self, MountState};
-use crate::intake::directory::scan::{ScanError, scan as scan_folder};
+use crate::intake::directory::scan::ScanError;
 use crate::reconcile::Pass;
+use crate::reconcile::scan::judging::scan_and_judge;
 use crate::reconcile::scan::rules::Rules;
 use crate::store::recording::Fact;
 
@@ -27,53 +26,22 @@ pub(super) async fn scan(context: &Context, case: &Case) -> Pass<()> {
             return step_failed(context, None, &case.id, None, StepName::Scan, fault).await;
         }
     };
-    let now = context.clock.now();
-    let folder = PathBuf::from(&case.path);
-    let settings = rules.scan.clone();
-    let scanned = super::blocking(move || scan_folder(&folder, &settings, now)).await;
-    let tree = match scanned {
-        Ok(tree) => tree,
-        Err(ScanError::Vanished { .. }) => return vanished(context, case).await,
+    let (now, looked_at) = (context.clock.now(), case.clone());
+    match super::blocking(move || scan_and_judge(&looked_at, &rules, now)).await {
+        Ok(scanned) => {
+            let what = Observation::Scanned(Box::new(scanned));
+            let recorded = context.store.record(case.id.clone(), context.seen(what)).await?;
+            if recorded == Recorded::Same {
+                context.store.conditions_checked(vec![case.id.clone()], now).await?;
+            }
+            Ok(())
+        }
+        Err(ScanError::Vanished { .. }) => vanished(context, case).await,
         Err(error) => {
             let fault = Fault::new(FaultClass::TransientStep, chain(&error));
-            return step_failed(context, None, &case.id, None, StepName::Scan, fault).await;
+            step_failed(context, None, &case.id, None, StepName::Scan, fault).await
         }
-    };
-    let judged = judge(&tree, &memory(case), &rules.settle, now);
-    let settles_at = settles_at(&judged, now);
-    let what = Observation::Scanned(Box::new(Scanned {
-        files: tree.files,
-        bytes: tree.bytes,
-        fingerprint: tree.fingerprint,
-        last_change: judged.last_change,
-        settles_at,
-        conditions: judged.conditions,
-        problems: tree.problems,
-        refused: judged.refused,
-        folder: None,
-    }));
-    if context.store.record(case.id.clone(), context.seen(what)).await? == Recorded::Same {
-        context.store.conditions_checked(vec![case.id.clone()], now).await?;
     }
-    Ok(())
-}
-
-pub(crate) fn memory(case: &Case) -> Memory<'_> {
-    Memory {
-        first_seen: case.first_seen,
-        fingerprint: case.content.fingerprint.as_ref(),
-        last_change: case.last_change.as_ref(),
-        conditions: &case.conditions,
-        accepted: case.accepted.is_some(),
-        last_event: None,
-        new_content: case.prior.as_ref().map(|_| case.content.digest.is_some()),
-    }
-}
-
-/// The next instant at which time alone may complete the case.
-pub(crate) fn settles_at(judged: &Judged, now: Timestamp) -> Option<Timestamp> {
-    let soon = |at: &Timestamp| at.duration_since(now) < FAR;
-    Some(judged.next_look).filter(|at| !judged.complete && soon(at))
 }
 
 /// Gone, unless it is the intake that cannot be seen.

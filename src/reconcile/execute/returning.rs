@@ -38,7 +38,7 @@ pub(super) async fn bring_home(
     let fetching = home.bring(&progress);
     match telling(context, case, id, StepName::Return, &progress, fetching).await? {
         Ok(stored) => {
-            tracing::info!(case = %case.name, attempt = %id, files = stored.files, to = ?stored.to, "home");
+            tracing::debug!(case = %case.name, attempt = %id, files = stored.files, to = ?stored.to, "home");
             let what = Observation::Returned { attempt: id.clone(), stored };
             context.store.record(case.id.clone(), context.seen(what)).await?;
             Ok(())

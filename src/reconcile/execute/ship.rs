@@ -54,7 +54,7 @@ pub(super) async fn ship(
     let shipped = telling(context, case, attempt, StepName::Ship, &progress, copying).await?;
     match shipped {
         Ok(shipped) => {
-            tracing::info!(case = %case.name, files = shipped.files, bytes = shipped.bytes.0, "shipped");
+            tracing::debug!(case = %case.name, files = shipped.files, bytes = shipped.bytes.0, "shipped");
             let what = Observation::Shipped {
                 attempt: attempt.clone(),
                 files: shipped.files,

@@ -67,7 +67,7 @@ async fn add(context: &Context, node: &Node, to_add: Vec<(&Case, &Attempt)>) -> 
     for (case, attempt) in &to_add {
         match answered.get(&attempt.id) {
             Some(Ok(task)) => {
-                tracing::info!(case = %case.name, attempt = %attempt.id, "handed over");
+                tracing::debug!(case = %case.name, attempt = %attempt.id, "handed over");
                 let what =
                     Observation::Submitted { attempt: attempt.id.clone(), task: task.clone() };
                 context.store.record(case.id.clone(), context.seen(what)).await?;

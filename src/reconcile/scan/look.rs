@@ -4,25 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use daylily_lifecycle::case::{CaseKind, Order, Prior, RejectedBy, StateName};
+use daylily_lifecycle::case::{RejectedBy, StateName};
 use daylily_lifecycle::ids::{Arrival, CaseId, CaseName, IntakeName};
-use daylily_lifecycle::observation::{Appeared, Decision, Observation};
+use daylily_lifecycle::observation::{Decision, Observation};
 use daylily_lifecycle::policy::Unreadable;
 use jiff::{SignedDuration, Timestamp};
-use ulid::Ulid;
 
+use super::appearance::{appearance, baseline, is_another};
 use super::rules::Rules;
-use crate::config::{Existing, IntakeSettings};
+use crate::config::IntakeSettings;
 use crate::intake::directory::listing::Found;
 use crate::intake::directory::mount::{MountState, check};
 use crate::intake::directory::root::{RootLook, look as look_at_root};
-use crate::intake::directory::scan::scan;
 use crate::reconcile::{Context, Pass};
 use crate::store::places::Intake;
 use crate::store::read::live::{LastArrival, LiveName};
-
-/// Untouched for this long before the first start: here before us.
-const LONG: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Debug)]
 pub(super) struct Looked {
@@ -31,8 +27,8 @@ pub(super) struct Looked {
     pub(super) follow: BTreeSet<PathBuf>,
     /// Cases to be scanned: something outside them says that they may have changed.
     pub(super) touched: Vec<CaseId>,
-    /// Finished cases whose folder was touched at that time, after their end.
-    pub(super) touched_after: Vec<(CaseId, Timestamp)>,
+    /// Finished cases whose folder was changed at this instant, after their end.
+    pub(super) changed: Vec<(CaseId, Timestamp)>,
     pub(super) turned: bool,
     /// Another folder is at the root's path: watches of the old one tell nothing.
     pub(super) replaced: bool,
@@ -48,7 +44,7 @@ pub(super) async fn look(
         intake: settings.name.clone(),
         follow: BTreeSet::new(),
         touched: Vec::new(),
-        touched_after: Vec::new(),
+        changed: Vec::new(),
         turned: false,
         replaced: false,
     };
@@ -89,7 +85,7 @@ pub(super) async fn look(
     Ok(looked)
 }
 
-fn look_now(settings: &IntakeSettings, remembered: Option<&str>) -> RootLook {
+pub(super) fn look_now(settings: &IntakeSettings, remembered: Option<&str>) -> RootLook {
     let (root, mount_check) = (&settings.path, settings.mount_check.as_deref());
     match (check(root, remembered, mount_check), Rules::of(settings)) {
         (MountState::Unreadable { because }, _) => RootLook::Unreadable { because },
@@ -183,59 +179,19 @@ impl Round<'_> {
 
     /// Makes a case of a name. Returns its folder, if there is one to be watched.
     async fn appear(&self, found: Found, last: Option<LastArrival>) -> Pass<Option<PathBuf>> {
-        let settings = self.settings;
-        let baseline = match (&last, self.first_look, settings.existing) {
-            (Some(_), _, _) | (None, false, _) | (None, true, Existing::Process) => None,
-            (None, true, Existing::Hold) => Some("here before the first start".to_owned()),
-            (None, true, Existing::Auto) => self.untouched(&found).await,
-        };
+        let (settings, first_look) = (self.settings, self.first_look);
+        let now = self.context.clock.now();
+        let (asked, looked_at, before) = (settings.clone(), found.clone(), last.is_some());
+        let baseline = tokio::task::spawn_blocking(move || {
+            if before { None } else { baseline(&asked, &looked_at, first_look, now) }
+        });
+        let baseline = baseline.await.ok().flatten();
         let arrival = last.as_ref().map_or(Arrival::FIRST, |case| case.arrival.next());
-        let what = Observation::Appeared(Box::new(Appeared {
-            case: CaseId::new(Ulid::generate().to_string()),
-            intake: settings.name.clone(),
-            name: found.name.clone(),
-            arrival,
-            path: found.path.to_string_lossy().into_owned(),
-            kind_of_case: CaseKind::Folder,
-            order: Order {
-                pipeline: settings.pipeline.clone(),
-                priority: settings.priority,
-                headnode: settings.headnode.clone(),
-                group: settings.group.clone(),
-                gpus: 0,
-            },
-            folder: found.folder.clone(),
-            prior: last.map(|last| Prior { case: last.case, digest: last.digest }),
-            baseline,
-            problem: found.problem.clone(),
-        }));
+        let what = appearance(settings, &found, last, baseline);
         let (name, intake) = (&found.name, &settings.name);
-        tracing::info!(case = %name, %intake, arrival = arrival.0, "appeared");
+        tracing::debug!(case = %name, %intake, arrival = arrival.0, "appeared");
         self.context.store.appear(self.context.seen(what)).await?;
         Ok(found.problem.is_none().then_some(found.path))
-    }
-
-    /// Why a folder counts as being here before us, if nothing in it was touched for long.
-    async fn untouched(&self, found: &Found) -> Option<String> {
-        let now = self.context.clock.now();
-        let (settings, path, changed) = (self.settings.clone(), found.path.clone(), found.changed);
-        let newest = tokio::task::spawn_blocking(move || {
-            let rules = Rules::of(&settings).ok()?;
-            let tree = scan(&path, &rules.scan, now).ok()?;
-            Some(tree.newest.map_or(changed, |newest| newest.at.max(changed)))
-        });
-        let newest = newest.await.ok().flatten()?;
-        (now.duration_since(newest) >= LONG)
-            .then(|| "here before the first start and untouched for 24 h before it".to_owned())
-    }
-}
-
-/// Whether the folder is not the one of the case that last had its name.
-fn is_another(found: &Found, last: &LastArrival) -> bool {
-    match (&found.folder, &last.folder) {
-        (Some(now), Some(then)) => now != then,
-        (Some(_), None) => true,
-        (None, _) => false,
     }
 }
 
@@ -244,6 +200,6 @@ fn changed_since(found: &Found, last: &LastArrival, looked: &mut Looked) {
     let ran = matches!(last.state, StateName::Succeeded | StateName::Failed);
     let later = last.finished_at.is_some_and(|ended| found.changed > ended);
     if ran && later && !last.changed {
-        looked.touched_after.push((last.case.clone(), found.changed));
+        looked.changed.push((last.case.clone(), found.changed));
     }
 }

@@ -2,7 +2,10 @@
 //! there is what was mounted before. The watcher's hints only say where to look sooner;
 //! a look at the root every `rescan` finds what they missed.
 
+mod appearance;
+pub mod judging;
 mod look;
+pub mod preview;
 pub mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,7 +148,7 @@ impl Scanner {
             intake.next = Some(monotonic + rescan);
             report.turned |= looked.turned;
             report.touched.extend(looked.touched);
-            for (case, at) in looked.touched_after {
+            for (case, at) in looked.changed {
                 // One scan for one touch: it may have changed nothing that counts.
                 if intake.checked.insert(case.clone(), at) != Some(at) {
                     report.touched.push(case);

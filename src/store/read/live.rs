@@ -118,6 +118,20 @@ pub struct KnownName {
     pub folder: Option<FolderIdentity>,
 }
 
+impl From<&Case> for LastArrival {
+    fn from(case: &Case) -> Self {
+        Self {
+            case: case.id.clone(),
+            arrival: case.arrival,
+            state: case.state.name(),
+            folder: case.folder.clone(),
+            digest: case.content.digest.clone(),
+            finished_at: case.finished_at,
+            changed: case.changed.is_some(),
+        }
+    }
+}
+
 impl Reader {
     /// Every case that is not finished, and finished ones not planned since they changed.
     pub fn live_cases(&self) -> Result<Vec<Case>, StoreError> {

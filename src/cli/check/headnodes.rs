@@ -1,0 +1,190 @@
+//! Checks of where cases run.
+
+use daylily_lifecycle::policy::HeadnodeState;
+use nix::unistd::{AccessFlags, access};
+
+use super::Report;
+use crate::adapters::host::local::LocalShell;
+use crate::adapters::host::proof::{Logout, Proof, Survived, logout, prove, survives};
+use crate::app;
+use crate::cli::{disk, words_of_shell};
+use crate::config::HeadnodeSettings;
+use crate::store::read::Reader;
+
+pub(super) async fn headnode(
+    report: &mut Report,
+    headnode: &HeadnodeSettings,
+    reader: Option<&Reader>,
+) {
+    let name = |what: &str| format!("headnode.{}{what}", headnode.name);
+    let Some(shell) = app::shell(headnode) else {
+        let text = "this version reaches only `host: local`";
+        return report.fail(&name(""), text, "use host: local");
+    };
+    standing(report, &name(""), headnode, reader);
+    groups(report, &name(".groups"), headnode);
+    let work_dir = &headnode.work_dir;
+    let folder = disk::nearest(work_dir);
+    if !folder.is_dir() {
+        let text =
+            format!("{} is not a folder, so {} cannot be", folder.display(), work_dir.display());
+        return report.fail(&name(".work_dir"), text, "correct work_dir");
+    }
+    if access(&folder, AccessFlags::W_OK | AccessFlags::X_OK).is_err() {
+        let text = format!("{} cannot be written to", folder.display());
+        let hint = format!("chown \"$(id -un)\" {}", words_of_shell(&folder));
+        return report.fail(&name(".work_dir"), text, hint);
+    }
+    let will = if folder == *work_dir { "can be written to" } else { "is made at the first start" };
+    let free = disk::free(&folder).map(|free| format!("; {free} are free")).unwrap_or_default();
+    report.ok(&name(".work_dir"), format!("{} {will}{free}", work_dir.display()));
+    let (folder, work_dir) = (folder.to_string_lossy(), work_dir.to_string_lossy());
+    match prove(&shell, &folder, &work_dir).await {
+        Ok(proofs) => proven(report, headnode, &proofs, reader),
+        Err(fault) => {
+            let hint = "see whether /bin/sh runs and the file system answers";
+            report.fail(&name(".proofs"), fault.text, hint);
+        }
+    }
+    survival(report, &name(".jobs"), &shell, &folder).await;
+}
+
+fn standing(
+    report: &mut Report,
+    check: &str,
+    headnode: &HeadnodeSettings,
+    reader: Option<&Reader>,
+) {
+    let stored = reader.and_then(|reader| reader.headnode(&headnode.name).ok().flatten());
+    match stored.map(|stored| stored.state) {
+        Some(HeadnodeState::Broken { because, .. }) => {
+            let because = because.lines().next().unwrap_or_default().to_owned();
+            let hint = format!("daylily-watch resume --headnode {}", headnode.name);
+            report.fail(check, format!("it is set aside: {because}"), hint);
+        }
+        Some(HeadnodeState::Unreachable { because, .. }) => {
+            let because = because.lines().next().unwrap_or_default().to_owned();
+            let hint = "it is tried again by itself";
+            report.fail(check, format!("it has not answered: {because}"), hint);
+        }
+        Some(HeadnodeState::Ok) | None => {}
+    }
+}
+
+fn groups(report: &mut Report, check: &str, headnode: &HeadnodeSettings) {
+    let groups = headnode.groups.iter().map(|group| {
+        let gpus = group.slots.iter().flatten().count();
+        let what = if gpus > 0 { "GPU" } else { "place" };
+        let many = if group.slots.len() == 1 { "" } else { "s" };
+        format!("{} with {} {what}{many}", group.name, group.slots.len())
+    });
+    report.ok(check, groups.collect::<Vec<_>>().join(", "));
+}
+
+fn proven(
+    report: &mut Report,
+    headnode: &HeadnodeSettings,
+    proofs: &[Proof],
+    reader: Option<&Reader>,
+) {
+    let name = |what: &str| format!("headnode.{}.{what}", headnode.name);
+    let mut works = Vec::new();
+    for proof in proofs {
+        match (proof.name.as_str(), proof.works) {
+            ("owner", _) => owner(report, &name("owner"), headnode, proof, reader),
+            ("programs", true) => {
+                report.ok(&name("programs"), "every program that is needed is there")
+            }
+            ("programs", false) => {
+                let text = format!("missing: {}", proof.said);
+                let hint = "apt install util-linux coreutils findutils grep, or add their \
+                            folder to `path`";
+                report.fail(&name("programs"), text, hint);
+            }
+            ("proc", true) | ("write", true) => {}
+            ("proc", false) => report.fail(
+                &name("proc"),
+                "/proc cannot be read, so nobody can tell whether a job lives",
+                "mount -t proc proc /proc",
+            ),
+            (what, true) => works.push(what),
+            (what, false) => {
+                let said = if proof.said.is_empty() { "it does not" } else { proof.said.as_str() };
+                let text = format!("{what} must work in work_dir: {said}");
+                let hint = "set work_dir to a file system with links, locks and renames, and \
+                            install util-linux, coreutils, findutils and grep of GNU";
+                report.fail(&name("proofs"), text, hint);
+            }
+        }
+    }
+    if !works.is_empty() {
+        report.ok(&name("proofs"), format!("these work in work_dir: {}", works.join(", ")));
+    }
+}
+
+/// Whose work_dir it is.
+fn owner(
+    report: &mut Report,
+    check: &str,
+    headnode: &HeadnodeSettings,
+    proof: &Proof,
+    reader: Option<&Reader>,
+) {
+    let file = headnode.work_dir.join(".daylily-watch/owner");
+    let mut words = proof.said.split_whitespace();
+    let (Some(id), Some(Ok(generation))) = (words.next(), words.next().map(str::parse::<u64>))
+    else {
+        let text = format!("{} cannot be read", file.display());
+        return report.fail(check, text, "see its rights; it must be ours");
+    };
+    let ours = reader.and_then(|reader| reader.about().ok());
+    match ours {
+        Some(about) if about.database.as_str() == id && generation <= about.generation.0 => {
+            report.ok(check, "work_dir is ours");
+        }
+        Some(about) if about.database.as_str() == id => report.fail(
+            check,
+            "work_dir was used by a later start of this database",
+            "a second daemon runs, or an old database was restored",
+        ),
+        Some(_) | None => report.fail(
+            check,
+            format!("work_dir belongs to another database, {id}"),
+            "give this daemon a work_dir of its own, or correct state_dir",
+        ),
+    }
+}
+
+async fn survival(report: &mut Report, check: &str, shell: &LocalShell, folder: &str) {
+    let survived = match survives(shell, folder).await {
+        Ok(survived) => survived,
+        Err(fault) => return report.fail(check, fault.text, "see whether setsid is there"),
+    };
+    let way = match survived {
+        Survived::Scope => "a scope of its own",
+        Survived::Session => "a session of its own",
+        Survived::No => {
+            let text = "what was started did not outlive its starter";
+            return report.fail(check, text, "apt install util-linux; see `ulimit -u`");
+        }
+    };
+    report.ok(check, format!("a job in {way} outlives its starter"));
+    let check = &format!("{check}.logout");
+    match logout(shell).await {
+        Ok(Logout::Systemd { linger: false, user, .. }) if survived == Survived::Scope => {
+            let text = format!("jobs of {user} are ended when {user} logs out everywhere");
+            report.warn(check, text, format!("loginctl enable-linger {user}"));
+        }
+        Ok(Logout::Systemd { linger: false, kills: true, user }) => {
+            let text = format!("KillUserProcesses ends jobs of {user} with the login");
+            report.warn(check, text, format!("loginctl enable-linger {user}"));
+        }
+        Ok(Logout::Systemd { .. } | Logout::Nothing) => {
+            report.ok(check, "no logout ends a job");
+        }
+        Err(fault) => {
+            let hint = "jobs may end with the login that started the daemon";
+            report.warn(check, fault.text, hint);
+        }
+    }
+}

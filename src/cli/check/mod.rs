@@ -1,0 +1,171 @@
+//! Owns `check`: whether everything that is needed is there and works, one finding a
+//! line, each failure with the line to paste. It changes nothing, takes no lock of the
+//! daemon's, and leaves nothing behind.
+
+mod headnodes;
+mod intakes;
+mod results;
+mod state;
+
+use serde::Serialize;
+
+use super::args::{Global, Reading};
+use super::dry_run::database;
+use super::printer::Printer;
+use super::run::runtime;
+use super::{Exit, Outcome};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Settings};
+use crate::reconcile::scan::preview::{Next, Preview, preview};
+use crate::store::read::Reader;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Level {
+    Ok,
+    Warn,
+    Fail,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Finding {
+    /// Such as `intake.new_cases.quiet`; the same in every version.
+    check: String,
+    level: Level,
+    text: String,
+    /// What to do, often a line to paste.
+    hint: Option<String>,
+}
+
+/// All findings so far.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    ok: bool,
+    findings: Vec<Finding>,
+}
+
+impl Report {
+    fn add(&mut self, level: Level, check: &str, text: impl Into<String>, hint: Option<String>) {
+        let (check, text) = (check.to_owned(), text.into());
+        self.findings.push(Finding { check, level, text, hint });
+    }
+
+    fn ok(&mut self, check: &str, text: impl Into<String>) {
+        self.add(Level::Ok, check, text, None);
+    }
+
+    fn warn(&mut self, check: &str, text: impl Into<String>, hint: impl Into<String>) {
+        self.add(Level::Warn, check, text, Some(hint.into()));
+    }
+
+    fn fail(&mut self, check: &str, text: impl Into<String>, hint: impl Into<String>) {
+        self.add(Level::Fail, check, text, Some(hint.into()));
+    }
+
+    /// An error as a finding; its hints become the finding's.
+    fn error(&mut self, check: &str, error: &dyn std::error::Error) {
+        let told = error.to_string();
+        let (hints, said): (Vec<&str>, Vec<&str>) =
+            told.lines().partition(|line| line.trim_start().starts_with("hint:"));
+        let mut text = said.join(" ");
+        let mut cause = error.source();
+        while let Some(source) = cause {
+            text.push_str(&format!(": {source}"));
+            cause = source.source();
+        }
+        let hints: Vec<&str> =
+            hints.iter().map(|hint| hint.trim_start().trim_start_matches("hint:").trim()).collect();
+        let hint = Some(hints.join("; ")).filter(|hint| !hint.is_empty());
+        self.add(Level::Fail, check, text, hint);
+    }
+}
+
+pub(super) fn check(global: &Global, reading: &Reading, printer: &mut Printer) -> Outcome {
+    let settings = config::load(&config::find(global.config.as_deref())?)?;
+    let mut report = Report::default();
+    configuration(&mut report, &settings);
+    state::folder(&mut report, &settings.state_dir);
+    let reader = match database(&settings) {
+        Ok(reader) => reader,
+        Err(error) => {
+            report.error("database", &error);
+            None
+        }
+    };
+    state::database(&mut report, &settings, reader.as_ref());
+    state::daemon(&mut report, &settings);
+    let seen = preview(&settings, reader.as_ref(), SystemClock.now());
+    for intake in &settings.intakes {
+        intakes::intake(&mut report, intake, reader.as_ref(), seen.as_ref().ok());
+    }
+    intakes::watches(&mut report, &settings, seen.as_ref().ok());
+    let runtime = runtime()?;
+    for headnode in &settings.headnodes {
+        let checked = headnodes::headnode(&mut report, headnode, reader.as_ref());
+        runtime.block_on(checked);
+    }
+    runtime.shutdown_background();
+    results::results(&mut report, &settings.results);
+    match &seen {
+        Ok(seen) => now(&mut report, seen),
+        Err(error) => report.error("now", error),
+    }
+    report.ok = report.findings.iter().all(|finding| finding.level != Level::Fail);
+    print(&report, reading.json, printer)?;
+    Ok(if report.ok { Exit::Done } else { Exit::No })
+}
+
+fn configuration(report: &mut Report, settings: &Settings) {
+    report.ok("configuration", format!("{} is valid", settings.file.display()));
+    for key in &settings.not_active {
+        report.warn(
+            "configuration.not_active",
+            format!("{} (line {}) is not active yet: {}", key.key_path, key.line, key.why),
+            "leave it out, or keep it for a later version",
+        );
+    }
+}
+
+fn now(report: &mut Report, seen: &Preview) {
+    if let Some(pause) = &seen.stopped {
+        let by = pause.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let text = format!("everything is stopped{by}, so nothing starts");
+        report.warn("now", text, "daylily-watch resume --all");
+        return;
+    }
+    let starting = seen.cases.iter().filter(|preview| matches!(preview.next, Next::Start { .. }));
+    let names: Vec<&str> = starting.map(|preview| preview.case.name.as_str()).collect();
+    let text = match names.len() {
+        0 => "no case would start now".to_owned(),
+        1 => format!("{} would start now", names[0]),
+        n if n <= 5 => format!("{n} cases would start now: {}", names.join(", ")),
+        n => format!("{n} cases would start now: {} and {} more", names[..5].join(", "), n - 5),
+    };
+    report.ok("now", text);
+}
+
+fn print(report: &Report, json: bool, printer: &mut Printer) -> std::io::Result<()> {
+    if json {
+        return printer.json(report);
+    }
+    for finding in &report.findings {
+        let level = match finding.level {
+            Level::Ok => "ok  ",
+            Level::Warn => "warn",
+            Level::Fail => "FAIL",
+        };
+        printer.line(format!("{level}  {}: {}", finding.check, finding.text))?;
+        if let Some(hint) = &finding.hint {
+            printer.line(format!("      hint: {hint}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// What the database remembers of where an intake was mounted.
+fn remembered(
+    reader: Option<&Reader>,
+    name: &daylily_lifecycle::ids::IntakeName,
+) -> Option<String> {
+    reader?.intake(name).ok()??.mount
+}

@@ -1,0 +1,125 @@
+//! Checks of what the daemon keeps for itself: its folder, its database, its life.
+
+use std::path::Path;
+
+use daylily_lifecycle::explain::lasted;
+use daylily_lifecycle::ids::ByteCount;
+use jiff::SignedDuration;
+use nix::sys::signal::kill;
+use nix::unistd::{AccessFlags, Pid, access};
+
+use super::Report;
+use crate::cli::{disk, words_of_shell};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Settings;
+use crate::intake::directory::mount::behind;
+use crate::reconcile::read_alive;
+use crate::store::read::Reader;
+
+/// A database grows with every case.
+const SPARE: ByteCount = ByteCount(1 << 30);
+
+/// The daemon tells every five seconds that it lives.
+const SILENT: SignedDuration = SignedDuration::from_secs(20);
+
+/// Each loop goes round at least every half second, however much there is to do; only
+/// what removes old rows goes by the hour.
+const STUCK: SignedDuration = SignedDuration::from_secs(60);
+const HOURLY: &str = "prune";
+
+pub(super) fn folder(report: &mut Report, state_dir: &Path) {
+    const CHECK: &str = "state_dir";
+    let shown = state_dir.display();
+    let there = state_dir.is_dir();
+    let folder = if there { state_dir } else { state_dir.parent().unwrap_or(state_dir) };
+    let mkdir = format!("mkdir -p {}", words_of_shell(folder));
+    if !folder.is_dir() {
+        let text = format!("{shown} cannot be made: {} is not there", folder.display());
+        return report.fail(CHECK, text, mkdir);
+    }
+    if access(folder, AccessFlags::W_OK | AccessFlags::X_OK).is_err() {
+        let text = format!("{} cannot be written to", folder.display());
+        let hint = format!("chown \"$(id -un)\" {}", words_of_shell(folder));
+        return report.fail(CHECK, text, hint);
+    }
+    if let Ok(mount) = behind(folder)
+        && mount.is_network()
+    {
+        let text = format!("{shown} is on {}, which cannot hold the database", mount.file_system);
+        return report.fail(CHECK, text, "set state_dir to a folder on a local disk");
+    }
+    let will = if there { "can be written to" } else { "is made at the first start" };
+    match disk::free(folder) {
+        Some(free) if free < SPARE => {
+            let text = format!("{shown} {will}, and only {free} are free there");
+            report.warn(CHECK, text, "make room, or set state_dir to a larger disk");
+        }
+        Some(free) => report.ok(CHECK, format!("{shown} {will}; {free} are free")),
+        None => report.ok(CHECK, format!("{shown} {will}")),
+    }
+}
+
+pub(super) fn database(report: &mut Report, settings: &Settings, reader: Option<&Reader>) {
+    const CHECK: &str = "database";
+    let Some(reader) = reader else {
+        if !settings.state_dir.join("daylily.db").is_file() {
+            report.ok(CHECK, "there is none yet; the first start makes it");
+        }
+        return;
+    };
+    match reader.about() {
+        Ok(about) => {
+            let text = format!("it can be read, last used by version {}", about.app_version);
+            report.ok(CHECK, text);
+        }
+        Err(error) => report.error(CHECK, &error),
+    }
+    match reader.damage() {
+        Ok(None) => report.ok("database.whole", "it is whole"),
+        Ok(Some(what)) => report.fail(
+            "database.whole",
+            format!("it is damaged: {what}"),
+            "keep a copy of it, then `daylily-watch restore FILE` with the last backup",
+        ),
+        Err(error) => report.error("database.whole", &error),
+    }
+}
+
+pub(super) fn daemon(report: &mut Report, settings: &Settings) {
+    const CHECK: &str = "daemon";
+    let start = format!("daylily-watch run --config {}", words_of_shell(&settings.file));
+    let Some(alive) = read_alive(&settings.state_dir) else {
+        return report.warn(CHECK, "no daemon runs", start);
+    };
+    let now = SystemClock.now();
+    let age = now.duration_since(alive.at);
+    if age >= SILENT {
+        let since = lasted(age);
+        if is_there(alive.pid) {
+            let text = format!("process {} has not told for {since} that it lives", alive.pid);
+            let hint = format!("kill {} and start it again; jobs run on", alive.pid);
+            return report.fail(CHECK, text, hint);
+        }
+        let text = format!("the daemon (process {}) was ended {since} ago", alive.pid);
+        return report.warn(CHECK, text, start);
+    }
+    let stuck = alive
+        .loops
+        .iter()
+        .filter(|(name, at)| name.as_str() != HOURLY && now.duration_since(**at) >= STUCK)
+        .map(|(name, at)| format!("{name} for {}", lasted(now.duration_since(*at))));
+    let stuck: Vec<String> = stuck.collect();
+    if stuck.is_empty() {
+        let text = format!("process {} runs, version {}", alive.pid, alive.version);
+        report.ok(CHECK, text);
+    } else {
+        let text = format!("process {} hangs: {}", alive.pid, stuck.join(", "));
+        report.fail(CHECK, text, format!("kill {} and start it again; jobs run on", alive.pid));
+    }
+}
+
+fn is_there(pid: u32) -> bool {
+    // A process of another user's answers with a refusal, so it is there.
+    i32::try_from(pid)
+        .is_ok_and(|pid| !matches!(kill(Pid::from_raw(pid), None), Err(nix::errno::Errno::ESRCH)))
+}

@@ -1,0 +1,205 @@
+//! Owns the daemon as it is run from the command line: its log, its signals, what a
+//! person at the terminal sees, and how it ends.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use daylily_lifecycle::case::StateName;
+use daylily_lifecycle::ids::{CaseId, IntakeName};
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::args::{Global, Run};
+use super::bars::Bars;
+use super::printer::Printer;
+use super::tell::Teller;
+use super::{Exit, Outcome, dry_run};
+use crate::app::{VERSION, assemble};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Settings};
+use crate::reconcile::driver::{Driver, Ending, Until};
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::read::Reader;
+use crate::telemetry::{self, Logging};
+
+/// How long the database is given to be closed. What was recorded is there in any case.
+const CLOSE: Duration = Duration::from_millis(500);
+
+pub(super) fn run(global: &Global, run: &Run, printer: &mut Printer) -> Outcome {
+    let settings = config::load(&config::find(global.config.as_deref())?)?;
+    if run.dry_run {
+        return dry_run::dry_run(&settings, printer);
+    }
+    let bars = Bars::new();
+    begin_log(global, &settings, bars.as_ref())?;
+    let until = if run.run_once { Until::AllDone } else { Until::Stopped };
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let at_once = listen(&stop)?;
+        tokio::select! {
+            outcome = daemon(settings, until, stop, bars, printer) => outcome,
+            () = at_once.cancelled() => {
+                tracing::warn!("told twice to end: ended at once; jobs run on");
+                Ok(Exit::No)
+            }
+        }
+    });
+    // What hangs in a dead file system is not waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// For verbs that wait for several things at a time.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("start the threads")
+}
+
+fn begin_log(global: &Global, settings: &Settings, bars: Option<&Bars>) -> anyhow::Result<()> {
+    let file = global.log_file.clone().or_else(|| settings.log.file.clone());
+    if let Some(file) = &file {
+        make_folder(file, &settings.state_dir)?;
+    }
+    telemetry::begin(&Logging {
+        level: global.log_level.clone().unwrap_or_else(|| settings.log.level.clone()),
+        format: settings.log.format,
+        file,
+        drawn: bars.map(Bars::undisturbed),
+    })?;
+    Ok(())
+}
+
+/// A log within state_dir may be opened before there is a state_dir.
+fn make_folder(file: &Path, state_dir: &Path) -> anyhow::Result<()> {
+    let Some(folder) = file.parent().filter(|folder| folder.starts_with(state_dir)) else {
+        return Ok(());
+    };
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .recursive(true)
+        .create(folder)
+        .with_context(|| format!("make the folder {}", folder.display()))
+}
+
+/// The first SIGTERM or SIGINT cancels `stop`, the second what is returned. SIGHUP ends
+/// nothing.
+pub(super) fn listen(stop: &CancellationToken) -> anyhow::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
+    let at_once = CancellationToken::new();
+    let (first, second) = (stop.clone(), at_once.clone());
+    // It ends with the runtime.
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                _ = hang_up.recv() => {
+                    tracing::warn!(
+                        "a SIGHUP came: this version cannot read its configuration anew, so \
+                         nothing has changed; a restart does it, and jobs run on meanwhile"
+                    );
+                    continue;
+                }
+            }
+            if first.is_cancelled() {
+                second.cancel();
+            }
+            first.cancel();
+        }
+    });
+    Ok(at_once)
+}
+
+async fn daemon(
+    settings: Settings,
+    until: Until,
+    stop: CancellationToken,
+    bars: Option<Bars>,
+    printer: &mut Printer,
+) -> Outcome {
+    for key in &settings.not_active {
+        tracing::warn!(key = key.key_path, line = key.line, "not active yet: {}", key.why);
+    }
+    let (config, zone) = (settings.file.clone(), settings.time_zone.clone());
+    let intakes: Vec<_> = settings.intakes.iter().map(|intake| intake.name.clone()).collect();
+    let began = SystemClock.now();
+    let context = assemble(settings).await?;
+    let store = context.store.clone();
+    tracing::info!(version = VERSION, config = %config.display(), "started");
+
+    let over = CancellationToken::new();
+    let teller = Teller::new(store.reader()?, bars, zone, began);
+    let telling = tokio::spawn(teller.tell(store.journalled(), over.clone()));
+    let ending = Box::pin(Driver::new(context)?.run(until, stop)).await;
+    over.cancel();
+    if let Err(error) = telling.await {
+        tracing::error!(%error, "telling of cases failed by our own fault");
+    }
+    match ending? {
+        Ending::Broken(why) => Err(StoreError::Broken { why }.into()),
+        Ending::Stopped => {
+            tracing::info!("ended; jobs run on, and the next start finds them");
+            close(store).await;
+            Ok(Exit::Done)
+        }
+        Ending::AllDone => {
+            let left = store.reader()?;
+            close(store).await;
+            list_what_is_left(&left, &intakes, began, printer)
+        }
+    }
+}
+
+async fn close(store: Store) {
+    if tokio::time::timeout(CLOSE, store.close()).await.is_err() {
+        tracing::debug!("the database is left to the end of the process");
+    }
+}
+
+/// What `--run-once` leaves for a person, with what failed in this run.
+fn list_what_is_left(
+    reader: &Reader,
+    intakes: &[IntakeName],
+    began: Timestamp,
+    printer: &mut Printer,
+) -> Outcome {
+    let mut rows = Vec::new();
+    for intake in reader.intakes()?.into_iter().filter(|intake| intakes.contains(&intake.name)) {
+        if let Some(unreadable) = intake.unreadable {
+            let because = format!("Cannot be looked at: {}.", unreadable.because);
+            rows.push(vec![format!("intake {}", intake.name), "unreadable".to_owned(), because]);
+        }
+    }
+    let mut cases = reader.board(0)?;
+    let mut place = (began, CaseId::new(""));
+    loop {
+        let changed = reader.changed_after(place.0, &place.1, 500)?;
+        let Some(last) = changed.last() else { break };
+        place = (last.updated_at, last.case.clone());
+        cases.extend(changed.into_iter().filter(|row| {
+            row.state == StateName::Failed && row.finished_at.is_some_and(|at| at >= began)
+        }));
+    }
+    for row in cases {
+        let mut state = row.state.to_string();
+        if row.hold.is_some() {
+            state.push_str(", held");
+        }
+        rows.push(vec![row.name.to_string(), state, row.because]);
+    }
+    if rows.is_empty() {
+        return Ok(Exit::Done);
+    }
+    printer.table(&["CASE", "STATE", "BECAUSE"], &rows)?;
+    Ok(Exit::No)
+}
