@@ -1,8 +1,10 @@
 //! Owns what all changing verbs do: file a request for each case, wait for the answers
 //! where a daemon runs, and tell them. Only the daemon changes a case.
 
+use std::collections::BTreeMap;
+
 use daylily_lifecycle::explain::argument;
-use daylily_lifecycle::ids::{Actor, CaseName};
+use daylily_lifecycle::ids::{Actor, CaseId, CaseName};
 use serde_json::{Map, Value};
 
 use super::args::Change;
@@ -79,9 +81,12 @@ pub(super) fn of_cases(
         Filed::Answered(answers) => answers,
         Filed::NobodyThere => return nobody(desk, printer, cases.len()),
     };
+    let done = |answer: &Option<String>| answer.as_deref() == Some("done");
+    let changed = cases.iter().zip(&answers).filter(|(_, answer)| done(answer));
+    let changed = planned(desk, &changed.map(|(case, _)| case.case.clone()).collect::<Vec<_>>())?;
     let mut exit = Exit::Done;
     for (case, answer) in cases.iter().zip(&answers) {
-        let told = tell(desk, printer, asked, case, answer.as_deref())?;
+        let told = tell(printer, asked, case, answer.as_deref(), changed.get(&case.case))?;
         exit = worse(exit, told);
     }
     Ok(exit)
@@ -152,16 +157,17 @@ fn answers(desk: &Desk, ids: &[RequestId]) -> anyhow::Result<Vec<Option<String>>
 }
 
 fn tell(
-    desk: &Desk,
     printer: &mut Printer,
     asked: &Asked,
     case: &Selected,
     answer: Option<&str>,
+    sentence: Option<&String>,
 ) -> Outcome {
     match answer {
         Some("done") => {
             printer.line(format!("{}: done", case.name))?;
-            for text in words::under(&sentence(desk, case)?, 4, printer.width()) {
+            let sentence = sentence.map_or("It is no more.", String::as_str);
+            for text in words::under(sentence, 4, printer.width()) {
                 printer.line(text)?;
             }
             Ok(Exit::Done)
@@ -177,19 +183,23 @@ fn tell(
     }
 }
 
-/// Why the case is now where it is: the daemon plans it after it has answered.
-fn sentence(desk: &Desk, case: &Selected) -> anyhow::Result<String> {
+/// Why cases are now where they are: the daemon plans them after it has answered.
+fn planned(desk: &Desk, cases: &[CaseId]) -> anyhow::Result<BTreeMap<CaseId, String>> {
     let mut looks = 0;
-    loop {
-        let Some(row) = desk.reader.board_row(&case.case)? else {
-            return Ok("It is no more.".to_owned());
-        };
-        if row.planned || looks == LOOKS_FOR_SENTENCE {
-            return Ok(Sentences::read(desk)?.of(&row));
+    let mut rows = Vec::new();
+    for case in cases {
+        loop {
+            let row = desk.reader.board_row(case)?;
+            if looks == LOOKS_FOR_SENTENCE || row.as_ref().is_none_or(|row| row.planned) {
+                rows.extend(row);
+                break;
+            }
+            looks += 1;
+            waiting::pause_for(waiting::ASKING);
         }
-        looks += 1;
-        waiting::pause_for(waiting::ASKING);
     }
+    let sentences = Sentences::read(desk)?;
+    Ok(rows.into_iter().map(|row| (row.case.clone(), sentences.of(&row))).collect())
 }
 
 fn nobody(desk: &Desk, printer: &mut Printer, number: usize) -> Outcome {

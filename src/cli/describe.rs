@@ -46,11 +46,13 @@ pub(super) fn describe(observed: &Observed) -> String {
         }
         Observation::Signalled { force, .. } => describe_force(*force).to_owned(),
         Observation::Returned { stored, .. } => match &stored.to {
+            _ if !stored.missing.is_empty() => {
+                format!("expected outputs are missing: {}", stored.missing.join(", "))
+            }
             Some(to) => {
                 format!("results are in {to}: {}", content(stored.files, stored.bytes))
             }
-            None if stored.missing.is_empty() => "its output was kept".to_owned(),
-            None => format!("expected outputs are missing: {}", stored.missing.join(", ")),
+            None => "its output was kept".to_owned(),
         },
         Observation::Asked(request) => describe_request(request),
         Observation::Decided(decision) => describe_decision(decision),
@@ -95,9 +97,13 @@ fn describe_look(look: &Look) -> String {
             "runs, although its queue says otherwise".to_owned()
         }
         Conclusion::Silent { rebooted, partial, .. } => {
-            let record = if partial { "and only half an end record" } else { "nor an end record" };
+            let found = if partial {
+                "no process and only half an end record of it were found"
+            } else {
+                "neither a process nor an end record of it was found"
+            };
             let machine = if rebooted { "; the machine was started anew" } else { "" };
-            format!("neither a process {record} of it was found{machine}")
+            format!("{found}{machine}")
         }
         Conclusion::EndUnconfirmed => "its end cannot be confirmed from here".to_owned(),
         Conclusion::NeverRan => "it never ran".to_owned(),
