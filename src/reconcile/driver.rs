@@ -8,6 +8,7 @@ use std::time::Duration;
 use daylily_lifecycle::action::Action;
 use daylily_lifecycle::case::{Case, StateName};
 use daylily_lifecycle::ids::CaseId;
+use daylily_lifecycle::policy::Pause;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +18,9 @@ use super::alive::{Alive, remove_alive, write_alive};
 use super::execute::Executor;
 use super::poll::Poller;
 use super::scan::Scanner;
-use super::{Context, Pass, prune, requests, schedule};
+use super::{Context, Pass, prune, requests, schedule, stop_file};
 use crate::store::error::{StoreError, Why};
+use crate::store::journal::JournalId;
 use crate::store::read::Reader;
 
 /// Requests are rows that nobody tells of, so they are looked for.
@@ -64,6 +66,10 @@ pub struct Driver {
     alive: Alive,
     also: Also,
     clocks: (Timestamp, Duration),
+    /// What the file STOP said in the last round.
+    stopped: Option<Pause>,
+    /// The journal when slots were given last.
+    scheduled: Option<JournalId>,
     next_alive: Duration,
     next_prune: Duration,
 }
@@ -89,6 +95,8 @@ impl Driver {
             // Nothing of what was under way before is under way now.
             also: Also { all: true, cases: Vec::new() },
             clocks: (now, monotonic),
+            stopped: None,
+            scheduled: None,
             next_alive: Duration::ZERO,
             next_prune: monotonic + PRUNE,
             context,
@@ -148,6 +156,7 @@ impl Driver {
     /// One round of all reconcilers. True: something was recorded, so there is more to do.
     async fn round(&mut self) -> Pass<bool> {
         self.watch_the_clock();
+        self.watch_the_stop_file();
         if requests::answer(&self.context, &self.reader).await? {
             self.also.all = true;
         }
@@ -171,12 +180,14 @@ impl Driver {
         for polled in self.poller.collect()? {
             self.also.all |= polled.turned;
         }
+        let all = self.also.all;
         let report = advance(&self.context, &self.reader, std::mem::take(&mut self.also)).await?;
+        let planned = !report.planned.is_empty();
         self.executor.want(report.planned);
         self.executor.start();
         self.done("advance");
 
-        let granted = schedule::give_slots(&self.context, &self.reader).await?;
+        let granted = self.schedule(all || planned).await?;
         self.done("schedule");
 
         self.poller.start(&self.reader)?;
@@ -196,6 +207,26 @@ impl Driver {
             }
         }
         Ok(report.recorded || granted)
+    }
+
+    /// Gives slots where anything has happened since they were given last.
+    async fn schedule(&mut self, turned: bool) -> Pass<bool> {
+        let journalled = *self.context.store.journalled().borrow();
+        if !turned && self.scheduled == Some(journalled) {
+            return Ok(false);
+        }
+        let granted = schedule::give_slots(&self.context, &self.reader).await?;
+        self.scheduled = Some(journalled);
+        Ok(granted)
+    }
+
+    /// The red button needs no program to be pressed, so it is looked at.
+    fn watch_the_stop_file(&mut self) {
+        let stopped = stop_file(self.context.state_dir());
+        if stopped != self.stopped {
+            self.stopped = stopped;
+            self.also.all = true;
+        }
     }
 
     fn done(&mut self, name: &str) {
