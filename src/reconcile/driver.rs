@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daylily_lifecycle::action::Action;
+use daylily_lifecycle::policy::Pause;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use super::stop_file::stop_file;
 use super::surroundings::Surroundings;
 use super::{Context, Pass, prune, requests, schedule};
 use crate::store::error::{StoreError, Why};
+use crate::store::journal::JournalId;
 use crate::store::read::Reader;
 
 /// Requests are rows that nobody tells of, so they are looked for.
@@ -65,8 +67,10 @@ pub struct Driver {
     alive: Alive,
     also: Also,
     clocks: (Timestamp, Duration),
-    /// The file STOP was there in the last round.
-    stopped: bool,
+    /// What the file STOP said in the last round.
+    stopped: Option<Pause>,
+    /// The journal when slots were given last.
+    scheduled: Option<JournalId>,
     next_alive: Duration,
     next_prune: Duration,
 }
@@ -92,7 +96,8 @@ impl Driver {
             // Nothing of what was under way before is under way now.
             also: Also { all: true, cases: Vec::new() },
             clocks: (now, monotonic),
-            stopped: false,
+            stopped: None,
+            scheduled: None,
             next_alive: Duration::ZERO,
             next_prune: monotonic + PRUNE,
             context,
@@ -152,9 +157,7 @@ impl Driver {
     /// One round of all reconcilers. True: something was recorded, so there is more to do.
     async fn round(&mut self) -> Pass<bool> {
         self.watch_the_clock();
-        let stopped = stop_file(self.context.state_dir()).is_some();
-        self.also.all |= stopped != self.stopped;
-        self.stopped = stopped;
+        self.watch_the_stop_file();
         if requests::answer(&self.context, &self.reader).await? {
             self.also.all = true;
         }
@@ -178,13 +181,15 @@ impl Driver {
         for polled in self.poller.collect()? {
             self.also.all |= polled.turned;
         }
+        let all = self.also.all;
         let report = advance(&self.context, &self.reader, std::mem::take(&mut self.also)).await?;
+        let planned = !report.planned.is_empty();
         self.executor.want(report.planned);
         let poller = &self.poller;
         self.executor.start(|headnode| poller.is_ours(headnode));
         self.done("advance");
 
-        let granted = schedule::give_slots(&self.context, &self.reader).await?;
+        let granted = self.schedule(all || planned).await?;
         self.done("schedule");
 
         self.poller.start(&self.reader)?;
@@ -204,6 +209,26 @@ impl Driver {
             }
         }
         Ok(report.recorded || granted)
+    }
+
+    /// Gives slots where anything has happened since they were given last.
+    async fn schedule(&mut self, turned: bool) -> Pass<bool> {
+        let journalled = *self.context.store.journalled().borrow();
+        if !turned && self.scheduled == Some(journalled) {
+            return Ok(false);
+        }
+        let granted = schedule::give_slots(&self.context, &self.reader).await?;
+        self.scheduled = Some(journalled);
+        Ok(granted)
+    }
+
+    /// The red button needs no program to be pressed, so it is looked at.
+    fn watch_the_stop_file(&mut self) {
+        let stopped = stop_file(self.context.state_dir());
+        if stopped != self.stopped {
+            self.stopped = stopped;
+            self.also.all = true;
+        }
     }
 
     fn done(&mut self, name: &str) {

@@ -7,6 +7,7 @@ use daylily_lifecycle::case::Case;
 use daylily_lifecycle::ids::CaseId;
 use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::plan::may_start;
+use daylily_lifecycle::policy::{SlotState, SlotView};
 use daylily_lifecycle::record::Recorded;
 use daylily_lifecycle::schedule::{Ahead, Scheduled, schedule};
 
@@ -18,11 +19,18 @@ use crate::store::read::Reader;
 /// Whether anything was granted.
 pub(super) async fn give_slots(context: &Context, reader: &Reader) -> Pass<bool> {
     let now = context.clock.now();
+    let around = Surroundings::read(reader, context.state_dir())?;
+    let ahead = ahead(context, reader)?;
+    // A full house is the common case, and then a thousand that wait are not even loaded.
+    let is_free = |view: &SlotView| view.state == SlotState::Free && !view.draining;
+    let has_room = |node: &Ahead| node.under_way < node.ship_ahead;
+    if !around.slots().any(is_free) && !ahead.iter().any(has_room) {
+        return Ok(false);
+    }
     let candidates = reader.waiting()?;
     if candidates.is_empty() {
         return Ok(false);
     }
-    let around = Surroundings::read(reader, context.state_dir())?;
     let startable: BTreeMap<CaseId, &Case> = candidates
         .iter()
         .filter(|case| context.node(&case.order.headnode).is_some())
@@ -31,7 +39,7 @@ pub(super) async fn give_slots(context: &Context, reader: &Reader) -> Pass<bool>
         .collect();
     let asking: Vec<_> = startable.values().map(|case| waiting(case, now)).collect();
     let slots: Vec<_> = around.slots().cloned().collect();
-    let given = schedule(&asking, &slots, &ahead(context, reader)?, context.settings.aging, now);
+    let given = schedule(&asking, &slots, &ahead, context.settings.aging, now);
     let facts: Vec<(CaseId, Observation)> = given
         .into_iter()
         .filter_map(|scheduled| {

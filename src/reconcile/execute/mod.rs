@@ -17,7 +17,7 @@ use daylily_lifecycle::case::{Case, StepName};
 use daylily_lifecycle::ids::{AttemptId, CaseId, HeadnodeName};
 use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +27,10 @@ use super::{Context, Node, Pass, ringing};
 
 /// Walks through folders at a time; they wait for disks, not for the processor.
 const LOOKS: usize = 4;
+
+/// Walks that are begun in one round, so that a thousand folders do not take as many
+/// rounds.
+const LOOKS_BEGUN: usize = 64;
 
 /// Short commands on one headnode at a time.
 const COMMANDS: usize = 4;
@@ -58,6 +62,7 @@ pub(super) struct Executor {
     waiting: Vec<(Case, Action)>,
     in_flight: HashMap<Key, InFlight>,
     tasks: JoinSet<Pass<()>>,
+    looks: Arc<Semaphore>,
     wake: Arc<Notify>,
 }
 
@@ -77,6 +82,7 @@ impl Executor {
             waiting: Vec::new(),
             in_flight: HashMap::new(),
             tasks: JoinSet::new(),
+            looks: Arc::new(Semaphore::new(LOOKS)),
             wake,
         }
     }
@@ -167,7 +173,7 @@ impl Executor {
 
     fn most(&self, lane: &Lane) -> usize {
         match lane {
-            Lane::Look => LOOKS,
+            Lane::Look => LOOKS_BEGUN,
             Lane::Hash | Lane::Submit(_) => 1,
             Lane::Command(_) => COMMANDS,
             Lane::Transfer(headnode) => self
@@ -181,7 +187,16 @@ impl Executor {
         let Some(step) = action.step() else { return };
         let stop = CancellationToken::new();
         let key = (case.id.clone(), step);
+        let turn = (lane == Lane::Look).then(|| self.looks.clone());
         let work = perform(self.context.clone(), node, case, action.clone(), stop.clone());
+        let work = async move {
+            let _turn = match turn {
+                // It is never closed.
+                Some(looks) => looks.acquire_owned().await.ok(),
+                None => None,
+            };
+            work.await
+        };
         let task = self.tasks.spawn(ringing(&self.wake, work)).id();
         self.in_flight.insert(key, InFlight { action, lane, stop, task });
     }

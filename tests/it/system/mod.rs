@@ -12,4 +12,5 @@ mod cancelling;
 mod failing;
 mod identity;
 mod killed;
+mod many;
 mod places;

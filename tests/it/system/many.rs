@@ -1,0 +1,153 @@
+//! Many cases at once, and many that are over: what they cost.
+
+use std::fs;
+use std::time::Duration;
+
+use daylily_lifecycle::case::{CaseKind, Order, Priority, StateName};
+use daylily_lifecycle::ids::{
+    Actor, Arrival, CaseId, CaseName, HeadnodeName, IntakeName, PipelineName,
+};
+use daylily_lifecycle::observation::{Appeared, Observation, Observed, Request, Verb};
+use daylily_watch::store::recording::Fact;
+use daylily_watch::store::{Planned, Store};
+use nix::unistd::Pid;
+
+use super::setup::Setup;
+use super::world::{INTAKE, World, now, write};
+use crate::wait;
+
+const QUIET: Duration = Duration::from_secs(2);
+
+fn memory_peak_kib(world: &World) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", world.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// Processor time that the daemon has used, without its children.
+fn processor_time(world: &World) -> Duration {
+    let clock = nix::time::clock_getcpuclockid(Pid::from_raw(world.pid())).unwrap();
+    Duration::from(nix::time::clock_gettime(clock).unwrap())
+}
+
+fn unfinished(world: &World) -> u64 {
+    world.reader().counts().unwrap().iter().map(|count| count.cases).sum()
+}
+
+#[test]
+fn a_thousand_cases_at_once_are_found_within_10_s_and_each_runs_once() {
+    let world = World::started(Setup {
+        quiet: "2s",
+        fetch: "[]",
+        more: vec!["log: {level: warn}".to_owned()],
+        headnode: vec!["max_transfers: 8".to_owned()],
+        ..Setup::job("true").slots(16)
+    });
+    let names: Vec<String> = (0..1000).map(|n| format!("case {n:04}")).collect();
+    for name in &names {
+        write(&world.intake().join(name).join("run/input"), name);
+    }
+    world.until_within("all have succeeded", Duration::from_secs(240), |world| {
+        wait::holds(Duration::from_millis(200), || false);
+        unfinished(world) == 0 && world.runs().len() == 1000
+    });
+    let cases = world.all_cases();
+    assert_eq!(cases.len(), 1000);
+    assert!(cases.iter().all(|case| case.state.name() == StateName::Succeeded));
+    let late = cases.into_iter().map(|case| {
+        let complete = case.last_change.unwrap().at + QUIET;
+        (case.ready_at.unwrap().duration_since(complete), case.name)
+    });
+    let (latest, name) = late.max().unwrap();
+    assert!(latest.as_millis() <= 10_000, "{name} was found {latest:#} late");
+    let runs = world.runs();
+    assert_eq!(runs.len(), 1000);
+    let peak = memory_peak_kib(&world);
+    assert!(peak < 64 << 10, "{peak} KiB");
+    #[allow(clippy::print_stderr, reason = "what was measured")]
+    {
+        eprintln!("the latest was found {latest:#} late, memory {peak} KiB");
+    }
+    world.is_settled();
+}
+
+/// Cases that are over, made as the daemon makes them.
+fn finished(world: &World, cases: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (store, _) =
+            Store::open(&world.path("state"), now(), env!("CARGO_PKG_VERSION")).unwrap();
+        let (intake, headnode) = (IntakeName::new(INTAKE), HeadnodeName::new("here"));
+        store.sync_intakes(vec![intake.clone()]).await.unwrap();
+        store.sync_headnodes(vec![headnode.clone()]).await.unwrap();
+        for chunk in (0..cases).collect::<Vec<_>>().chunks(500) {
+            let mut facts = Vec::new();
+            for number in chunk {
+                let id = CaseId::new(ulid::Ulid::generate().to_string());
+                let seen = |what| Observed { at: now(), actor: Actor::new("test"), what };
+                let appeared = Observation::Appeared(Box::new(Appeared {
+                    case: id.clone(),
+                    intake: intake.clone(),
+                    name: CaseName::new(format!("old {number:05}")),
+                    arrival: Arrival::FIRST,
+                    path: world.intake().join(format!("old {number:05}")).display().to_string(),
+                    kind_of_case: CaseKind::Folder,
+                    order: Order {
+                        pipeline: PipelineName::new("default"),
+                        priority: Priority::Normal,
+                        headnode: headnode.clone(),
+                        group: None,
+                        gpus: 0,
+                    },
+                    folder: None,
+                    prior: None,
+                    baseline: None,
+                    problem: None,
+                }));
+                let verb = Verb::Cancel { abandon: false };
+                let cancel = Observation::Asked(Request { verb, reason: None });
+                facts.push(Fact { case: id.clone(), observed: seen(appeared) });
+                facts.push(Fact { case: id, observed: seen(cancel) });
+            }
+            let plans = facts.iter().map(|fact| Planned {
+                case: fact.case.clone(),
+                version: 2,
+                because: "Cancelled.".to_owned(),
+                wake_at: None,
+            });
+            let plans = plans.step_by(2).collect();
+            store.record_many(facts).await.unwrap();
+            assert_eq!(store.planned(plans).await.unwrap(), chunk.len());
+        }
+        store.close().await;
+    });
+}
+
+/// What the daemon uses while nothing happens, per second.
+fn idle(world: &World) -> Duration {
+    const SECONDS: u32 = 8;
+    write(&world.intake().join("one/input"), "x");
+    world.until_succeeded(&["one"]);
+    // What the case has left to do is done.
+    wait::holds(Duration::from_secs(3), || false);
+    let before = processor_time(world);
+    wait::holds(Duration::from_secs(SECONDS.into()), || false);
+    (processor_time(world) - before) / SECONDS
+}
+
+#[test]
+fn ten_thousand_finished_cases_cost_nothing() {
+    let without = idle(&World::started(Setup::default()));
+    let mut world = World::new(Setup::default());
+    finished(&world, 10_000);
+    world.start();
+    let with = idle(&world);
+    let peak = memory_peak_kib(&world);
+    #[allow(clippy::print_stderr, reason = "what was measured")]
+    {
+        eprintln!("a second costs {without:?} without and {with:?} with them, memory {peak} KiB");
+    }
+    assert!(with <= without * 2 + Duration::from_millis(5), "{with:?} instead of {without:?}");
+    assert!(with < Duration::from_millis(50), "{with:?} per second");
+    assert!(peak < 64 << 10, "{peak} KiB");
+}
