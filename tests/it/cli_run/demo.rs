@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::site::Site;
+use crate::wait::until;
 
 #[test]
 fn it_shows_every_step_and_leaves_nothing() {
@@ -37,8 +38,9 @@ fn what_is_kept_can_be_played_with() {
 fn interrupted_it_ends_its_job_and_leaves_nothing() {
     let site = Site::bare();
     let mut demo = site.start(&["demo"]);
-    let shows_running = || site.read("stdout").contains("Running on here");
-    crate::wait::until("its job runs", Duration::from_secs(60), shows_running);
+    let has_run =
+        || ["Running on here", "Succeeded"].iter().any(|w| site.read("stdout").contains(w));
+    until("its job runs", Duration::from_secs(60), has_run);
     demo.signal("INT");
     let ended = demo.until_it_ends(Duration::from_secs(20));
     // It may have been done just before.
