@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Force, StepName};
+use crate::attempt::Force;
+use crate::case::StepName;
 use crate::ids::{AttemptId, GroupName, HeadnodeName};
 use crate::observation::Decision;
 

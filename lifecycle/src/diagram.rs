@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use crate::attempt::{ClaimedBy, EndingWhy, Force, Place, QueueKind, Stored};
 use crate::case::{
-    Case, CaseKind, ClaimedBy, Condition, ConditionName, EndingWhy, Force, HoldWhy, LastChange,
-    Order, Place, Prior, Priority, QueueKind, StateName, StepName, Stored,
+    Case, CaseKind, Condition, ConditionName, HoldWhy, LastChange, Order, Prior, Priority,
+    StateName, StepName,
 };
 use crate::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
@@ -365,9 +366,9 @@ fn became(case: &Case, observation: Observation) -> String {
             };
             let slots = |case: &Case| {
                 case.attempt().map_or("no slot", |attempt| match attempt.tenure {
-                    crate::case::Tenure::None => "no slot",
-                    crate::case::Tenure::Reserved { .. } => "slot",
-                    crate::case::Tenure::Quarantined { .. } => "slot quarantined",
+                    crate::attempt::Tenure::None => "no slot",
+                    crate::attempt::Tenure::Reserved { .. } => "slot",
+                    crate::attempt::Tenure::Quarantined { .. } => "slot quarantined",
                 })
             };
             let (before, after) = (slots(case), slots(&next));

@@ -6,6 +6,7 @@
 //! and nowhere else.
 
 pub mod action;
+pub mod attempt;
 pub mod backoff;
 pub mod case;
 pub mod diagram;

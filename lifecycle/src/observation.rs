@@ -5,10 +5,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::case::{
-    CaseKind, ClaimedBy, Condition, EndingWhy, Force, HoldWhy, LastChange, Order, Place, Prior,
-    Priority, StepName, Stored,
-};
+use crate::attempt::{ClaimedBy, EndingWhy, Force, Place, Stored};
+use crate::case::{CaseKind, Condition, HoldWhy, LastChange, Order, Prior, Priority, StepName};
 use crate::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
     IntakeName, Slot, TaskId,

@@ -1,7 +1,8 @@
 //! Owns what the journal's entries say in plain words: one clause for each thing that
 //! can be seen, asked or decided.
 
-use daylily_lifecycle::case::{ClaimedBy, EndingWhy, Force, HoldWhy, Priority, StepName};
+use daylily_lifecycle::attempt::{ClaimedBy, EndingWhy, Force};
+use daylily_lifecycle::case::{HoldWhy, Priority, StepName};
 use daylily_lifecycle::ids::{ByteCount, Slot};
 use daylily_lifecycle::observation::{
     Appeared, Decision, Observation, Observed, Request, Scanned, Verb,

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use daylily_lifecycle::case::{Attempt, Case};
+use daylily_lifecycle::attempt::Attempt;
+use daylily_lifecycle::case::Case;
 use serde::Serialize;
 
 use super::args::Log;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use daylily_lifecycle::case::{Attempt, Case, Failure, State, StateName};
+use daylily_lifecycle::attempt::Attempt;
+use daylily_lifecycle::case::{Case, Failure, State, StateName};
 use daylily_lifecycle::explain::{argument, lasted};
 use daylily_lifecycle::ids::AttemptId;
 use jiff::Timestamp;

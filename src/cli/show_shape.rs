@@ -1,6 +1,6 @@
 //! Owns the shape of `show --json`.
 
-use daylily_lifecycle::case::{Attempt, AttemptResult, EndHow};
+use daylily_lifecycle::attempt::{Attempt, AttemptResult, EndHow};
 use daylily_lifecycle::outcome::FaultClass;
 use serde::Serialize;
 

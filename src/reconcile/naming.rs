@@ -1,7 +1,8 @@
 //! Owns the names of a case's places: its folder on the headnode and among the
 //! results, the attempt directory, the list of what was shipped.
 
-use daylily_lifecycle::case::{Case, EndHow, Place, QueueKind};
+use daylily_lifecycle::attempt::{EndHow, Place, QueueKind};
+use daylily_lifecycle::case::Case;
 use daylily_lifecycle::ids::{Arrival, AttemptId};
 use daylily_lifecycle::observation::AttemptSeed;
 use ulid::Ulid;

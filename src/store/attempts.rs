@@ -1,7 +1,7 @@
 //! Owns the rows of attempts: one try at running a case each. It must keep every
 //! field apart, so that an attempt loaded equals the one that was stored.
 
-use daylily_lifecycle::case::{Attempt, End, Ending, Place, QueueKind, Silence, Stored, Tenure};
+use daylily_lifecycle::attempt::{Attempt, End, Ending, Place, QueueKind, Silence, Stored, Tenure};
 use daylily_lifecycle::ids::{Actor, AttemptId, ByteCount, CaseId, HeadnodeName, Slot, TaskId};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};

@@ -2,9 +2,10 @@
 //! and from the one value the lifecycle works on. What the lifecycle does not know
 //! (`because`, `wake_at`, when a condition was last looked at) is left alone.
 
+use daylily_lifecycle::attempt::{Attempt, End, Stored};
 use daylily_lifecycle::case::{
-    Attempt, Case, Changed, Condition, Content, End, Failure, Hold, LastChange, Order, Prior,
-    RejectedBy, State, StateName, Stored, Word,
+    Case, Changed, Condition, Content, Failure, Hold, LastChange, Order, Prior, RejectedBy, State,
+    StateName, Word,
 };
 use daylily_lifecycle::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,

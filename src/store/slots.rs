@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use daylily_lifecycle::case::{Attempt, Case, Tenure};
+use daylily_lifecycle::attempt::{Attempt, Tenure};
+use daylily_lifecycle::case::Case;
 use daylily_lifecycle::ids::{AttemptId, CaseId, CaseName, GroupName, HeadnodeName, Slot};
 use daylily_lifecycle::policy::{SlotState, SlotView};
 use jiff::Timestamp;

@@ -1,9 +1,9 @@
 //! Owns the words by which the choices of the lifecycle stand in the database. They
 //! are those of the journal's JSON; the CHECKs of the schema list them once more.
 
+use daylily_lifecycle::attempt::{AttemptResult, ClaimedBy, EndHow, EndingWhy, Force, QueueKind};
 use daylily_lifecycle::case::{
-    AttemptResult, CaseKind, ClaimedBy, ConditionName, EndHow, EndingWhy, Force, HoldWhy, Priority,
-    QueueKind, RejectedBy, StateName, StepName,
+    CaseKind, ConditionName, HoldWhy, Priority, RejectedBy, StateName, StepName,
 };
 use daylily_lifecycle::outcome::{AfterClaim, FaultClass};
 use daylily_lifecycle::policy::SlotState;

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
-use daylily_lifecycle::case::Force;
+use daylily_lifecycle::attempt::Force;
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::{Alive, ExitRecord};
 use daylily_watch::adapters::host::local::{LocalHost, LocalShell};

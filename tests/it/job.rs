@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use daylily_lifecycle::case::ClaimedBy;
+use daylily_lifecycle::attempt::ClaimedBy;
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord};
 use daylily_watch::adapters::host::local::LocalHost;

@@ -2,7 +2,8 @@
 //! instants carry the date.
 
 use super::{Clock, argument, lasted};
-use crate::case::{Attempt, Case, End, EndHow, Failure, Stored};
+use crate::attempt::{Attempt, End, EndHow, Stored};
+use crate::case::{Case, Failure};
 
 pub fn succeeded(
     case: &Case,

@@ -5,9 +5,8 @@ use jiff::Timestamp;
 use super::ended::{ending, shown};
 use super::held::doing;
 use super::{Clock, argument, lasted};
-use crate::case::{
-    Attempt, Case, Condition, ConditionName, End, Ending, QueueKind, Silence, StateName, Trouble,
-};
+use crate::attempt::{Attempt, End, Ending, QueueKind, Silence};
+use crate::case::{Case, Condition, ConditionName, StateName, Trouble};
 use crate::ids::{GroupName, HeadnodeName};
 use crate::policy::{Limits, Unreadable};
 use crate::settle::MarkerMissing;

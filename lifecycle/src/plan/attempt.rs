@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::Asking;
 use crate::action::{Action, Plan, Wake};
-use crate::case::{Attempt, ClaimedBy, End, EndingWhy, Force, HoldWhy, StepName};
+use crate::attempt::{Attempt, ClaimedBy, End, EndingWhy, Force};
+use crate::case::{HoldWhy, StepName};
 use crate::explain;
 use crate::observation::Decision;
 use crate::policy::{LostAnswer, OnLimit};

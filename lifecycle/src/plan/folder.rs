@@ -2,8 +2,9 @@
 
 use super::Asking;
 use crate::action::{Action, Plan, Wake};
+use crate::attempt::Attempt;
 use crate::backoff::{Gate, gate};
-use crate::case::{Attempt, Condition, ConditionName, HoldWhy, RejectedBy, StepName};
+use crate::case::{Condition, ConditionName, HoldWhy, RejectedBy, StepName};
 use crate::explain;
 use crate::observation::Decision;
 use crate::policy::SlotState;

@@ -4,10 +4,8 @@ use super::attempt::finish_if_done;
 use super::decided::start_again;
 use super::folder::supersede;
 use super::{Effect, Next};
-use crate::case::{
-    AttemptResult, End, EndHow, Ending, EndingWhy, Failure, HoldWhy, Priority, State, StateName,
-    Tenure, Word,
-};
+use crate::attempt::{AttemptResult, End, EndHow, Ending, EndingWhy, Tenure};
+use crate::case::{Failure, HoldWhy, Priority, State, StateName, Word};
 use crate::observation::{Request, Verb};
 
 pub(super) fn asked(next: &mut Next, request: &Request) -> Effect {

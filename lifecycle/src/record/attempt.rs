@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use super::{Effect, Next, could_not_look, reserved};
-use crate::case::{
-    Attempt, AttemptResult, ClaimedBy, End, EndHow, Ending, EndingWhy, Failure, Force, HoldWhy,
-    Silence, State, StateName, StepName, Stored, Tenure,
+use crate::attempt::{
+    Attempt, AttemptResult, ClaimedBy, End, EndHow, Ending, EndingWhy, Force, Silence, Stored,
+    Tenure,
 };
+use crate::case::{Failure, HoldWhy, State, StateName, StepName};
 use crate::ids::{AttemptId, ByteCount, Digest, Slot, TaskId};
 use crate::observation::AttemptSeed;
 use crate::outcome::conclude;

@@ -3,9 +3,8 @@
 use super::attempt::finish_if_done;
 use super::folder::supersede;
 use super::{Effect, Next};
-use crate::case::{
-    AttemptResult, End, EndHow, Ending, EndingWhy, HoldWhy, RejectedBy, State, StateName, Tenure,
-};
+use crate::attempt::{AttemptResult, End, EndHow, Ending, EndingWhy, Tenure};
+use crate::case::{HoldWhy, RejectedBy, State, StateName};
 use crate::observation::Decision;
 
 pub(super) fn decided(next: &mut Next, decision: &Decision) -> Effect {

@@ -1,10 +1,8 @@
 //! What a look at the folder changes: arrival, completeness, disappearance.
 
 use super::{Effect, Next, Tenure};
-use crate::case::{
-    AttemptResult, Case, Changed, Content, End, EndHow, Hold, HoldWhy, RejectedBy, State,
-    StateName, StepName,
-};
+use crate::attempt::{AttemptResult, End, EndHow};
+use crate::case::{Case, Changed, Content, Hold, HoldWhy, RejectedBy, State, StateName, StepName};
 use crate::ids::{Digest, Fingerprint, FolderIdentity};
 use crate::observation::{Appeared, Observed, Scanned};
 

@@ -12,7 +12,8 @@ mod folder;
 
 use jiff::Timestamp;
 
-use crate::case::{Attempt, Case, Hold, HoldWhy, State, StateName, StepName, Tenure, Trouble};
+use crate::attempt::{Attempt, Tenure};
+use crate::case::{Case, Hold, HoldWhy, State, StateName, StepName, Trouble};
 use crate::ids::{Actor, AttemptId, Slot};
 use crate::observation::{Observation, Observed};
 use crate::outcome::{Fault, FaultClass};

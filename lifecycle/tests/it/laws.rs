@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use daylily_lifecycle::action::{Action, Wake};
-use daylily_lifecycle::case::{
-    Attempt, Case, ClaimedBy, EndHow, State, StateName, StepName, Tenure,
-};
+use daylily_lifecycle::attempt::{Attempt, ClaimedBy, EndHow, Tenure};
+use daylily_lifecycle::case::{Case, State, StateName, StepName};
 use daylily_lifecycle::diagram::{self, appeared, attempt_id, seed, seen, slot, stored};
 use daylily_lifecycle::ids::{AttemptId, ByteCount, Digest, Slot};
 use daylily_lifecycle::observation::Observation;

@@ -1,8 +1,9 @@
 //! What is done next, one situation a test.
 
 use daylily_lifecycle::action::{Action, Plan, Wake};
+use daylily_lifecycle::attempt::{EndingWhy, Force};
 use daylily_lifecycle::backoff::{delay, delay_with_jitter};
-use daylily_lifecycle::case::{Case, EndingWhy, Force, HoldWhy, State, StateName, StepName};
+use daylily_lifecycle::case::{Case, HoldWhy, State, StateName, StepName};
 use daylily_lifecycle::diagram::{self, at, attempt_id, seen};
 use daylily_lifecycle::ids::{GroupName, HeadnodeName, IntakeName};
 use daylily_lifecycle::observation::{Decision, Observation, Request, Verb};

@@ -1,6 +1,7 @@
 //! The sentences, as people read them: the models of the design among them.
 
-use daylily_lifecycle::case::{Case, Changed, Ending, EndingWhy, StateName};
+use daylily_lifecycle::attempt::{Ending, EndingWhy};
+use daylily_lifecycle::case::{Case, Changed, StateName};
 use daylily_lifecycle::diagram::{self, at, seen};
 use daylily_lifecycle::explain::{self, Clock, Standing};
 use daylily_lifecycle::ids::{Actor, CaseName, GroupName, HeadnodeName, IntakeName};
@@ -158,11 +159,11 @@ fn lost_contact_is_no_failure() {
 fn a_failed_job_says_how_and_where_to_look() {
     let mut case = case("failed");
     if let daylily_lifecycle::case::State::Failed { attempt, failure } = &mut case.state {
-        let end = daylily_lifecycle::case::End {
+        let end = daylily_lifecycle::attempt::End {
             at: at(60 + 3 * 3600 + 600),
             code: Some(137),
             signal: None,
-            how: daylily_lifecycle::case::EndHow::Recorded,
+            how: daylily_lifecycle::attempt::EndHow::Recorded,
         };
         attempt.started_at = Some(at(60));
         *failure = daylily_lifecycle::case::Failure::Exit { end };

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use daylily_lifecycle::case::{ClaimedBy, Force};
+use daylily_lifecycle::attempt::{ClaimedBy, Force};
 use daylily_lifecycle::ids::{AttemptId, ByteCount, Digest, HeadnodeName};
 use daylily_lifecycle::outcome::{Claim, ExitRecord, Fault, FaultClass};
 use jiff::Timestamp;

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daylily_lifecycle::case::{ClaimedBy, Force};
+use daylily_lifecycle::attempt::{ClaimedBy, Force};
 use daylily_lifecycle::ids::{AttemptId, ByteCount, HeadnodeName};
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use nix::sys::signal::{Signal, killpg};

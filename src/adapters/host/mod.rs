@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use daylily_lifecycle::case::{ClaimedBy, Force};
+use daylily_lifecycle::attempt::{ClaimedBy, Force};
 use daylily_lifecycle::ids::{
     Arrival, AttemptId, ByteCount, CaseName, Digest, Fingerprint, HeadnodeName, IntakeName,
 };

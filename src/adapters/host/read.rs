@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use daylily_lifecycle::case::ClaimedBy;
+use daylily_lifecycle::attempt::ClaimedBy;
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord};
 use jiff::Timestamp;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daylily_lifecycle::case::QueueKind;
+use daylily_lifecycle::attempt::QueueKind;
 use daylily_lifecycle::ids::{AttemptId, TaskId};
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 

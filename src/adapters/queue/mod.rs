@@ -9,7 +9,7 @@ pub mod fake;
 
 use std::collections::BTreeMap;
 
-use daylily_lifecycle::case::QueueKind;
+use daylily_lifecycle::attempt::QueueKind;
 use daylily_lifecycle::ids::{AttemptId, GroupName, TaskId};
 use daylily_lifecycle::outcome::{Fault, QueueWord};
 

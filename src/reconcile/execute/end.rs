@@ -1,7 +1,8 @@
 //! Ends what must not run: takes the claim of a job that has not begun, or signals the
 //! processes of one that has. That it is over is what a look says, not this.
 
-use daylily_lifecycle::case::{Case, ClaimedBy, Force, StepName};
+use daylily_lifecycle::attempt::{ClaimedBy, Force};
+use daylily_lifecycle::case::{Case, StepName};
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::observation::Observation;
 

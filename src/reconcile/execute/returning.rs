@@ -4,7 +4,8 @@
 
 use std::path::PathBuf;
 
-use daylily_lifecycle::case::{Attempt, Case, End, State, StepName, Stored};
+use daylily_lifecycle::attempt::{Attempt, End, Stored};
+use daylily_lifecycle::case::{Case, State, StepName};
 use daylily_lifecycle::ids::{AttemptId, ByteCount};
 use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::outcome::Fault;

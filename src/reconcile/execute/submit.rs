@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use daylily_lifecycle::case::{Attempt, Case, StepName};
+use daylily_lifecycle::attempt::Attempt;
+use daylily_lifecycle::case::{Case, StepName};
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::outcome::{Conclusion, FaultClass, Seen, conclude};

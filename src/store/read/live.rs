@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use daylily_lifecycle::case::{Attempt, Case, RejectedBy, StateName};
+use daylily_lifecycle::attempt::Attempt;
+use daylily_lifecycle::case::{Case, RejectedBy, StateName};
 use daylily_lifecycle::ids::{
     Arrival, CaseId, CaseName, Digest, FolderIdentity, HeadnodeName, IntakeName,
 };

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use daylily_lifecycle::attempt::{ClaimedBy, Force, Place, QueueKind, Stored, Tenure};
 use daylily_lifecycle::case::{
-    Case, CaseKind, ClaimedBy, Condition, ConditionName, Force, HoldWhy, LastChange, Order, Place,
-    Priority, QueueKind, StateName, StepName, Stored, Tenure,
+    Case, CaseKind, Condition, ConditionName, HoldWhy, LastChange, Order, Priority, StateName,
+    StepName,
 };
 use daylily_lifecycle::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
@@ -265,7 +266,7 @@ fn decision(seed: &[u8; 6]) -> Decision {
         0 => Decision::Hold { why: HoldWhy::Lost, reason: "lost".to_owned() },
         1 => Decision::Reject { problem: "too many GPUs".to_owned() },
         2 => Decision::Reconsider,
-        3 => Decision::End { why: daylily_lifecycle::case::EndingWhy::Limit },
+        3 => Decision::End { why: daylily_lifecycle::attempt::EndingWhy::Limit },
         4 => Decision::EndObserved,
         _ => Decision::Rerun,
     }

@@ -1,10 +1,12 @@
 //! Makes any case: every state, every field present or absent.
 
+use daylily_lifecycle::attempt::{
+    Attempt, AttemptResult, ClaimedBy, End, EndHow, Ending, EndingWhy, Force, Place, QueueKind,
+    Silence, Stored, Tenure,
+};
 use daylily_lifecycle::case::{
-    Attempt, AttemptResult, Case, CaseKind, Changed, ClaimedBy, Condition, ConditionName, Content,
-    End, EndHow, Ending, EndingWhy, Failure, Force, Hold, HoldWhy, LastChange, Order, Place, Prior,
-    Priority, QueueKind, RejectedBy, Silence, State, StateName, StepName, Stored, Tenure, Trouble,
-    Word,
+    Case, CaseKind, Changed, Condition, ConditionName, Content, Failure, Hold, HoldWhy, LastChange,
+    Order, Prior, Priority, RejectedBy, State, StateName, StepName, Trouble, Word,
 };
 use daylily_lifecycle::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,

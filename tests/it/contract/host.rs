@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daylily_lifecycle::case::{ClaimedBy, Force};
+use daylily_lifecycle::attempt::{ClaimedBy, Force};
 use daylily_lifecycle::ids::{AttemptId, HeadnodeName};
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault, FaultClass};
 use daylily_watch::adapters::host::fake::{FakeHost, FakeMachine, Started};

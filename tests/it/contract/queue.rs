@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use daylily_lifecycle::case::QueueKind;
+use daylily_lifecycle::attempt::QueueKind;
 use daylily_lifecycle::ids::{AttemptId, HeadnodeName};
 use daylily_lifecycle::outcome::QueueWord;
 use daylily_lifecycle::outcome::{Alive, Claim};
@@ -147,7 +147,7 @@ async fn a_duplicate_executes_nothing(rig: &impl Rig) {
     }
     until_seen("it runs", LIMIT, || is_claimed_and_alive(rig, &attempt)).await;
     until_seen("its command began", LIMIT, || async { rig.executed(&attempt) > 0 }).await;
-    rig.host().end(&attempt, daylily_lifecycle::case::Force::KillAll).await.expect("it ends");
+    rig.host().end(&attempt, daylily_lifecycle::attempt::Force::KillAll).await.expect("it ends");
     let _ = rig.queue().add(&[entry(&attempt)]).await;
     rig.give_a_place(&attempt);
     assert_eq!(rig.executed(&attempt), 1);

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use daylily_lifecycle::case::{
-    CaseKind, Condition, ConditionName, LastChange, Order, Place, Priority, QueueKind,
-};
+use daylily_lifecycle::attempt::{Place, QueueKind};
+use daylily_lifecycle::case::{CaseKind, Condition, ConditionName, LastChange, Order, Priority};
 use daylily_lifecycle::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Fingerprint, FolderIdentity, GroupName,
     HeadnodeName, IntakeName, PipelineName, Slot,

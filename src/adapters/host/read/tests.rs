@@ -1,6 +1,6 @@
 //! What readings mean, and that no bytes are too odd to be read.
 
-use daylily_lifecycle::case::ClaimedBy;
+use daylily_lifecycle::attempt::ClaimedBy;
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord};
 use proptest::prelude::{any, prop, proptest};
