@@ -1,17 +1,17 @@
 //! daylily-watch notices case folders, runs each once, and brings the results home.
 //! The program is in this library; `main.rs` only starts it.
 
-pub mod adapters;
-pub mod app;
 pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod file_time;
-pub mod intake;
+pub mod app;
 pub mod reconcile;
-pub mod results;
 pub mod store;
-pub mod telemetry;
+pub mod config;
+pub mod intake;
+pub mod adapters;
+pub mod results;
 pub mod tree;
-pub mod tree_digest;
 pub mod tree_fingerprint;
+pub mod tree_digest;
+pub mod file_time;
+pub mod clock;
+pub mod telemetry;

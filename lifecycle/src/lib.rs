@@ -5,17 +5,17 @@
 //! random number; `now` and seeds are arguments. What a state means is decided here
 //! and nowhere else.
 
-pub mod action;
-pub mod attempt;
-pub mod backoff;
-pub mod case;
-pub mod diagram;
-pub mod explain;
 pub mod ids;
+pub mod case;
+pub mod attempt;
 pub mod observation;
-pub mod outcome;
-pub mod plan;
-pub mod policy;
 pub mod record;
+pub mod action;
+pub mod plan;
+pub mod explain;
+pub mod policy;
 pub mod schedule;
 pub mod settle;
+pub mod outcome;
+pub mod backoff;
+pub mod diagram;

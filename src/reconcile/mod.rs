@@ -7,19 +7,19 @@
 //! `execute` does what plans ask for, `schedule` gives slots, `poll` reads attempts,
 //! `requests` does what people ask for, `prune` removes what has had its time.
 
-mod advance;
-mod alive;
-mod all_done;
 pub mod driver;
-mod execute;
-mod naming;
-mod poll;
-mod prune;
 mod requests;
 pub mod scan;
+mod advance;
+mod execute;
 mod schedule;
-mod stop_file;
+mod poll;
+mod prune;
 pub mod surroundings;
+mod naming;
+mod stop_file;
+mod alive;
+mod all_done;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
