@@ -11,6 +11,7 @@ mod copy;
 mod ending;
 mod intake;
 mod job;
+mod panics;
 mod results;
 mod scene;
 mod stage;
