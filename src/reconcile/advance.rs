@@ -89,7 +89,7 @@ pub(super) async fn advance(context: &Context, reader: &Reader, also: Also) -> P
     report.recorded = !decisions.is_empty();
     let recorded = decisions.into_iter().map(|(id, what)| async move {
         let kind = format!("{what:?}");
-        let recorded = context.store.record(id.clone(), context.seen(what)).await?;
+        let recorded = context.record(id.clone(), what).await?;
         tracing::debug!(case = %id, decision = %kind, ?recorded, "decided");
         Ok(())
     });

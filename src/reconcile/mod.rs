@@ -25,8 +25,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use daylily_lifecycle::ids::{Actor, HeadnodeName, IntakeName};
+use daylily_lifecycle::ids::{Actor, CaseId, HeadnodeName, IntakeName};
 use daylily_lifecycle::observation::{Observation, Observed};
+use daylily_lifecycle::record::Recorded;
 
 use tokio::sync::Notify;
 
@@ -63,6 +64,21 @@ impl Context {
     /// An observation of our own, now.
     pub(crate) fn seen(&self, what: Observation) -> Observed {
         Observed { at: self.clock.now(), actor: ourselves(), what }
+    }
+
+    /// Records what we saw of a case. Where our own code fails on it the case is held:
+    /// it stops nothing but itself.
+    pub(crate) async fn record(&self, case: CaseId, what: Observation) -> Pass<Recorded> {
+        let text = match self.store.record(case.clone(), self.seen(what)).await {
+            Err(StoreError::Panicked { text, .. }) => text,
+            recorded => return recorded,
+        };
+        tracing::error!(case = %case, panic = %text, "our own code failed");
+        let what = Observation::Panicked { text };
+        match self.store.record(case, self.seen(what)).await {
+            Err(StoreError::Panicked { text, .. }) => Ok(Recorded::Stale { why: text }),
+            recorded => recorded,
+        }
     }
 
     pub(crate) fn intake(&self, name: &IntakeName) -> Option<&IntakeSettings> {

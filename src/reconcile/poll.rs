@@ -283,8 +283,7 @@ impl Work {
         }
         let what =
             Observation::Looked { attempt: running.attempt.id.clone(), look, queue_wiped: false };
-        let recorded =
-            self.context.store.record(running.case.clone(), self.context.seen(what)).await?;
+        let recorded = self.context.record(running.case.clone(), what).await?;
         if let Recorded::Changed(case) = &recorded
             && case.state.name() != running.state
         {

@@ -8,6 +8,7 @@ use daylily_lifecycle::policy::{HeadnodeState, Pause};
 
 use super::stop_file::remove_stop_file;
 use super::{Context, Pass};
+use crate::store::error::StoreError;
 use crate::store::places::Paused;
 use crate::store::read::Reader;
 use crate::store::recording::Fact;
@@ -97,8 +98,15 @@ async fn of_case(context: &Context, stored: &StoredRequest, case: CaseId, verb: 
     let what = Observation::Asked(Request { verb, reason: request.reason.clone() });
     let at = context.clock.now();
     let observed = Observed { at, actor: request.actor.clone(), what };
-    context.store.record_request(stored.id, vec![Fact { case, observed }], at).await?;
-    Ok(())
+    let facts = vec![Fact { case: case.clone(), observed }];
+    match context.store.record_request(stored.id, facts, at).await {
+        Err(StoreError::Panicked { text, .. }) => {
+            finish(context, stored, &format!("the program failed on it: {text}")).await?;
+            context.record(case, Observation::Panicked { text }).await?;
+            Ok(())
+        }
+        recorded => recorded.map(drop),
+    }
 }
 
 /// Lifts a pause. A headnode that was set aside is taken back at the same time, and an

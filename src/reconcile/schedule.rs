@@ -60,7 +60,7 @@ pub(super) async fn give_slots(context: &Context, reader: &Reader) -> Pass<bool>
         })
         .collect();
     let recorded = facts.into_iter().map(|(id, what)| async move {
-        match context.store.record(id.clone(), context.seen(what)).await? {
+        match context.record(id.clone(), what).await? {
             Recorded::Changed(case) => {
                 let attempt = case.attempt().map(|attempt| attempt.id.to_string());
                 tracing::debug!(case = %case.name, id = %id, attempt, state = %case.state.name(), "granted");

@@ -27,7 +27,7 @@ pub(super) async fn take_claim(
         Ok(by) => {
             tracing::info!(case = %case.name, %attempt, ?by, "asked for the claim");
             let what = Observation::Claimed { attempt: attempt.clone(), by };
-            context.store.record(case.id.clone(), context.seen(what)).await?;
+            context.record(case.id.clone(), what).await?;
             if by == ClaimedBy::Daemon
                 && let Err(fault) = node.queue.remove(attempt).await
             {
@@ -54,7 +54,7 @@ pub(super) async fn end_processes(
         Ok(()) => {
             tracing::info!(case = %case.name, %attempt, ?force, "signalled its processes");
             let what = Observation::Signalled { attempt: attempt.clone(), force };
-            context.store.record(case.id.clone(), context.seen(what)).await?;
+            context.record(case.id.clone(), what).await?;
             Ok(())
         }
         Err(fault) => {

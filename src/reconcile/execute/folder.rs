@@ -15,6 +15,7 @@ use crate::intake::directory::scan::ScanError;
 use crate::reconcile::Pass;
 use crate::reconcile::scan::judging::scan_and_judge;
 use crate::reconcile::scan::rules::Rules;
+use crate::store::error::StoreError;
 use crate::store::recording::Fact;
 
 /// Scans and judges. What the scan says is recorded only if it is news.
@@ -30,7 +31,7 @@ pub(super) async fn scan(context: &Context, case: &Case) -> Pass<()> {
     match super::blocking(move || scan_and_judge(&looked_at, &rules, now)).await {
         Ok(scanned) => {
             let what = Observation::Scanned(Box::new(scanned));
-            let recorded = context.store.record(case.id.clone(), context.seen(what)).await?;
+            let recorded = context.record(case.id.clone(), what).await?;
             if recorded == Recorded::Same {
                 context.store.conditions_checked(vec![case.id.clone()], now).await?;
             }
@@ -64,7 +65,7 @@ async fn vanished(context: &Context, case: &Case) -> Pass<()> {
     .await;
     if gone {
         tracing::info!(case = %case.name, "its folder is gone");
-        context.store.record(case.id.clone(), context.seen(Observation::Vanished)).await?;
+        context.record(case.id.clone(), Observation::Vanished).await?;
     }
     Ok(())
 }
@@ -99,8 +100,12 @@ pub(super) async fn hash(context: &Context, case: &Case, stop: &CancellationToke
                 let observed = context.seen(Observation::CameBack { folder, fingerprint });
                 facts.push(Fact { case: prior.case.clone(), observed });
             }
-            context.store.record_many(facts).await?;
-            Ok(())
+            match context.store.record_many(facts).await {
+                Err(StoreError::Panicked { text, .. }) => {
+                    context.record(case.id.clone(), Observation::Panicked { text }).await.map(drop)
+                }
+                recorded => recorded.map(drop),
+            }
         }
         Err(HashError::Stopped { .. }) => Ok(()),
         Err(error) => {

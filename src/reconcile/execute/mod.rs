@@ -246,7 +246,7 @@ impl Executor {
                 if let Some(text) = &panic {
                     tracing::error!(case = %key.0, step = ?key.1, panic = %text, "our own code failed");
                     let what = Observation::Panicked { text: text.clone() };
-                    self.context.store.record(key.0.clone(), self.context.seen(what)).await?;
+                    self.context.record(key.0.clone(), what).await?;
                 }
                 // A scan that found nothing new is repeated by the next wake, not at once.
                 if !matches!(flying.action, Action::Scan | Action::Hash) {
@@ -331,7 +331,7 @@ async fn step_failed(
             _,
         ) => {
             let what = Observation::StepFailed { attempt: attempt.cloned(), step, fault };
-            context.store.record(case.clone(), context.seen(what)).await?;
+            context.record(case.clone(), what).await?;
             Ok(())
         }
     }

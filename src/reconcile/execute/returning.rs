@@ -41,7 +41,7 @@ pub(super) async fn bring_home(
         Ok(stored) => {
             tracing::debug!(case = %case.name, attempt = %id, files = stored.files, to = ?stored.to, "home");
             let what = Observation::Returned { attempt: id.clone(), stored };
-            context.store.record(case.id.clone(), context.seen(what)).await?;
+            context.record(case.id.clone(), what).await?;
             Ok(())
         }
         Err(_) if stop.is_cancelled() => Ok(()),

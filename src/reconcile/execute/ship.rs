@@ -61,7 +61,7 @@ pub(super) async fn ship(
                 bytes: shipped.bytes,
                 digest: shipped.digest,
             };
-            context.store.record(case.id.clone(), context.seen(what)).await?;
+            context.record(case.id.clone(), what).await?;
             Ok(())
         }
         Err(_) if stop.is_cancelled() => Ok(()),

@@ -44,7 +44,7 @@ pub(super) async fn submit(context: Context, node: Node, cases: Vec<Case>) -> Pa
         } else {
             let what =
                 Observation::Looked { attempt: attempt.id.clone(), look, queue_wiped: false };
-            context.store.record(case.id.clone(), context.seen(what)).await?;
+            context.record(case.id.clone(), what).await?;
         }
     }
     add(context, node, to_add).await
@@ -71,7 +71,7 @@ async fn add(context: &Context, node: &Node, to_add: Vec<(&Case, &Attempt)>) -> 
                 tracing::debug!(case = %case.name, attempt = %attempt.id, "handed over");
                 let what =
                     Observation::Submitted { attempt: attempt.id.clone(), task: task.clone() };
-                context.store.record(case.id.clone(), context.seen(what)).await?;
+                context.record(case.id.clone(), what).await?;
                 unclear.push((*case, *attempt, None));
             }
             Some(Err(fault)) => unclear.push((*case, *attempt, Some(fault.clone()))),
@@ -101,7 +101,7 @@ async fn add(context: &Context, node: &Node, to_add: Vec<(&Case, &Attempt)>) -> 
             Some(_) | None => {
                 let what =
                     Observation::Looked { attempt: attempt.id.clone(), look, queue_wiped: false };
-                context.store.record(case.id.clone(), context.seen(what)).await?;
+                context.record(case.id.clone(), what).await?;
             }
         }
     }

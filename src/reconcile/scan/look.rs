@@ -161,8 +161,8 @@ impl Round<'_> {
         }
         if name.rejected_by == Some(RejectedBy::Entry) && found.problem.is_none() {
             // What lay there was no folder, and now a folder does.
-            let what = self.context.seen(Observation::Decided(Decision::Reconsider));
-            self.context.store.record(name.case.clone(), what).await?;
+            let what = Observation::Decided(Decision::Reconsider);
+            self.context.record(name.case.clone(), what).await?;
         }
         Ok(())
     }
@@ -171,8 +171,7 @@ impl Round<'_> {
         let inside = Path::new(&name.path).parent() == Some(self.settings.path.as_path());
         if inside && !name.vanished {
             tracing::info!(case = %name.name, "its folder is gone");
-            let what = self.context.seen(Observation::Vanished);
-            self.context.store.record(name.case.clone(), what).await?;
+            self.context.record(name.case.clone(), Observation::Vanished).await?;
         }
         Ok(())
     }
