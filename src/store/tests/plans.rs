@@ -1,7 +1,7 @@
 //! No statement of a tick touches finished cases: each goes through an index.
 
 use super::fresh;
-use crate::store::read::{board, live};
+use crate::store::read::{board, live, lookup};
 use crate::store::requests;
 
 fn check(sql: &str, indexes: &[&str]) {
@@ -52,6 +52,11 @@ fn the_running_attempts_come_from_a_partial_index() {
 #[test]
 fn the_known_names_come_from_a_covering_index() {
     check(live::KNOWN, &["COVERING INDEX cases_known"]);
+}
+
+#[test]
+fn a_place_is_looked_for_by_the_names_it_can_have() {
+    check(lookup::PLACE, &["case_id="]);
 }
 
 #[test]
