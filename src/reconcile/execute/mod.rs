@@ -243,7 +243,12 @@ impl Executor {
                     let what = Observation::Panicked { text: text.clone() };
                     self.context.store.record(key.0.clone(), self.context.seen(what)).await?;
                 }
-                ended.cases.push(key.0);
+                // What a scan saw is recorded where it is news, and planned by that. Where
+                // it is none, the next scan has its time: asked again now, the plan would
+                // want another at once.
+                if flying.action != Action::Scan || panic.is_some() {
+                    ended.cases.push(key.0);
+                }
             }
         }
         Ok(ended)
