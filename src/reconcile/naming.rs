@@ -1,5 +1,8 @@
 //! Owns the names of a case's places: its folder on the headnode and among the
-//! results, the attempt directory, the list of what was shipped.
+//! results, the attempt directory, the list of what was shipped. No two cases of an
+//! intake have one place, whatever people call their folders.
+
+use std::collections::BTreeSet;
 
 use daylily_lifecycle::attempt::{EndHow, Place, QueueKind};
 use daylily_lifecycle::case::Case;
@@ -7,21 +10,21 @@ use daylily_lifecycle::ids::{Arrival, AttemptId};
 use daylily_lifecycle::observation::AttemptSeed;
 use ulid::Ulid;
 
-use super::{Context, Node};
+use super::{Context, Node, Pass};
 use crate::adapters::host::names::{bounded_name, bounded_name_with_room};
 use crate::config::{self, Settings};
+use crate::store::read::Reader;
 
 /// The case's name, `name.2` for its second arrival, `name~3` when an attempt before
-/// the third was given up although something of it may still run.
-pub(super) fn remote_name(case: &Case, attempt_number: u32) -> String {
+/// the third was given up although something of it may still run. With a mark of the
+/// case where another case was there first: one named `name.2` by a person.
+fn remote_name(case: &Case, attempt_number: u32, mark: &str) -> String {
     let abandoned = case
         .past
         .iter()
         .any(|attempt| attempt.end.as_ref().is_some_and(|end| end.how == EndHow::Abandoned));
-    let mut suffix = String::new();
-    if case.arrival != Arrival::FIRST {
-        suffix.push_str(&format!(".{}", case.arrival.0));
-    }
+    let mut suffix = arrival(case);
+    suffix.push_str(mark);
     if abandoned {
         suffix.push_str(&format!("~{attempt_number}"));
     }
@@ -32,17 +35,29 @@ pub(super) fn remote_name(case: &Case, attempt_number: u32) -> String {
 pub(super) fn remote_dir(settings: &Settings, case: &Case) -> Option<String> {
     let node = settings.headnodes.iter().find(|node| node.name == case.order.headnode)?;
     let number = case.attempts().map(|attempt| attempt.number).max().unwrap_or(0) + 1;
-    let name = remote_name(case, number);
+    let name = remote_name(case, number, "");
     Some(format!("{}/{}/{name}", node.work_dir.to_string_lossy(), case.intake))
 }
 
 /// Where the results of a case go by name: every attempt to the same place.
 pub(super) fn results_name(case: &Case) -> String {
-    let suffix = match case.arrival {
+    let mark = mark(case);
+    let first = case.attempts().next().map(|attempt| attempt.place.remote_dir.as_str());
+    let marked = first.is_some_and(|first| first.ends_with(&mark));
+    let suffix = arrival(case) + if marked { &mark } else { "" };
+    bounded_name(case.name.as_str(), &suffix)
+}
+
+fn arrival(case: &Case) -> String {
+    match case.arrival {
         Arrival::FIRST => String::new(),
         Arrival(later) => format!(".{later}"),
-    };
-    bounded_name(case.name.as_str(), &suffix)
+    }
+}
+
+/// What tells a case from all others, short enough for a name.
+fn mark(case: &Case) -> String {
+    format!("-{}", &blake3::hash(case.id.as_str().as_bytes()).to_hex().as_str()[..8])
 }
 
 /// Room for what a ship adds to the name of its list.
@@ -60,24 +75,37 @@ pub(super) fn manifest(case: &Case, place: &Place) -> String {
 }
 
 /// A new attempt: its id, and everything that must not change while it is under way.
-pub(super) fn attempt_seed(context: &Context, node: &Node, case: &Case) -> AttemptSeed {
+/// `also_taken` are places that are being given to other cases at the same time.
+pub(super) fn attempt_seed(
+    context: &Context,
+    reader: &Reader,
+    node: &Node,
+    case: &Case,
+    also_taken: &mut BTreeSet<String>,
+) -> Pass<AttemptSeed> {
     let id = AttemptId::new(format!("dw-{}", Ulid::generate()));
     let number = case.attempts().map(|attempt| attempt.number).max().unwrap_or(0) + 1;
     let work_dir = node.settings.work_dir.to_string_lossy().into_owned();
+    let folder = |mark| format!("{work_dir}/{}/{}", case.intake, remote_name(case, number, mark));
+    let mut remote_dir = folder("");
+    if also_taken.contains(&remote_dir) || reader.is_place_of_another(case, &remote_dir)? {
+        remote_dir = folder(&mark(case));
+    }
+    also_taken.insert(remote_dir.clone());
     let command = context
         .settings
         .pipelines
         .get(&case.order.pipeline)
         .map(|pipeline| pipeline.command.clone())
         .unwrap_or_default();
-    AttemptSeed {
+    Ok(AttemptSeed {
         place: Place {
             headnode: node.settings.name.clone(),
             queue: match node.settings.queue {
                 config::QueueKind::Direct => QueueKind::Direct,
                 config::QueueKind::Pueue | config::QueueKind::Slurm => QueueKind::Pueue,
             },
-            remote_dir: format!("{work_dir}/{}/{}", case.intake, remote_name(case, number)),
+            remote_dir,
             attempt_dir: format!("{work_dir}/.daylily-watch/{id}"),
             work_dir,
             owner: node.owner.clone(),
@@ -85,5 +113,5 @@ pub(super) fn attempt_seed(context: &Context, node: &Node, case: &Case) -> Attem
             config_hash: context.settings.hash.clone(),
         },
         id,
-    }
+    })
 }

@@ -1,7 +1,7 @@
 //! Gives slots to the cases that wait. Each grant is recorded in a transaction of its
 //! own that takes all of a case's slots or none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use daylily_lifecycle::case::Case;
 use daylily_lifecycle::ids::CaseId;
@@ -40,25 +40,23 @@ pub(super) async fn give_slots(context: &Context, reader: &Reader) -> Pass<bool>
     let asking: Vec<_> = startable.values().map(|case| waiting(case, now)).collect();
     let slots: Vec<_> = around.slots().cloned().collect();
     let given = schedule(&asking, &slots, &ahead, context.settings.aging, now);
-    let facts: Vec<(CaseId, Observation)> = given
-        .into_iter()
-        .filter_map(|scheduled| {
-            let (id, staged, slots) = match scheduled {
-                Scheduled::Grant { case, staged, slots } => (case, staged, Some(slots)),
-                Scheduled::ShipAhead { case } => (case, None, None),
-            };
-            let case = startable.get(&id)?;
-            let node = context.node(&case.order.headnode)?;
-            let what = match (staged, slots) {
-                (Some(attempt), Some(slots)) => Observation::Placed { attempt, slots },
-                (None, Some(slots)) => {
-                    Observation::Granted { attempt: attempt_seed(context, node, case), slots }
-                }
-                (_, None) => Observation::SentAhead { attempt: attempt_seed(context, node, case) },
-            };
-            Some((id, what))
-        })
-        .collect();
+    let mut taken = BTreeSet::new();
+    let mut facts: Vec<(CaseId, Observation)> = Vec::new();
+    for scheduled in given {
+        let (id, staged, slots) = match scheduled {
+            Scheduled::Grant { case, staged, slots } => (case, staged, Some(slots)),
+            Scheduled::ShipAhead { case } => (case, None, None),
+        };
+        let Some(&case) = startable.get(&id) else { continue };
+        let Some(node) = context.node(&case.order.headnode) else { continue };
+        let mut seed = || attempt_seed(context, reader, node, case, &mut taken);
+        let what = match (staged, slots) {
+            (Some(attempt), Some(slots)) => Observation::Placed { attempt, slots },
+            (None, Some(slots)) => Observation::Granted { attempt: seed()?, slots },
+            (_, None) => Observation::SentAhead { attempt: seed()? },
+        };
+        facts.push((id, what));
+    }
     let recorded = facts.into_iter().map(|(id, what)| async move {
         match context.record(id.clone(), what).await? {
             Recorded::Changed(case) => {

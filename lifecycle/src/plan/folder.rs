@@ -15,7 +15,10 @@ impl Asking<'_> {
             let because = explain::unreadable(unreadable, self.clock());
             return self.wait(Wake::At(unreadable.next_look), because);
         }
-        let because = explain::arriving(self.case, self.policy.marker_missing, self.clock());
+        let because = match self.case.vanished_at {
+            Some(since) => explain::vanished(self.case, since, self.clock()),
+            None => explain::arriving(self.case, self.policy.marker_missing, self.clock()),
+        };
         self.look_at_folder(because)
     }
 

@@ -248,8 +248,10 @@ impl Executor {
                     let what = Observation::Panicked { text: text.clone() };
                     self.context.record(key.0.clone(), what).await?;
                 }
-                // A scan that found nothing new is repeated by the next wake, not at once.
-                if !matches!(flying.action, Action::Scan | Action::Hash) {
+                // What a scan saw is recorded where it is news, and planned by that. Where
+                // it is none, the next scan has its time: asked again now, the plan would
+                // want another at once.
+                if flying.action != Action::Scan || panic.is_some() {
                     ended.cases.push(key.0);
                 }
             }

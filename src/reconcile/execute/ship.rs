@@ -9,7 +9,7 @@ use daylily_lifecycle::ids::{AttemptId, ByteCount};
 use daylily_lifecycle::observation::Observation;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, Node, step_failed};
+use super::{Context, Node, folder, step_failed};
 use crate::adapters::host::{Progress, ShipOrder, Verify};
 use crate::config;
 use crate::reconcile::Pass;
@@ -66,7 +66,11 @@ pub(super) async fn ship(
         }
         Err(_) if stop.is_cancelled() => Ok(()),
         Err(fault) => {
-            step_failed(context, Some(node), &case.id, Some(attempt), StepName::Ship, fault).await
+            let step = StepName::Ship;
+            step_failed(context, Some(node), &case.id, Some(attempt), step, fault).await?;
+            // Where the folder has changed since it was complete, no other try can succeed,
+            // and perhaps nobody has told of the change.
+            folder::scan(context, case).await
         }
     }
 }

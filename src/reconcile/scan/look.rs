@@ -39,6 +39,7 @@ pub(super) async fn look(
     settings: IntakeSettings,
     stored: Option<Intake>,
     known: Vec<LiveName>,
+    whole: bool,
 ) -> Pass<Looked> {
     let mut looked = Looked {
         intake: settings.name.clone(),
@@ -70,7 +71,7 @@ pub(super) async fn look(
                 looked.replaced = true;
             }
             let first_look = stored.as_ref().is_none_or(|intake| intake.baseline_at.is_none());
-            let round = Round { context: &context, settings: &settings, first_look };
+            let round = Round { context: &context, settings: &settings, first_look, whole };
             round.names(listing.found, &known, &mut looked).await?;
             let (at, mount) = (context.clock.now(), mount.to_text());
             let change = context.store.change_intake(settings.name.clone(), move |intake| {
@@ -111,6 +112,8 @@ struct Round<'a> {
     settings: &'a IntakeSettings,
     /// What is found now was there before the first start.
     first_look: bool,
+    /// Nobody needs to have told of a change: what has its content judged is looked into.
+    whole: bool,
 }
 
 impl Round<'_> {
@@ -155,8 +158,10 @@ impl Round<'_> {
         if name.state.is_before_submitting() && found.problem.is_none() {
             looked.follow.insert(found.path.clone());
         }
-        if name.vanished || !name.state.is_before_submitting() {
-            // It is back, or its content is handed over and a change of it is to be told.
+        // An arriving or rejected case is scanned by its own plan. Of the others a change
+        // takes it back, or is to be told.
+        let judged = !matches!(name.state, StateName::Arriving | StateName::Rejected);
+        if name.vanished || (self.whole && judged) {
             looked.touched.push(name.case.clone());
         }
         if name.rejected_by == Some(RejectedBy::Entry) && found.problem.is_none() {

@@ -50,6 +50,9 @@ struct IntakeWatch {
     followed: BTreeSet<PathBuf>,
     /// When the root is looked at next, monotonic. None: not looked at yet.
     next: Option<Duration>,
+    /// When a look at the root is one at what is in it too, monotonic: hints bring the
+    /// others.
+    next_whole: Duration,
     in_flight: bool,
     /// What was said of hints that are missing, so that it is said once.
     told: Option<String>,
@@ -112,7 +115,11 @@ impl Scanner {
                 intake.in_flight = true;
                 let known = reader.live_names(name)?;
                 let stored = reader.intake(name)?;
-                let look = look(self.context.clone(), settings.clone(), stored, known);
+                let whole = intake.next_whole <= monotonic;
+                if whole {
+                    intake.next_whole = monotonic + settings.rescan;
+                }
+                let look = look(self.context.clone(), settings.clone(), stored, known, whole);
                 self.tasks.spawn(ringing(&self.wake, look));
             }
         }
@@ -204,6 +211,7 @@ impl IntakeWatch {
             news,
             followed: BTreeSet::new(),
             next: None,
+            next_whole: Duration::ZERO,
             in_flight: false,
             told: None,
         }

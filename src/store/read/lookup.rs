@@ -63,6 +63,31 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Whether an attempt of another case has this directory. It can only be one whose
+    /// name is the directory's, or that with an arrival or an attempt put behind it.
+    pub fn is_place_of_another(&self, case: &Case, remote_dir: &str) -> Result<bool, StoreError> {
+        let whole = remote_dir.rsplit('/').next().unwrap_or(remote_dir);
+        let stem = |name: &'_ str| name.rfind(['.', '~']).map_or(0, |at| at);
+        let shorter = &whole[..stem(whole)];
+        let shortest = &shorter[..stem(shorter)];
+        self.at_once("look for a place", |db| {
+            db.prepare_cached(PLACE)?.exists(params![
+                case.intake.as_str(),
+                whole,
+                shorter,
+                shortest,
+                case.id.as_str(),
+                remote_dir,
+            ])
+        })
+    }
+}
+
+pub(in crate::store) const PLACE: &str = "
+    SELECT 1 FROM cases AS c JOIN attempts AS a ON a.case_id = c.id
+    WHERE c.intake = ? AND c.name IN (?, ?, ?) AND c.id <> ? AND a.remote_dir = ?";
+
 /// The latest arrival of each name among the cases that `fit`.
 fn select(
     db: &Connection,

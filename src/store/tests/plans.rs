@@ -1,7 +1,7 @@
 //! No statement of a tick touches finished cases: each goes through an index.
 
 use super::fresh;
-use crate::store::read::{board, live};
+use crate::store::read::{board, live, lookup};
 use crate::store::{prune, requests};
 
 fn check(sql: &str, indexes: &[&str]) {
@@ -54,6 +54,11 @@ fn the_running_attempts_come_from_a_partial_index() {
 fn the_names_in_an_intake_come_from_indexes() {
     check(live::LIVE_NAMES, &["cases_live"]);
     check(live::KNOWN, &["COVERING INDEX cases_known"]);
+}
+
+#[test]
+fn a_place_is_looked_for_by_the_names_it_can_have() {
+    check(lookup::PLACE, &["case_id="]);
 }
 
 #[test]

@@ -360,3 +360,78 @@ fn a_work_dir_that_is_not_mounted_is_broken_and_nothing_is_concluded() {
     assert_eq!(world.runs().len(), 2);
     world.is_settled();
 }
+
+#[test]
+fn a_rerun_of_a_case_whose_folder_is_gone_says_so_and_runs_when_it_is_back() {
+    let world = World::started(quick());
+    write(&world.intake().join("gone/input"), "x");
+    world.until_succeeded(&["gone"]);
+    fs::rename(world.intake().join("gone"), world.path("elsewhere/gone")).unwrap();
+    world.is_looked_at();
+    assert_eq!(world.ask("rerun", "gone"), "done");
+    world.until("it is noticed", |world| world.case("gone").unwrap().vanished_at.is_some());
+    world.until_because("gone", "is gone since");
+    assert_eq!(world.runs().len(), 1);
+    fs::rename(world.path("elsewhere/gone"), world.intake().join("gone")).unwrap();
+    world.until("the rerun has succeeded", |world| {
+        let case = world.case("gone").unwrap();
+        case.state.name() == StateName::Succeeded && case.attempts().count() == 2
+    });
+    assert_eq!(world.runs().len(), 2);
+    world.is_settled();
+}
+
+#[test]
+fn folders_are_moved_after_success_and_failure_and_run_again_from_there() {
+    let mut setup =
+        Setup { rescan: "1s", ..Setup::job("[ ! -e fail ] || exit 1; cp input out.txt") };
+    setup.intake.push("on_success: {move_to: ./done}".to_owned());
+    setup.intake.push("on_failure: {move_to: ./failed}".to_owned());
+    let world = World::started(setup);
+    write(&world.intake().join("good/input"), "x");
+    write(&world.intake().join("bad/input"), "x");
+    write(&world.intake().join("bad/fail"), "x");
+    world.until_succeeded(&["good"]);
+    world.until_state("bad", StateName::Failed);
+    assert!(world.path("done/good/input").try_exists().unwrap());
+    assert!(world.path("failed/bad/input").try_exists().unwrap());
+    assert!(fs::read_dir(world.intake()).unwrap().next().is_none());
+    fs::remove_file(world.path("failed/bad/fail")).unwrap();
+    assert_eq!(world.ask("rerun", "bad"), "done");
+    world.until_succeeded(&["bad"]);
+    assert!(world.path("done/bad/input").try_exists().unwrap());
+    // The name may come again, with other content.
+    write(&world.intake().join("good/input"), "y");
+    world.until("the second arrival has succeeded", |world| {
+        let case = world.case("good").unwrap();
+        case.arrival.0 == 2 && case.state.name() == StateName::Succeeded
+    });
+    assert_eq!(world.runs().len(), 4);
+    let mut done: Vec<_> = fs::read_dir(world.path("done"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    done.sort();
+    assert_eq!(done, ["bad", "good", "good.2"]);
+    world.is_settled();
+}
+
+#[test]
+fn the_file_stop_is_told_by_what_waits_already() {
+    let world = World::started(Setup {
+        headnode: vec!["ship_ahead: 0".to_owned()],
+        ..Setup::job(UNTIL_LET_GO).slots(1)
+    });
+    write(&world.intake().join("first/input"), "x");
+    world.until_state("first", StateName::Running);
+    write(&world.intake().join("waits/input"), "x");
+    world.until_because("waits", "Waiting for a place");
+    fs::write(world.path("state/STOP"), "fire drill").unwrap();
+    world.until_because("waits", "fire drill");
+    fs::remove_file(world.path("state/STOP")).unwrap();
+    world.until_because("waits", "Waiting for a place");
+    world.let_go();
+    world.until_succeeded(&["first", "waits"]);
+    world.is_settled();
+}

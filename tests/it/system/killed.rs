@@ -171,3 +171,48 @@ fn one_state_dir_admits_one_daemon() {
     world.until_succeeded(&["still"]);
     world.is_settled();
 }
+
+#[test]
+fn sigterm_in_the_middle_of_a_large_copy_ends_within_5_s() {
+    let mut world = World::started(Setup::default());
+    write(&world.intake().join("large/input"), "x");
+    let size = 6 << 30;
+    fs::File::create(world.intake().join("large/big")).unwrap().set_len(size).unwrap();
+    world.until_state("large", StateName::Shipping);
+    let status = world.terminate(Duration::from_secs(5));
+    assert!(status.success(), "{status}");
+    assert_eq!(world.state("large"), Some(StateName::Shipping));
+    // It has become small since, which is a change like any other.
+    fs::File::options()
+        .write(true)
+        .open(world.intake().join("large/big"))
+        .unwrap()
+        .set_len(9)
+        .unwrap();
+    world.start();
+    world.until_succeeded(&["large"]);
+    assert_same(&world.intake().join("large"), &world.copy_of("large"), &["out.txt"]);
+    world.is_settled();
+}
+
+#[test]
+fn a_killed_daemon_leaves_nobody_listening_for_ever() {
+    let mut world = World::started(Setup::job(UNTIL_LET_GO));
+    write(&world.intake().join("bell/input"), "x");
+    world.until_state("bell", StateName::Running);
+    let work = fs::canonicalize(world.path("work/.daylily-watch")).unwrap();
+    let listeners = || {
+        let all = fs::read_dir("/proc").unwrap().flatten();
+        let here = all.filter(|process| {
+            let is_here = fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd == work);
+            is_here
+                && fs::read_to_string(process.path().join("comm"))
+                    .is_ok_and(|name| name == "head\n")
+        });
+        here.count()
+    };
+    world.until("somebody listens", |_| listeners() > 0);
+    world.kill();
+    assert!(listeners() > 0);
+    world.until("nobody listens", |_| listeners() == 0);
+}

@@ -12,7 +12,7 @@ use daylily_watch::store::recording::Fact;
 use daylily_watch::store::{Planned, Store};
 use nix::unistd::Pid;
 
-use super::setup::Setup;
+use super::setup::{Setup, UNTIL_LET_GO};
 use super::world::{INTAKE, World, now, write};
 use crate::wait;
 
@@ -123,11 +123,14 @@ fn finished(world: &World, cases: usize) {
     });
 }
 
+fn one_runs(world: &World) {
+    write(&world.intake().join("one/input"), "x");
+    world.until_succeeded(&["one"]);
+}
+
 /// What the daemon uses while nothing happens, per second.
 fn idle(world: &World) -> Duration {
     const SECONDS: u32 = 8;
-    write(&world.intake().join("one/input"), "x");
-    world.until_succeeded(&["one"]);
     // What the case has left to do is done.
     wait::holds(Duration::from_secs(3), || false);
     let before = processor_time(world);
@@ -137,10 +140,14 @@ fn idle(world: &World) -> Duration {
 
 #[test]
 fn ten_thousand_finished_cases_cost_nothing() {
-    let without = idle(&World::started(Setup::default()));
+    let world = World::started(Setup::default());
+    one_runs(&world);
+    let without = idle(&world);
+    drop(world);
     let mut world = World::new(Setup::default());
     finished(&world, 10_000);
     world.start();
+    one_runs(&world);
     let with = idle(&world);
     let peak = memory_peak_kib(&world);
     #[allow(clippy::print_stderr, reason = "what was measured")]
@@ -150,4 +157,44 @@ fn ten_thousand_finished_cases_cost_nothing() {
     assert!(with <= without * 2 + Duration::from_millis(5), "{with:?} instead of {without:?}");
     assert!(with < Duration::from_millis(50), "{with:?} per second");
     assert!(peak < 64 << 10, "{peak} KiB");
+}
+
+#[test]
+fn cases_that_wait_for_something_cost_next_to_nothing() {
+    let world = World::new(Setup {
+        settle: ", marker: daylily.ready".to_owned(),
+        headnode: vec!["ship_ahead: 1".to_owned()],
+        ..Setup::job(UNTIL_LET_GO).slots(1)
+    });
+    let mut world = world;
+    let intake = world.intake();
+    fs::create_dir(intake.join("empty")).unwrap();
+    write(&intake.join("no marker/input"), "x");
+    write(&intake.join("half/x.part"), "x");
+    fs::write(intake.join("a file"), "x").unwrap();
+    write(&intake.join("rejected/daylily.ready"), "x");
+    write(&intake.join("rejected/input"), "x");
+    std::os::unix::fs::symlink("/etc", intake.join("rejected/link")).unwrap();
+    for name in ["runs", "staged", "waits", "held"] {
+        write(&intake.join(name).join("input"), "x");
+        write(&intake.join(name).join("daylily.ready"), "x");
+    }
+    world.start();
+    world.until("all have come to where they stay", |world| {
+        let states: Vec<StateName> =
+            world.all_cases().iter().map(|case| case.state.name()).collect();
+        let count = |state| states.iter().filter(|is| **is == state).count();
+        count(StateName::Running) == 1
+            && count(StateName::Staged) == 1
+            && count(StateName::Ready) == 2
+            && count(StateName::Rejected) == 2
+            && count(StateName::Arriving) == 3
+    });
+    assert_eq!(world.ask("hold", "held"), "done");
+    assert_eq!(world.ask("cancel", "empty"), "done");
+    fs::remove_dir(intake.join("empty")).unwrap();
+    fs::create_dir(intake.join("empty")).unwrap();
+    let cost = idle(&world);
+    assert!(cost < Duration::from_millis(50), "{cost:?} per second");
+    world.is_lawful();
 }

@@ -12,5 +12,6 @@ mod cancelling;
 mod failing;
 mod identity;
 mod killed;
+mod lessons;
 mod many;
 mod places;

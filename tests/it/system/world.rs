@@ -224,8 +224,8 @@ impl World {
     }
 
     pub(crate) fn because(&self, name: &str) -> String {
-        let case = self.case(name).unwrap();
-        self.reader().board_row(&case.id).unwrap().unwrap().because
+        let Some(case) = self.case(name) else { return String::new() };
+        self.reader().board_row(&case.id).unwrap().map_or(String::new(), |row| row.because)
     }
 
     pub(crate) fn all_cases(&self) -> Vec<Case> {

@@ -1,0 +1,273 @@
+//! What hurts people who run such systems, each as a test with its name. Those that are
+//! shown elsewhere in this module are not repeated here.
+
+use std::fs;
+use std::time::Duration;
+
+use daylily_lifecycle::case::{ConditionName, HoldWhy, State, StateName};
+use daylily_lifecycle::policy::SlotState;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+
+use super::same::assert_same;
+use super::setup::{Setup, UNTIL_LET_GO};
+use super::world::{World, processes_of, write};
+use crate::wait;
+
+fn with_a_marker(settle: &str) -> Setup {
+    Setup { settle: format!(", marker: daylily.ready{settle}"), ..Setup::default() }
+}
+
+fn holds(world: &World, name: &str, condition: ConditionName) -> Option<bool> {
+    world.case(name).and_then(|case| case.condition(condition).map(|condition| condition.holds))
+}
+
+#[test]
+fn a_marker_written_before_the_data_does_not_start_a_case() {
+    let world = World::started(with_a_marker(""));
+    let folder = world.intake().join("eager");
+    write(&folder.join("daylily.ready"), "");
+    world.until("the marker alone is seen", |world| {
+        holds(world, "eager", ConditionName::Marker) == Some(true)
+            && holds(world, "eager", ConditionName::Quiet) == Some(true)
+    });
+    assert_eq!(world.state("eager"), Some(StateName::Arriving));
+    for part in 0..5 {
+        write(&folder.join(format!("part {part}")), "x");
+        assert!(!wait::holds(Duration::from_millis(600), || !world.runs().is_empty()));
+    }
+    write(&folder.join("input"), "whole");
+    world.until_succeeded(&["eager"]);
+    assert_same(&folder, &world.copy_of("eager"), &["out.txt"]);
+    world.is_settled();
+}
+
+#[test]
+fn a_marker_that_never_comes_is_waited_for_and_a_person_can_do_without() {
+    let world = World::started(with_a_marker(""));
+    write(&world.intake().join("late/input"), "x");
+    world.until_because("late", "Complete except for its marker: daylily.ready has not come");
+    assert_eq!(world.ask("accept", "late"), "done");
+    world.until_succeeded(&["late"]);
+    let accepted = world.case("late").unwrap().accepted.unwrap();
+    assert_eq!((accepted.by.as_str(), accepted.reason.as_deref()), ("anna", Some("for a test")));
+    world.is_settled();
+}
+
+#[test]
+fn a_marker_that_never_comes_follows_the_configured_policy() {
+    let world = World::started(with_a_marker(", marker_timeout: 2s, marker_missing: accept"));
+    write(&world.intake().join("without/input"), "x");
+    world.until_succeeded(&["without"]);
+    world.is_settled();
+
+    let world = World::started(with_a_marker(", marker_timeout: 2s, marker_missing: reject"));
+    write(&world.intake().join("without/input"), "x");
+    world.until_state("without", StateName::Rejected);
+    write(&world.intake().join("without/daylily.ready"), "");
+    world.until_succeeded(&["without"]);
+    world.is_settled();
+}
+
+#[test]
+fn a_stale_marker_of_an_earlier_attempt_is_not_believed() {
+    // The attempt directory of the first run lies there with its exit code 0 while the
+    // second runs; so does a hand-made one of the second.
+    let world = World::started(Setup::job(
+        "[ -e \"$ELSEWHERE/first\" ] || { : >\"$ELSEWHERE/first\"; cp input out.txt; exit 0; }
+until [ -e \"$GO\" ]; do sleep 0.05; done
+exit 5",
+    ));
+    write(&world.intake().join("again/input"), "x");
+    world.until_succeeded(&["again"]);
+    assert_eq!(world.ask("rerun", "again"), "done");
+    world.until("it runs again", |world| {
+        world.state("again") == Some(StateName::Running) && world.runs().len() == 2
+    });
+    assert!(!wait::holds(Duration::from_secs(1), || {
+        world.state("again") != Some(StateName::Running)
+    }));
+    world.let_go();
+    world.until_state("again", StateName::Failed);
+    world.is_settled();
+}
+
+#[test]
+fn a_job_started_twice_does_not_execute_twice() {
+    let world = World::started(Setup::job(UNTIL_LET_GO));
+    write(&world.intake().join("twice/input"), "x");
+    world.until_state("twice", StateName::Running);
+    let job =
+        world.path("work/.daylily-watch").join(world.attempt("twice").as_str()).join("job.sh");
+    let start = || {
+        #[allow(clippy::disallowed_methods, reason = "a queue that starts a job again")]
+        std::process::Command::new("/bin/sh").arg(&job).output().unwrap().status.code()
+    };
+    assert_eq!(start(), Some(98));
+    world.let_go();
+    world.until_succeeded(&["twice"]);
+    assert_eq!(start(), Some(98));
+    assert_eq!(world.runs().len(), 1);
+    world.is_settled();
+}
+
+#[test]
+fn the_job_was_started_but_the_answer_was_lost_found_not_added_again() {
+    // Killed at the moment the first sign of the job is there, before the answer is read.
+    let mut world = World::started(Setup::job(UNTIL_LET_GO));
+    write(&world.intake().join("found/input"), "x");
+    world.until("the job has begun", |world| !world.runs().is_empty());
+    world.kill();
+    world.start();
+    world.until_state("found", StateName::Running);
+    world.let_go();
+    world.until_succeeded(&["found"]);
+    assert_eq!(world.runs().len(), 1);
+    world.is_settled();
+}
+
+/// Ends every process of a running attempt without a trace.
+fn wipe_out(world: &World, name: &str) {
+    let attempt = world.attempt(name);
+    world.until("nothing of it is left", |_| {
+        let left = processes_of(&attempt);
+        for pid in &left {
+            let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+        }
+        left.is_empty()
+    });
+}
+
+#[test]
+fn a_job_that_is_gone_without_a_trace_is_not_done_and_does_not_stay_running_for_ever() {
+    let world = World::started(Setup { lost_after: "2s", ..Setup::job(UNTIL_LET_GO).slots(1) });
+    write(&world.intake().join("lost/input"), "x");
+    world.until_state("lost", StateName::Running);
+    wipe_out(&world, "lost");
+    world.until("it waits for a person", |world| {
+        world.case("lost").unwrap().hold.is_some_and(|hold| hold.why == HoldWhy::Lost)
+    });
+    world.until_because("lost", "Waiting for a person");
+    assert!(world.ask("resume", "lost").contains("rerun"));
+    world.let_go();
+    assert_eq!(world.ask("rerun", "lost"), "done");
+    world.until_succeeded(&["lost"]);
+    assert_eq!(world.case("lost").unwrap().attempt().unwrap().number, 2);
+    assert_eq!(world.runs().len(), 2);
+    world.is_settled();
+}
+
+#[test]
+fn a_lost_job_that_a_person_confirms_dead_has_failed() {
+    let world = World::started(Setup { lost_after: "1s", ..Setup::job(UNTIL_LET_GO) });
+    write(&world.intake().join("lost/input"), "x");
+    world.until_state("lost", StateName::Running);
+    wipe_out(&world, "lost");
+    world.until("it waits for a person", |world| world.case("lost").unwrap().hold.is_some());
+    assert_eq!(world.ask("confirm-dead", "lost"), "done");
+    world.until_state("lost", StateName::Failed);
+    world.is_settled();
+}
+
+#[test]
+fn silence_is_never_failure_while_it_may_still_be_a_cache() {
+    let world = World::started(Setup { lost_after: "1h", ..Setup::job(UNTIL_LET_GO).slots(1) });
+    write(&world.intake().join("silent/input"), "x");
+    world.until_state("silent", StateName::Running);
+    wipe_out(&world, "silent");
+    world.until("the silence is noticed", |world| {
+        world.case("silent").unwrap().attempt().unwrap().silence.is_some()
+    });
+    assert!(!wait::holds(Duration::from_secs(3), || {
+        world.state("silent") != Some(StateName::Running) || world.all_slots_are_free()
+    }));
+    // A person who knows better says so.
+    let id = world.case("silent").unwrap().id;
+    let args = json!({ "abandon": true }).as_object().unwrap().clone();
+    assert_eq!(world.ask_with("cancel", id.as_str(), args), "done");
+    world.until_state("silent", StateName::Cancelled);
+    world.is_settled();
+}
+
+#[test]
+fn cancel_tells_the_truth() {
+    // While a process lives, the case is being cancelled, not cancelled.
+    let world = World::started(
+        Setup::job("trap '' TERM; : >\"$ELSEWHERE/deaf\"; while :; do sleep 1; done").slots(1),
+    );
+    write(&world.intake().join("deaf/input"), "x");
+    world.until("it is deaf", |world| {
+        world.path("elsewhere/deaf").try_exists().unwrap()
+            && world.state("deaf") == Some(StateName::Running)
+    });
+    let attempt = world.attempt("deaf");
+    assert_eq!(world.ask("cancel", "deaf"), "done");
+    assert!(world.ask("cancel", "deaf").contains("being cancelled already"));
+    world.until("it has ended", |world| {
+        let alive = !processes_of(&attempt).is_empty();
+        let cancelled = world.state("deaf") == Some(StateName::Cancelled);
+        let free = world.reader().slots().unwrap()[0].view.state == SlotState::Free;
+        assert!(!((cancelled || free) && !processes_of(&attempt).is_empty()), "it lives: {alive}");
+        cancelled
+    });
+    world.is_settled();
+}
+
+#[test]
+fn a_limit_ends_what_runs_too_long_as_failed() {
+    let world = World::started(Setup {
+        pipeline: vec!["limits: {run: 1s, on_limit: cancel}".to_owned()],
+        ..Setup::job("sleep 1000").slots(1)
+    });
+    write(&world.intake().join("long/input"), "x");
+    world.until_state("long", StateName::Failed);
+    let State::Failed { attempt, .. } = world.case("long").unwrap().state else { unreachable!() };
+    assert!(processes_of(&attempt.id).is_empty());
+    world.is_settled();
+}
+
+#[test]
+fn why_is_it_waiting_where_is_it_when_will_it_be_ready_is_one_sentence() {
+    let world = World::started(Setup {
+        headnode: vec!["ship_ahead: 0".to_owned()],
+        quiet: "2s",
+        ..Setup::job(UNTIL_LET_GO).slots(1)
+    });
+    write(&world.intake().join("one/input"), "x");
+    world.until_because("one", "Still arriving: the last change was input at ");
+    world.until_because("one", "Running on here since ");
+    write(&world.intake().join("two/input"), "x");
+    world.until_because("two", "Waiting for a place: ");
+    world.until("it names who has it", |world| {
+        let sentence = world.because("two");
+        sentence.contains("taken")
+    });
+    world.let_go();
+    world.until_because("one", "Succeeded at ");
+    world.until_because("two", "Succeeded at ");
+    world.is_settled();
+}
+
+#[test]
+fn a_case_named_like_the_second_arrival_of_another_has_a_place_of_its_own() {
+    let world = World::started(Setup { rescan: "1s", ..Setup::default() });
+    write(&world.intake().join("HG002/input"), "first");
+    write(&world.intake().join("HG002.2/input"), "a sample of that name");
+    world.until_succeeded(&["HG002", "HG002.2"]);
+    fs::remove_dir_all(world.intake().join("HG002")).unwrap();
+    world.is_looked_at();
+    write(&world.intake().join("HG002/input"), "second");
+    world.until("the second arrival has succeeded", |world| {
+        let case = world.case("HG002").unwrap();
+        case.arrival.0 == 2 && case.state.name() == StateName::Succeeded
+    });
+    let copied = fs::read_to_string(world.copy_of("HG002.2").join("input")).unwrap();
+    assert_eq!(copied, "a sample of that name");
+    let result = fs::read_to_string(world.results_of("HG002.2").join("out.txt")).unwrap();
+    assert_eq!(result, "a sample of that name");
+    let place = world.case("HG002").unwrap().attempt().unwrap().stored.clone().unwrap().to.unwrap();
+    assert_eq!(fs::read_to_string(format!("{place}/out.txt")).unwrap(), "second");
+    assert_eq!(world.runs().len(), 3);
+    world.is_settled();
+}
