@@ -148,7 +148,6 @@ CREATE INDEX cases_prunable ON cases (finished_at)
     WHERE pruned = 0 AND state IN ('succeeded', 'failed', 'cancelled');
 CREATE INDEX cases_updated ON cases (updated_at, id);
 CREATE INDEX cases_name ON cases (name, intake, arrival);
-CREATE INDEX cases_known ON cases (intake, name, arrival, id, state, folder);
 
 -- One try at running a case each.
 CREATE TABLE attempts (

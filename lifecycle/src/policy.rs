@@ -118,7 +118,7 @@ pub enum HeadnodeState {
         because: String,
         next_try: Timestamp,
     },
-    /// Only `resume HEADNODE` or `adopt HEADNODE` releases it.
+    /// Only a person releases it: `resume --headnode`.
     Broken {
         since: Timestamp,
         because: String,

@@ -58,6 +58,9 @@ pub(super) fn run(global: &Global, run: &Run, printer: &mut Printer) -> Outcome 
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        // Copies, scans and hashes are bounded by themselves; each idle thread costs memory.
+        .max_blocking_threads(32)
+        .thread_keep_alive(Duration::from_secs(2))
         .enable_all()
         .build()
         .context("start the threads")

@@ -46,12 +46,12 @@ pub enum StoreError {
         source: io::Error,
     },
     #[error(
-        "{path} is not a database of daylily-watch\nhint: correct state_dir in the configuration; if this was its database, `daylily-watch restore FILE` with the last backup"
+        "{path} is not a database of daylily-watch\nhint: correct state_dir in the configuration; if this was its database, put the last backup in its place while no daemon runs"
     )]
     NotOurs { path: PathBuf },
     #[error(
         "{path} is damaged: {what}\n\
-         hint: keep a copy of it, then `daylily-watch restore FILE` with the last backup"
+         hint: keep a copy of it, and put the last backup in its place while no daemon runs"
     )]
     Damaged { path: PathBuf, what: String },
     #[error("{path} was written by {by}; this is {ours}\nhint: install {by} or a later one")]

@@ -376,11 +376,6 @@ impl Store {
         self.write("delete what is old", move |db| prune::prune(db, now, keep_journal)).await
     }
 
-    /// Notes that a person has a backup.
-    pub async fn backed_up(&self, at: Timestamp) -> Result<(), StoreError> {
-        self.write("note the backup", move |db| open::note_backup(db, at)).await
-    }
-
     async fn write<T: Send + 'static>(
         &self,
         doing: &'static str,

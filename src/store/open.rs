@@ -327,12 +327,6 @@ fn check_schema(db: &Connection, path: &Path, app_version: &str) -> Result<(), S
     }
 }
 
-/// When the database was last copied by a person's wish.
-pub(super) fn note_backup(db: &Connection, at: Timestamp) -> rusqlite::Result<()> {
-    db.execute("UPDATE meta SET last_backup_at = ?", [Instant(at)])?;
-    Ok(())
-}
-
 pub(super) fn about(db: &Connection) -> rusqlite::Result<About> {
     db.query_row("SELECT * FROM meta", [], |row| {
         let last_backup_at: Option<Instant> = row.get("last_backup_at")?;

@@ -224,7 +224,7 @@ fn compare(owner: Option<&Owner>, by: &Owner) -> Result<(), Fault> {
     match owner {
         None => Err(fatal("the owner is missing\nhint: is work_dir mounted?")),
         Some(owner) if owner.database_id != by.database_id => {
-            Err(fatal("work_dir belongs to another database\nhint: use `adopt`"))
+            Err(fatal("work_dir belongs to another database\nhint: give it a work_dir of its own"))
         }
         Some(owner) if owner.generation > by.generation => {
             Err(fatal("work_dir was used by a later start of this database"))

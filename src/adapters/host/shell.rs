@@ -146,21 +146,24 @@ impl<S: Shell> WorkDir<S> {
             code::OTHER_OWNER => (
                 FaultClass::FatalHost,
                 format!(
-                    "{path} belongs to the database {}\nhint: end the daemon of that database, \
-                     then use `adopt`",
+                    "{path} belongs to the database {}\nhint: one work_dir is for one database: \
+                     give this headnode a work_dir of its own, or use the state_dir of that one",
                     first_line(&answer.stderr)
                 ),
             ),
             code::NEWER_GENERATION => (
                 FaultClass::FatalHost,
                 format!(
-                    "{path} was used by a later start of this database\nhint: a second daemon \
-                     runs or an old database was restored; then use `adopt`"
+                    "{path} was used by a later start of this database\nhint: a daemon runs on \
+                     another copy of it, or an old copy was put in place: use the newest one"
                 ),
             ),
             code::ODD_OWNER => (
                 FaultClass::FatalHost,
-                format!("{path}/.daylily-watch/owner cannot be read\nhint: `adopt` writes it anew"),
+                format!(
+                    "{path}/.daylily-watch/owner cannot be read\nhint: see whether the file \
+                     system of {path} is whole and who may read there"
+                ),
             ),
             code::NO_PROC => {
                 (FaultClass::FatalHost, "/proc cannot be read on the headnode".to_owned())

@@ -79,7 +79,7 @@ pub(super) fn database(report: &mut Report, settings: &Settings, reader: Option<
         Ok(Some(what)) => report.fail(
             "database.whole",
             format!("it is damaged: {what}"),
-            "keep a copy of it, then `daylily-watch restore FILE` with the last backup",
+            "keep a copy of it, and put the last backup in its place while no daemon runs",
         ),
         Err(error) => report.error("database.whole", &error),
     }

@@ -10,7 +10,7 @@ use daylily_lifecycle::ids::{
     Arrival, CaseId, CaseName, Digest, FolderIdentity, HeadnodeName, IntakeName,
 };
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::Reader;
 use crate::store::attempts::{self, instant};
@@ -66,10 +66,6 @@ pub(in crate::store) const AHEAD: &str = "
       AND NOT EXISTS (SELECT 1 FROM slots AS s WHERE s.attempt_id = a.id)
     GROUP BY a.headnode";
 
-pub(in crate::store) const KNOWN: &str = "
-    SELECT name, max(arrival) AS arrival, id, state, folder
-    FROM cases INDEXED BY cases_known WHERE intake = ? GROUP BY name";
-
 /// An attempt that may have a job, with whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {
@@ -107,16 +103,6 @@ pub struct LastArrival {
     pub finished_at: Option<Timestamp>,
     /// A change after it was handed over has been told.
     pub changed: bool,
-}
-
-/// A name seen in an intake, as it last arrived.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownName {
-    pub name: CaseName,
-    pub arrival: Arrival,
-    pub case: CaseId,
-    pub state: StateName,
-    pub folder: Option<FolderIdentity>,
 }
 
 impl From<&Case> for LastArrival {
@@ -226,23 +212,6 @@ impl Reader {
                         name: CaseName::new(row.get::<_, String>("of_name")?),
                         state: row.get::<_, AsWord<_>>("of_state")?.0,
                         attempt: attempts::from_row(row)?,
-                    })
-                })?
-                .collect()
-        })
-    }
-
-    /// Every name ever seen in an intake, as it last arrived. Reads one index, no rows.
-    pub fn known_names(&self, intake: &IntakeName) -> Result<Vec<KnownName>, StoreError> {
-        self.at_once("read the known names", |db| {
-            db.prepare_cached(KNOWN)?
-                .query_map(params![intake.as_str()], |row| {
-                    Ok(KnownName {
-                        name: CaseName::new(row.get::<_, String>("name")?),
-                        arrival: Arrival(row.get("arrival")?),
-                        case: CaseId::new(row.get::<_, String>("id")?),
-                        state: row.get::<_, AsWord<_>>("state")?.0,
-                        folder: row.get::<_, Option<String>>("folder")?.map(FolderIdentity::new),
                     })
                 })?
                 .collect()

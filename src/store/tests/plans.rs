@@ -53,7 +53,6 @@ fn the_running_attempts_come_from_a_partial_index() {
 #[test]
 fn the_names_in_an_intake_come_from_indexes() {
     check(live::LIVE_NAMES, &["cases_live"]);
-    check(live::KNOWN, &["COVERING INDEX cases_known"]);
 }
 
 #[test]
