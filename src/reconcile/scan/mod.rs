@@ -29,6 +29,9 @@ use look::{Looked, look};
 /// Many events on one case lead to one scan in this time.
 const CALM: Duration = Duration::from_secs(1);
 
+/// A scan that is due in this time is not brought forward.
+const SOON: Duration = Duration::from_secs(3);
+
 /// Looks at a root follow each other no faster, however many folders come.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 
@@ -95,8 +98,10 @@ impl Scanner {
             for dirty in news.dirty.keys() {
                 match reader.find(name, &CaseName::new(dirty))? {
                     Some(case) if case.state.name().is_before_submitting() => {
-                        let due = monotonic + calm(&case, &self.context);
-                        self.touched.entry(case.id.clone()).or_insert(due);
+                        if let Some(calm) = calm(&case, &self.context) {
+                            let due = monotonic + calm;
+                            self.touched.entry(case.id.clone()).or_insert(due);
+                        }
                         look_now |= case.state.name() == StateName::Rejected;
                     }
                     Some(case) if !case.state.name().is_terminal() => {}
@@ -243,14 +248,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// How long events on a case are gathered before it is scanned: soon where one may
-/// complete it or take it back, now and then where only quiet is waited for.
-fn calm(case: &Case, context: &Context) -> Duration {
+/// complete it or take it back, now and then where only quiet is waited for. None: the
+/// scan at the end of the quiet period comes soon, and sees all that an event tells of.
+fn calm(case: &Case, context: &Context) -> Option<Duration> {
     let now = context.clock.now();
     match (case.state.name(), case.settles_at) {
         (StateName::Arriving, Some(at)) if at > now => {
             let left = Duration::try_from(at.duration_since(now)).unwrap_or_default();
-            (left / 10).max(CALM)
+            (left > SOON).then(|| (left / 10).max(CALM))
         }
-        _ => CALM,
+        _ => Some(CALM),
     }
 }
