@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
@@ -73,10 +74,30 @@ pub enum TreeError {
 
 /// Patterns over the last name of a path, such as `*.part`.
 #[derive(Debug, Clone, Default)]
-pub struct Names(GlobSet);
+pub struct Names(Arc<GlobSet>);
+
+/// Compiling costs more than the scan of a small case, and the few lists of a
+/// configuration are asked for at every scan and ship.
+static COMPILED: Mutex<Vec<(Vec<String>, Names)>> = Mutex::new(Vec::new());
+
+/// More lists than a configuration has.
+const KEPT: usize = 32;
 
 impl Names {
     pub fn new(patterns: &[String]) -> Result<Self, TreeError> {
+        let kept = || COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, names)) = kept().iter().find(|(known, _)| known == patterns) {
+            return Ok(names.clone());
+        }
+        let names = Self::compile(patterns)?;
+        let mut kept = kept();
+        if kept.len() < KEPT {
+            kept.push((patterns.to_vec(), names.clone()));
+        }
+        Ok(names)
+    }
+
+    fn compile(patterns: &[String]) -> Result<Self, TreeError> {
         let mut set = GlobSetBuilder::new();
         for pattern in patterns {
             let glob = GlobBuilder::new(pattern).literal_separator(true).build();
@@ -85,7 +106,9 @@ impl Names {
             );
         }
         let built = set.build();
-        Ok(Self(built.map_err(|source| TreeError::Pattern { pattern: String::new(), source })?))
+        let built =
+            built.map_err(|source| TreeError::Pattern { pattern: String::new(), source })?;
+        Ok(Self(Arc::new(built)))
     }
 
     pub fn matches(&self, name: &str) -> bool {

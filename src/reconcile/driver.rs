@@ -174,6 +174,11 @@ impl Driver {
         self.done("scan");
 
         let ended = self.executor.collect().await?;
+        for id in &ended.scan {
+            if let Some(case) = self.reader.case(id)? {
+                self.executor.add(case, Action::Scan);
+            }
+        }
         self.also.cases.extend(ended.cases);
         for headnode in &ended.poll {
             self.poller.hurry(headnode);

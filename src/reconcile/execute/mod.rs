@@ -9,7 +9,7 @@ mod returning;
 mod ship;
 mod submit;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use daylily_lifecycle::action::Action;
@@ -63,6 +63,7 @@ pub(super) struct Executor {
     in_flight: HashMap<Key, InFlight>,
     tasks: JoinSet<Pass<()>>,
     looks: Arc<Semaphore>,
+    scan_again: BTreeSet<CaseId>,
     wake: Arc<Notify>,
 }
 
@@ -71,6 +72,8 @@ pub(super) struct Executor {
 pub(super) struct Ended {
     /// Cases to plan again: their action may have ended without changing them.
     pub(super) cases: Vec<CaseId>,
+    /// Cases that were to be scanned while a scan of them was under way.
+    pub(super) scan: Vec<CaseId>,
     /// Headnodes where something was just started or ended.
     pub(super) poll: Vec<HeadnodeName>,
 }
@@ -83,6 +86,7 @@ impl Executor {
             in_flight: HashMap::new(),
             tasks: JoinSet::new(),
             looks: Arc::new(Semaphore::new(LOOKS)),
+            scan_again: BTreeSet::new(),
             wake,
         }
     }
@@ -105,7 +109,13 @@ impl Executor {
     /// Adds one action without a plan, such as a scan that an event asks for.
     pub(super) fn add(&mut self, case: Case, action: Action) {
         let Some(step) = action.step() else { return };
-        let known = self.in_flight.contains_key(&(case.id.clone(), step))
+        let key = (case.id.clone(), step);
+        if action == Action::Scan && self.in_flight.contains_key(&key) {
+            // What is asked for now may have happened behind the walk that is under way.
+            self.scan_again.insert(case.id);
+            return;
+        }
+        let known = self.in_flight.contains_key(&key)
             || self
                 .waiting
                 .iter()
@@ -251,6 +261,9 @@ impl Executor {
                 // What a scan saw is recorded where it is news, and planned by that. Where
                 // it is none, the next scan has its time: asked again now, the plan would
                 // want another at once.
+                if self.scan_again.remove(&key.0) {
+                    ended.scan.push(key.0.clone());
+                }
                 if flying.action != Action::Scan || panic.is_some() {
                     ended.cases.push(key.0);
                 }

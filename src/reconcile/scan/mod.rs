@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use daylily_lifecycle::case::{Case, StateName};
+use daylily_lifecycle::case::{Case, LastChange, StateName};
 use daylily_lifecycle::ids::{CaseId, CaseName, IntakeName};
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -28,6 +28,9 @@ use look::{Looked, look};
 
 /// Many events on one case lead to one scan in this time.
 const CALM: Duration = Duration::from_secs(1);
+
+/// A scan that is due in this time is not brought forward.
+const SOON: Duration = Duration::from_secs(3);
 
 /// Looks at a root follow each other no faster, however many folders come.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
@@ -54,6 +57,8 @@ struct IntakeWatch {
     /// others.
     next_whole: Duration,
     in_flight: bool,
+    /// A hint came during the look.
+    again: bool,
     /// What was said of hints that are missing, so that it is said once.
     told: Option<String>,
 }
@@ -95,8 +100,10 @@ impl Scanner {
             for dirty in news.dirty.keys() {
                 match reader.find(name, &CaseName::new(dirty))? {
                     Some(case) if case.state.name().is_before_submitting() => {
-                        let due = monotonic + calm(&case, &self.context);
-                        self.touched.entry(case.id.clone()).or_insert(due);
+                        if let Some(calm) = calm(&case, &self.context) {
+                            let due = monotonic + calm;
+                            self.touched.entry(case.id.clone()).or_insert(due);
+                        }
                         look_now |= case.state.name() == StateName::Rejected;
                     }
                     Some(case) if !case.state.name().is_terminal() => {}
@@ -104,6 +111,8 @@ impl Scanner {
                 }
             }
             if look_now {
+                // A look that is under way may have listed the root before.
+                intake.again = intake.in_flight;
                 let soon = monotonic + BETWEEN_LOOKS;
                 intake.next = intake.next.map(|next| next.min(soon));
             }
@@ -154,7 +163,8 @@ impl Scanner {
             let rescan = settings.map_or(CALM, |settings| settings.rescan);
             let Some(intake) = self.intakes.get_mut(&looked.intake) else { continue };
             intake.in_flight = false;
-            intake.next = Some(monotonic + rescan);
+            let again = std::mem::take(&mut intake.again);
+            intake.next = Some(monotonic + if again { BETWEEN_LOOKS } else { rescan });
             report.turned |= looked.turned;
             report.touched.extend(looked.touched);
             for (case, changed) in looked.changed {
@@ -166,7 +176,7 @@ impl Scanner {
                 let watcher = intake.watcher.clone();
                 tokio::task::spawn_blocking(move || lock(&watcher).rewatch());
             }
-            intake.follow(looked.follow);
+            intake.follow(looked.follow, self.context.clock.now(), &self.wake);
         }
         Ok(report)
     }
@@ -213,19 +223,20 @@ impl IntakeWatch {
             next: None,
             next_whole: Duration::ZERO,
             in_flight: false,
+            again: false,
             told: None,
         }
     }
 
     /// Follows exactly these cases.
-    fn follow(&mut self, wanted: BTreeSet<PathBuf>) {
+    fn follow(&mut self, wanted: BTreeSet<PathBuf>, at: Timestamp, wake: &Arc<Notify>) {
         let gone: Vec<PathBuf> = self.followed.difference(&wanted).cloned().collect();
         let new: Vec<PathBuf> = wanted.difference(&self.followed).cloned().collect();
         self.followed = wanted;
         if gone.is_empty() && new.is_empty() {
             return;
         }
-        let watcher = self.watcher.clone();
+        let (watcher, news, wake) = (self.watcher.clone(), self.news.clone(), wake.clone());
         tokio::task::spawn_blocking(move || {
             let mut watcher = lock(&watcher);
             for path in gone {
@@ -233,7 +244,13 @@ impl IntakeWatch {
             }
             for path in new {
                 watcher.follow(&path);
+                // What came between the first scan and the watch was told by nobody.
+                if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+                    let change = LastChange { path: String::new(), at };
+                    lock(&news).dirty.entry(name.to_owned()).or_insert(change);
+                }
             }
+            wake.notify_one();
         });
     }
 }
@@ -243,14 +260,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// How long events on a case are gathered before it is scanned: soon where one may
-/// complete it or take it back, now and then where only quiet is waited for.
-fn calm(case: &Case, context: &Context) -> Duration {
+/// complete it or take it back, now and then where only quiet is waited for. None: the
+/// scan at the end of the quiet period comes soon, and sees all that an event tells of.
+fn calm(case: &Case, context: &Context) -> Option<Duration> {
     let now = context.clock.now();
     match (case.state.name(), case.settles_at) {
         (StateName::Arriving, Some(at)) if at > now => {
             let left = Duration::try_from(at.duration_since(now)).unwrap_or_default();
-            (left / 10).max(CALM)
+            (left > SOON).then(|| (left / 10).max(CALM))
         }
-        _ => CALM,
+        _ => Some(CALM),
     }
 }

@@ -61,6 +61,7 @@ fn a_marker_that_never_comes_follows_the_configured_policy() {
     write(&world.intake().join("without/input"), "x");
     world.until_succeeded(&["without"]);
     world.is_settled();
+    drop(world);
 
     let world = World::started(with_a_marker(", marker_timeout: 2s, marker_missing: reject"));
     write(&world.intake().join("without/input"), "x");

@@ -36,13 +36,14 @@ fn unfinished(world: &World) -> u64 {
 
 #[test]
 fn a_thousand_cases_at_once_are_found_within_10_s_and_each_runs_once() {
-    let world = World::started(Setup {
+    let mut world = World::alone(Setup {
         quiet: "2s",
         fetch: "[]",
         more: vec!["log: {level: warn}".to_owned()],
         headnode: vec!["max_transfers: 8".to_owned()],
         ..Setup::job("true").slots(16)
     });
+    world.start();
     let names: Vec<String> = (0..1000).map(|n| format!("case {n:04}")).collect();
     for name in &names {
         write(&world.intake().join(name).join("run/input"), name);
@@ -140,11 +141,12 @@ fn idle(world: &World) -> Duration {
 
 #[test]
 fn ten_thousand_finished_cases_cost_nothing() {
-    let world = World::started(Setup::default());
+    let mut world = World::alone(Setup::default());
+    world.start();
     one_runs(&world);
     let without = idle(&world);
     drop(world);
-    let mut world = World::new(Setup::default());
+    let mut world = World::alone(Setup::default());
     finished(&world, 10_000);
     world.start();
     one_runs(&world);
@@ -161,12 +163,11 @@ fn ten_thousand_finished_cases_cost_nothing() {
 
 #[test]
 fn cases_that_wait_for_something_cost_next_to_nothing() {
-    let world = World::new(Setup {
+    let mut world = World::alone(Setup {
         settle: ", marker: daylily.ready".to_owned(),
         headnode: vec!["ship_ahead: 1".to_owned()],
         ..Setup::job(UNTIL_LET_GO).slots(1)
     });
-    let mut world = world;
     let intake = world.intake();
     fs::create_dir(intake.join("empty")).unwrap();
     write(&intake.join("no marker/input"), "x");

@@ -6,12 +6,12 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use daylily_lifecycle::case::{Case, StateName};
-use daylily_lifecycle::ids::{Actor, AttemptId, CaseId, CaseName, IntakeName};
+use daylily_lifecycle::ids::{Actor, AttemptId, CaseName, IntakeName};
 use daylily_lifecycle::policy::SlotState;
-use daylily_watch::store::journal::JournalId;
 use daylily_watch::store::read::Reader;
 use daylily_watch::store::requests::{self, NewRequest};
 use nix::sys::signal::{Signal, kill};
@@ -30,22 +30,45 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) const INTAKE: &str = "new_cases";
 
+/// Worlds run beside each other, except for those that measure. A test has one at a
+/// time: a second one would wait for those that wait for the first.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+enum Turn {
+    #[allow(dead_code, reason = "it is held, not read")]
+    Shared(RwLockReadGuard<'static, ()>),
+    #[allow(dead_code, reason = "it is held, not read")]
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
 pub(crate) struct World {
     dir: TempDir,
-    setup: Setup,
+    /// As whom the daemon runs.
+    uid: Option<u32>,
     daemon: Option<Child>,
+    _turn: Turn,
 }
 
 impl World {
     /// A world in which nothing runs yet.
     pub(crate) fn new(setup: Setup) -> Self {
+        let turn = Turn::Shared(MACHINE.read().unwrap_or_else(PoisonError::into_inner));
+        Self::make(setup, turn)
+    }
+
+    /// The same while no other world is there: for a test that measures.
+    pub(crate) fn alone(setup: Setup) -> Self {
+        let turn = Turn::Alone(MACHINE.write().unwrap_or_else(PoisonError::into_inner));
+        Self::make(setup, turn)
+    }
+
+    fn make(setup: Setup, turn: Turn) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for folder in ["new_cases", "state", "elsewhere"] {
             fs::create_dir(dir.path().join(folder)).unwrap();
         }
-        let world = Self { dir, setup, daemon: None };
-        world.configure();
-        world
+        fs::write(dir.path().join("config.yaml"), setup.yaml(dir.path())).unwrap();
+        Self { dir, uid: setup.uid, daemon: None, _turn: turn }
     }
 
     /// A world in which the daemon runs.
@@ -53,16 +76,6 @@ impl World {
         let mut world = Self::new(setup);
         world.start();
         world
-    }
-
-    fn configure(&self) {
-        fs::write(self.path("config.yaml"), self.setup.yaml(self.dir.path())).unwrap();
-    }
-
-    /// Changes the configuration for the next start.
-    pub(crate) fn set_up(&mut self, change: impl FnOnce(&mut Setup)) {
-        change(&mut self.setup);
-        self.configure();
     }
 
     pub(crate) fn path(&self, below: &str) -> PathBuf {
@@ -93,7 +106,7 @@ impl World {
         command.args(CONFIG_FLAG).arg(self.path("config.yaml")).current_dir(self.dir.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.unwrap());
         command.env_remove("XDG_RUNTIME_DIR");
-        if let Some(uid) = self.setup.uid {
+        if let Some(uid) = self.uid {
             command.uid(uid).gid(uid);
         }
         // No signal to the tests' own group reaches it.
@@ -199,10 +212,6 @@ impl World {
             told.push('\n');
         }
         panic!("{told}");
-    }
-
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
     }
 
     pub(crate) fn reader(&self) -> Reader {
@@ -343,12 +352,6 @@ impl World {
             let before = looked_at(self);
             self.until("the intake is looked at again", |world| looked_at(world) > before);
         }
-    }
-
-    /// The words of a case's journal, oldest first.
-    pub(crate) fn journal(&self, case: &CaseId) -> Vec<String> {
-        let entries = self.reader().journal(case, JournalId::START).unwrap();
-        entries.iter().map(|entry| format!("{:?} {:?}", entry.observed.what, entry.note)).collect()
     }
 
     pub(crate) fn attempt(&self, name: &str) -> AttemptId {
