@@ -5,11 +5,16 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::error::StoreError;
+
+/// Together 2 s.
+const TRIES: u32 = 40;
+const BETWEEN: Duration = Duration::from_millis(50);
 
 /// Held as long as this lives. The kernel lets it go when the process ends, however.
 #[derive(Debug)]
@@ -34,7 +39,7 @@ impl StateLock {
                 io::ErrorKind::StorageFull => StoreError::Full { path: state_dir.to_owned() },
                 _ => StoreError::File { doing: "open", path: path.clone(), source },
             })?;
-        let mut held = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        let mut held = match lock(file) {
             Ok(held) => held,
             Err((file, Errno::EWOULDBLOCK)) => {
                 let state_dir = state_dir.to_owned();
@@ -46,6 +51,23 @@ impl StateLock {
         let _ = sign(&mut held);
         Ok(Self { _held: held })
     }
+}
+
+/// A daemon that was killed while it started a program has left a process that holds
+/// the lock until that program runs, which is soon.
+fn lock(mut file: File) -> Result<Flock<File>, (File, Errno)> {
+    for _ in 0..TRIES {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Err((same, Errno::EWOULDBLOCK)) => file = same,
+            answer => return answer,
+        }
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the kernel tells nobody when a lock is free"
+        )]
+        std::thread::sleep(BETWEEN);
+    }
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
 }
 
 fn sign(file: &mut File) -> io::Result<()> {

@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use daylily_lifecycle::case::StateName;
+use nix::fcntl::{Flock, FlockArg};
 
 use super::same::assert_same;
 use super::setup::{Setup, UNTIL_LET_GO};
@@ -155,6 +156,28 @@ fn a_large_transfer_that_was_killed_is_gone_on_with() {
     assert_eq!(world.runs().len(), 1);
     assert_eq!(fs::metadata(world.copy_of("large").join("big")).unwrap().len(), 2 << 30);
     assert_eq!(world.case("large").unwrap().attempts().count(), 1);
+    world.is_settled();
+}
+
+#[test]
+fn a_lock_that_a_killed_daemon_left_for_a_moment_stops_no_restart() {
+    let mut world = World::new(Setup::default());
+    let path = world.path("state/lock");
+    let file = fs::File::create(&path).unwrap();
+    let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).unwrap();
+    world.spawn();
+    let fds = format!("/proc/{}/fd", world.pid());
+    world.until("the daemon asks for the lock", |_| {
+        let Ok(fds) = fs::read_dir(&fds) else { return false };
+        fds.flatten().any(|fd| fs::read_link(fd.path()).is_ok_and(|file| file == path))
+    });
+    drop(held);
+    write(&world.intake().join("on time/input"), "x");
+    world.until("the database is there", |world| {
+        world.path("state/daylily.db").try_exists().unwrap()
+    });
+    world.until("it goes round", |world| world.path("state/alive.json").try_exists().unwrap());
+    world.until_succeeded(&["on time"]);
     world.is_settled();
 }
 
