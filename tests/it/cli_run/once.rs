@@ -71,5 +71,5 @@ fn once_does_not_wait_for_a_mount_or_an_owner() {
     let owned = Site::new("true");
     owned.write("work/.daylily-watch/owner", "01OTHER 7\n");
     owned.write("new_cases/a/file", "");
-    left(&owned, &["belongs to the database 01OTHER; end the daemon of that database"]);
+    left(&owned, &["belongs to the database 01OTHER; one work_dir is for one database"]);
 }
