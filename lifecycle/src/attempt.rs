@@ -178,6 +178,14 @@ pub struct Stored {
     pub missing: Vec<String>,
 }
 
+impl Attempt {
+    /// Whether its command ran to a good end: whatever was done to what it left behind.
+    pub fn ran_well(&self, end: &End) -> bool {
+        let over_limit = self.ending.as_ref().is_some_and(|ending| ending.why == EndingWhy::Limit);
+        end.code == Some(0) && !over_limit
+    }
+}
+
 impl Tenure {
     pub fn slots(&self) -> &[Slot] {
         match self {

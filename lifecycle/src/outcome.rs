@@ -112,6 +112,8 @@ pub enum QueueWord {
 /// What is remembered of an attempt when it is read again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
+    /// Its claim was read, and the job began then.
+    pub claimed_at: Option<Timestamp>,
     /// Its label was once in the queue's list.
     pub in_queue: bool,
     /// Every entry this program knows of that queue is gone at once.
@@ -197,7 +199,11 @@ pub fn conclude(look: &Look, seen: Seen) -> Conclusion {
         (ExitRecord::Partial, Claim::Job { at, .. }) => claimed(*at, true, evidence, seen),
         (ExitRecord::Absent, Claim::Job { at, .. }) => claimed(*at, false, evidence, seen),
         (ExitRecord::Partial | ExitRecord::Absent, Claim::Daemon) => Conclusion::NeverRan,
-        (ExitRecord::Partial | ExitRecord::Absent, Claim::Absent) => unclaimed(evidence, seen),
+        (ExitRecord::Partial | ExitRecord::Absent, Claim::Absent) => match seen.claimed_at {
+            // What was claimed has begun, whoever took the claim away: never added again.
+            Some(at) => claimed(at, evidence.exit == ExitRecord::Partial, evidence, seen),
+            None => unclaimed(evidence, seen),
+        },
     }
 }
 

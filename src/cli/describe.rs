@@ -82,7 +82,7 @@ fn describe_scan(scanned: &Scanned) -> String {
 
 fn describe_look(look: &Look) -> String {
     // What was known before is not in the entry; the words below hold either way.
-    let conclusion = conclude(look, Seen { in_queue: false, queue_wiped: false });
+    let conclusion = conclude(look, Seen { claimed_at: None, in_queue: false, queue_wiped: false });
     match conclusion {
         Conclusion::CouldNotLook { why } => format!("could not be looked at: {why}"),
         Conclusion::Impossible => "left an end record although its job was taken back".to_owned(),

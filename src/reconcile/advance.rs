@@ -10,6 +10,7 @@ use daylily_lifecycle::case::Case;
 use daylily_lifecycle::ids::CaseId;
 use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::plan::plan;
+use daylily_lifecycle::record::Recorded;
 
 use super::surroundings::{Surroundings, policy};
 use super::{Context, Pass};
@@ -86,14 +87,14 @@ pub(super) async fn advance(context: &Context, reader: &Reader, also: Also) -> P
     if !writes.is_empty() {
         context.store.planned(writes).await?;
     }
-    report.recorded = !decisions.is_empty();
     let recorded = decisions.into_iter().map(|(id, what)| async move {
         let kind = format!("{what:?}");
         let recorded = context.record(id.clone(), what).await?;
-        tracing::debug!(case = %id, decision = %kind, ?recorded, "decided");
-        Ok(())
+        let changed = matches!(recorded, Recorded::Changed(_));
+        tracing::debug!(case = %id, decision = %kind, changed, "decided");
+        Ok(changed)
     });
-    super::all(recorded).await?;
+    report.recorded = super::all(recorded).await?.contains(&true);
     Ok(report)
 }
 

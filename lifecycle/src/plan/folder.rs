@@ -1,5 +1,7 @@
 //! Plans for cases whose job has not been handed over: arriving, waiting, copying.
 
+use jiff::Timestamp;
+
 use super::Asking;
 use crate::action::{Action, Plan, Wake};
 use crate::attempt::Attempt;
@@ -13,7 +15,7 @@ impl Asking<'_> {
     pub(super) fn arriving(&self) -> Plan {
         if let Some(unreadable) = &self.world.intake.unreadable {
             let because = explain::unreadable(unreadable, self.clock());
-            return self.wait(Wake::At(unreadable.next_look), because);
+            return self.wait(self.next_look(unreadable.next_look), because);
         }
         let because = match self.case.vanished_at {
             Some(since) => explain::vanished(self.case, since, self.clock()),
@@ -25,7 +27,7 @@ impl Asking<'_> {
     pub(super) fn rejected(&self, by: RejectedBy, problems: &[String]) -> Plan {
         if let Some(unreadable) = &self.world.intake.unreadable {
             let because = explain::unreadable(unreadable, self.clock());
-            return self.wait(Wake::At(unreadable.next_look), because);
+            return self.wait(self.next_look(unreadable.next_look), because);
         }
         if by == RejectedBy::Demand && self.impossible().is_none() {
             return self.decide(Decision::Reconsider, explain::rejected(problems));
@@ -35,6 +37,11 @@ impl Asking<'_> {
             return self.wait(Wake::Person, explain::rejected(problems));
         }
         self.look_at_folder(explain::rejected(problems))
+    }
+
+    /// A look that is due is under way; what it finds is planned at once.
+    fn next_look(&self, at: Timestamp) -> Wake {
+        Wake::At(if at > self.now { at } else { self.after(self.policy.rescan) })
     }
 
     /// Scans when that is due. When nothing tells of a change, `rescan` does.

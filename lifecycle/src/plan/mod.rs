@@ -103,6 +103,12 @@ impl<'a> Asking<'a> {
         match &self.case.state {
             State::Arriving | State::Rejected { .. } if self.world.intake.unreadable.is_none() => {
                 let mut plan = self.look_at_folder(because);
+                // It is held already: a look that is given up is made again in its time.
+                let decides = |action: &Action| matches!(action, Action::Decide { .. });
+                if plan.actions.iter().any(decides) {
+                    plan.actions.clear();
+                    plan.wake = Wake::Person;
+                }
                 if matches!(plan.wake, Wake::Person) {
                     plan.wake = Wake::At(self.after(self.policy.rescan));
                 }
@@ -166,7 +172,8 @@ impl<'a> Asking<'a> {
                 let state = self.case.state.name();
                 let because =
                     explain::lost_contact(state, &headnode.name, *since, because, *next_try, clock);
-                Some(self.wait(Wake::At(*next_try), because))
+                // Reading it is what finds that it answers again.
+                Some(self.wait(self.poll(), because))
             }
             HeadnodeState::Broken { since, because } => {
                 let because = explain::no_contact(&headnode.name, *since, because, clock);

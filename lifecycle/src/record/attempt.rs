@@ -116,7 +116,8 @@ pub(super) fn looked(next: &mut Next, id: &AttemptId, look: &Look, queue_wiped: 
     {
         attempt.queued_at = Some(at);
     }
-    let seen = Seen { in_queue: attempt.queued_at.is_some(), queue_wiped };
+    let claimed_at = attempt.started_at.filter(|_| attempt.claimed_by == Some(ClaimedBy::Job));
+    let seen = Seen { claimed_at, in_queue: attempt.queued_at.is_some(), queue_wiped };
     let conclusion = conclude(look, seen);
     if let Conclusion::CouldNotLook { why } = &conclusion {
         return could_not_look(next, why);
@@ -297,7 +298,7 @@ pub(super) fn finish_if_done(next: &mut Next) {
     let limit = attempt.ending.as_ref().is_some_and(|ending| ending.why == EndingWhy::Limit);
     let failure = if limit {
         Some(Failure::Limit { end: end.clone() })
-    } else if end.code != Some(0) {
+    } else if !attempt.ran_well(&end) {
         Some(Failure::Exit { end: end.clone() })
     } else if !stored.missing.is_empty() {
         Some(Failure::Missing { end: end.clone(), patterns: stored.missing.clone() })

@@ -62,7 +62,7 @@ struct Home<'a> {
 
 impl Home<'_> {
     async fn bring(&self, progress: &Progress) -> Result<Stored, Fault> {
-        let good = self.end.code == Some(0) && self.attempt.ending.is_none();
+        let good = self.attempt.ran_well(self.end);
         let missing = if good { self.missing().await? } else { Vec::new() };
         let succeeded = good && missing.is_empty();
         let (to, files, bytes) =

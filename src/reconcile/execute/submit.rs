@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use daylily_lifecycle::attempt::Attempt;
+use daylily_lifecycle::attempt::{Attempt, ClaimedBy};
 use daylily_lifecycle::case::{Case, StepName};
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::observation::Observation;
@@ -38,7 +38,7 @@ pub(super) async fn submit(context: Context, node: Node, cases: Vec<Case>) -> Pa
     };
     let mut to_add = Vec::new();
     for ((case, attempt), look) in prepared.into_iter().zip(looks) {
-        let seen = Seen { in_queue: attempt.queued_at.is_some(), queue_wiped: false };
+        let seen = seen_of(attempt);
         if conclude(&look, seen) == Conclusion::NotSubmitted {
             to_add.push((case, attempt));
         } else {
@@ -84,7 +84,7 @@ async fn add(context: &Context, node: &Node, to_add: Vec<(&Case, &Attempt)>) -> 
         Err(fault) => return host_fault(context, node, &fault).await,
     };
     for ((case, attempt, fault), look) in unclear.into_iter().zip(looks) {
-        let seen = Seen { in_queue: attempt.queued_at.is_some(), queue_wiped: false };
+        let seen = seen_of(attempt);
         let there = conclude(&look, seen) != Conclusion::NotSubmitted;
         match fault {
             // Not there after all: the answer was the truth.
@@ -106,6 +106,11 @@ async fn add(context: &Context, node: &Node, to_add: Vec<(&Case, &Attempt)>) -> 
         }
     }
     Ok(())
+}
+
+fn seen_of(attempt: &Attempt) -> Seen {
+    let claimed_at = attempt.started_at.filter(|_| attempt.claimed_by == Some(ClaimedBy::Job));
+    Seen { claimed_at, in_queue: attempt.queued_at.is_some(), queue_wiped: false }
 }
 
 /// What `job.sh` is made of: the pipeline's command as the attempt was made with it,
