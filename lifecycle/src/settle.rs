@@ -113,10 +113,10 @@ pub fn judge(tree: &Tree, memory: &Memory<'_>, settle: &Settle, now: Timestamp) 
     board.put(ConditionName::Quiet, quiet, quiet_detail(quiet, &last_change));
     if settle.no_writers {
         let (holds, detail) = writers(&tree.writers);
-        board.put(ConditionName::NoWriters, holds, detail);
+        board.put_or_accepted(ConditionName::NoWriters, holds, detail, memory.accepted);
     }
     let (holds, detail) = unfinished(tree.unfinished.as_deref());
-    board.put(ConditionName::Unfinished, holds, detail);
+    board.put_or_accepted(ConditionName::Unfinished, holds, detail, memory.accepted);
     if let Some(new) = memory.new_content {
         board.put(ConditionName::NewContent, new, new_content_detail(new));
     }
@@ -156,6 +156,15 @@ struct Board<'a> {
 }
 
 impl Board<'_> {
+    /// As [`Self::put`], where a person may have said to start without it.
+    fn put_or_accepted(&mut self, name: ConditionName, holds: bool, detail: String, word: bool) {
+        if word && !holds {
+            self.put(name, true, format!("{detail}, and a person accepted that"));
+        } else {
+            self.put(name, holds, detail);
+        }
+    }
+
     fn put(&mut self, name: ConditionName, holds: bool, detail: String) {
         let since = self
             .remembered

@@ -55,7 +55,7 @@ pub fn failed(case: &Case, attempt: &Attempt, failure: &Failure, clock: Clock<'_
             ),
         },
         Failure::Missing { end, patterns } => format!(
-            "Failed: the pipeline ended {}{}, but {} missing or empty; {again}.",
+            "Failed: the pipeline ended {}{}, but {} missing, empty or older than the run; {again}.",
             ending(end),
             after(attempt, end),
             list(patterns)
@@ -75,6 +75,13 @@ pub fn cancelled(case: &Case, attempt: Option<&Attempt>, clock: Clock<'_>) -> St
         .map(|ending| format!(" by {}", ending.by))
         .unwrap_or_default();
     let ran = match attempt.and_then(|attempt| attempt.end.as_ref()) {
+        Some(End { how: EndHow::Recorded, .. })
+            if attempt
+                .and_then(|attempt| attempt.ending.as_ref())
+                .is_some_and(|ending| ending.sent.is_some()) =>
+        {
+            "; its job was ended".to_owned()
+        }
         Some(End { how: EndHow::Recorded, code: Some(code), .. }) => {
             format!("; the pipeline had ended with exit code {code}")
         }

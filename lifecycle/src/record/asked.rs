@@ -5,7 +5,7 @@ use super::decided::start_again;
 use super::folder::supersede;
 use super::{Effect, Next};
 use crate::attempt::{AttemptResult, End, EndHow, Ending, EndingWhy, Tenure};
-use crate::case::{Failure, HoldWhy, Priority, State, StateName, Word};
+use crate::case::{Condition, ConditionName, Failure, HoldWhy, Priority, State, StateName, Word};
 use crate::observation::{Request, Verb};
 
 pub(super) fn asked(next: &mut Next, request: &Request) -> Effect {
@@ -29,9 +29,25 @@ fn refuse(text: impl Into<String>) -> Effect {
 fn accept(next: &mut Next, request: &Request) -> Effect {
     if next.name() != StateName::Arriving {
         return refuse(format!(
-            "it is {}: only a case that is still arriving can be started without a condition",
+            "only a case that is still arriving can be started without a condition, and this one \
+             is in the state '{}'",
             next.name().in_plain_words()
         ));
+    }
+    // Quiet and content cannot be left out: they are what is to be run.
+    let may_be_left_out = |condition: &&Condition| match condition.name {
+        ConditionName::Marker
+        | ConditionName::Start
+        | ConditionName::Unfinished
+        | ConditionName::NoWriters => true,
+        ConditionName::Content | ConditionName::Quiet | ConditionName::NewContent => false,
+    };
+    let open: Vec<&Condition> =
+        next.case.conditions.iter().filter(|condition| !condition.holds).collect();
+    if let Some(first) = open.first()
+        && !open.iter().any(may_be_left_out)
+    {
+        return refuse(format!("what it waits for cannot be left out: {}", first.detail));
     }
     next.case.accepted =
         Some(Word { at: next.at, by: next.actor.clone(), reason: request.reason.clone() });
@@ -155,7 +171,7 @@ fn cancel(next: &mut Next, request: &Request, abandon: bool) -> Effect {
     };
     match next.name() {
         StateName::Succeeded | StateName::Failed | StateName::Cancelled => {
-            return refuse(format!("it has ended already: {}", next.name()));
+            return refuse(format!("it has ended already, in the state '{}'", next.name()));
         }
         StateName::Cancelling if !abandon => return refuse("it is being cancelled already"),
         StateName::Arriving | StateName::Ready | StateName::Rejected => {

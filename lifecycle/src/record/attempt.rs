@@ -1,6 +1,6 @@
 //! What happens to an attempt: granted, shipped, submitted, looked at, ended, returned.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Effect, Next, could_not_look, reserved};
 use crate::attempt::{
@@ -134,7 +134,9 @@ pub(super) fn looked(next: &mut Next, id: &AttemptId, look: &Look, queue_wiped: 
         Conclusion::CouldNotLook { .. } => {}
         Conclusion::Impossible => {
             quarantine(next, id, "an end record lies beside a claim of ours");
-            next.hold(HoldWhy::Impossible, "an end record lies beside a claim of ours");
+            if next.case.hold.is_none() {
+                next.hold(HoldWhy::Impossible, "an end record lies beside a claim of ours");
+            }
         }
         Conclusion::Ended { code, signal, at: ended_at } => {
             let end = End { at: ended_at, code, signal, how: EndHow::Recorded };
@@ -206,11 +208,21 @@ fn still_there(next: &mut Next, id: &AttemptId, orphaned: bool) {
     let at = next.at;
     let Some(attempt) = next.attempt_in(&WATCHED, id) else { return };
     if attempt.end.as_ref().is_some_and(|end| end.how == EndHow::Observed) {
-        // It had been taken for dead and its slots are given away: only a person can sort that out.
-        next.hold(HoldWhy::Impossible, "it was taken for dead and is running");
+        // It had been taken for dead. Its slots are given away, its end is open again.
+        attempt.end = None;
+        attempt.result = None;
+        attempt.silence = None;
+        attempt.error = Some(
+            "it had been taken for dead, and its place may have been given to another".to_owned(),
+        );
+        next.release_uncertainty();
         return;
     }
     attempt.silence = None;
+    let was_taken_for_dead = attempt.error.is_some() && matches!(attempt.tenure, Tenure::None);
+    if was_taken_for_dead {
+        return;
+    }
     attempt.error = orphaned.then(|| {
         "the queue no longer has it; it runs on and is watched by its processes".to_owned()
     });
@@ -225,7 +237,19 @@ fn still_there(next: &mut Next, id: &AttemptId, orphaned: bool) {
 fn silent(next: &mut Next, id: &AttemptId, rebooted: bool, partial: bool) {
     let at = next.at;
     if let Some(attempt) = next.attempt_in(&WATCHED, id) {
-        let first = attempt.silence.as_ref().map_or(at, |silence| silence.first);
+        let first = match &attempt.silence {
+            Some(known) if (known.rebooted, known.partial) == (rebooted, partial) => {
+                // Each look counts, few are written down: the more, the longer it lasts.
+                let lasted = known.last.duration_since(known.first);
+                let pause = (lasted / 3).max(SignedDuration::from_secs(1));
+                if at.duration_since(known.last) < pause {
+                    return;
+                }
+                known.first
+            }
+            Some(known) => known.first,
+            None => at,
+        };
         attempt.silence = Some(Silence { first, last: at, rebooted, partial });
     }
 }

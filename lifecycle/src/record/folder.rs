@@ -2,7 +2,9 @@
 
 use super::{Effect, Next, Tenure};
 use crate::attempt::{AttemptResult, End, EndHow};
-use crate::case::{Case, Changed, Content, Hold, HoldWhy, RejectedBy, State, StateName, StepName};
+use crate::case::{
+    Case, Changed, ConditionName, Content, Hold, HoldWhy, RejectedBy, State, StateName, StepName,
+};
 use crate::ids::{Digest, Fingerprint, FolderIdentity};
 use crate::observation::{Appeared, Observed, Scanned};
 
@@ -54,9 +56,15 @@ pub(super) fn scanned(next: &mut Next, scanned: &Scanned) -> Effect {
         return changed_too_late(next, scanned, moved);
     }
     next.over(StepName::Scan);
+    let arriving = next.name() == StateName::Arriving;
+    let spoken_for = next.case.accepted.is_some();
     let case = &mut next.case;
     if moved {
         case.content.digest = None;
+        // A person's word was for the content as it was when it was complete.
+        if !arriving || !case.past.is_empty() {
+            case.accepted = None;
+        }
     }
     case.content.files = scanned.files;
     case.content.bytes = scanned.bytes;
@@ -69,13 +77,20 @@ pub(super) fn scanned(next: &mut Next, scanned: &Scanned) -> Effect {
         case.folder.clone_from(&scanned.folder);
     }
 
-    let complete = !scanned.conditions.is_empty()
-        && scanned.conditions.iter().all(|condition| condition.holds);
+    let withdrawn = spoken_for && next.case.accepted.is_none();
+    let judged = !scanned.conditions.is_empty() && !withdrawn;
+    let complete = judged && scanned.conditions.iter().all(|condition| condition.holds);
+    // A folder that cannot be read looks empty; what is wrong with it is what counts.
+    let settled = judged
+        && scanned
+            .conditions
+            .iter()
+            .all(|condition| condition.holds || condition.name == ConditionName::Content);
     if let Some(refused) = &scanned.refused {
         supersede(next);
         next.case.state =
             State::Rejected { by: RejectedBy::Folder, problems: vec![refused.clone()] };
-    } else if complete && !scanned.problems.is_empty() {
+    } else if settled && !scanned.problems.is_empty() {
         supersede(next);
         next.case.state =
             State::Rejected { by: RejectedBy::Folder, problems: scanned.problems.clone() };
@@ -87,7 +102,7 @@ pub(super) fn scanned(next: &mut Next, scanned: &Scanned) -> Effect {
             next.case.state = State::Arriving;
             next.case.ready_at = None;
         }
-        if complete {
+        if complete || withdrawn {
             next.case.settles_at = None;
         }
     } else {

@@ -101,9 +101,67 @@ fn an_end_record_that_comes_late_counts_more_than_having_been_lost() {
 }
 
 #[test]
-fn a_job_that_was_taken_for_dead_and_runs_is_for_a_person() {
+fn a_job_that_was_taken_for_dead_and_runs_is_watched_on_and_can_be_cancelled() {
     let back = after(&case("running, lost"), 900, look("running"));
-    assert_eq!(back.hold.expect("it is held").why, HoldWhy::Impossible);
+    assert!(back.hold.is_none());
+    assert_eq!(back.attempt().expect("it has one").end, None);
+    let because = planned(&back, 901).because;
+    assert!(because.contains("it had been taken for dead"), "{because}");
+    let cancelling = after(&back, 902, asked(Verb::Cancel { abandon: false }));
+    assert_eq!(cancelling.state.name(), StateName::Cancelling, "not before its end is seen");
+    assert!(!planned(&cancelling, 903).actions.is_empty());
+}
+
+#[test]
+fn a_claim_that_was_read_once_is_not_forgotten_with_its_file() {
+    let gone = after(&case("running"), 100, look("not submitted"));
+    assert!(gone.attempt().expect("it has one").silence.is_some(), "{gone:?}");
+    let there = record(Some(&case("running")), &seen(100, look("starting")));
+    assert!(matches!(there, Recorded::Same | Recorded::Changed(_)));
+}
+
+#[test]
+fn what_is_left_of_a_job_says_nothing_of_how_it_ended() {
+    let left = after(&case("running"), 100, look("ended, left-overs"));
+    let State::Returning { attempt, end } = &left.state else { panic!("{:?}", left.state) };
+    assert!(attempt.ending.is_some() && attempt.ran_well(end));
+}
+
+#[test]
+fn a_held_case_whose_look_is_given_up_asks_for_nothing_in_a_hurry() {
+    let failed = |second| {
+        let fault = Fault::new(FaultClass::FatalCase, "permission denied");
+        (second, Observation::StepFailed { attempt: None, step: StepName::Scan, fault })
+    };
+    let (second, what) = failed(100);
+    let troubled = after(&case("arriving"), second, what);
+    let hold = Decision::Hold { why: HoldWhy::Trouble, reason: "permission denied".to_owned() };
+    let held = after(&troubled, 101, Observation::Decided(hold));
+    let plan = planned(&held, 1000);
+    assert_eq!((plan.actions, plan.wake), (Vec::new(), Wake::At(at(1060))));
+    assert!(plan.because.contains("permission denied"), "{}", plan.because);
+}
+
+#[test]
+fn a_persons_word_is_for_the_content_as_it_was() {
+    let accepted = after(&without_quiet(), 50, asked(Verb::Accept));
+    let ready = after(&accepted, 60, diagram::scan("f1", true, &[]));
+    assert!(ready.accepted.is_some());
+    let grown = after(&ready, 70, diagram::scan("f2", true, &[]));
+    assert_eq!((grown.state.name(), grown.accepted.clone()), (StateName::Arriving, None));
+}
+
+/// Still arriving, and nothing of it has been judged yet.
+fn without_quiet() -> Case {
+    let mut case = case("arriving");
+    case.conditions.clear();
+    case
+}
+
+#[test]
+fn what_cannot_be_left_out_is_refused_when_somebody_says_accept() {
+    let refused = record(Some(&case("arriving")), &seen(50, asked(Verb::Accept)));
+    assert!(matches!(refused, Recorded::Refused { .. }), "{refused:?}");
 }
 
 #[test]
@@ -264,8 +322,10 @@ fn an_intake_that_cannot_be_read_is_not_scanned_and_loses_nothing() {
         paused: None,
     };
     for state in ["arriving", "rejected"] {
-        let plan = plan(&case(state), &away, &policy(), at(500));
-        assert_eq!((plan.actions, plan.wake), (Vec::new(), Wake::At(at(200))), "{state}");
+        for (now, wake) in [(150, 200), (500, 560)] {
+            let plan = plan(&case(state), &away, &policy(), at(now));
+            assert_eq!((plan.actions, plan.wake), (Vec::new(), Wake::At(at(wake))), "{state}");
+        }
     }
 }
 
