@@ -7,6 +7,7 @@ mod attempts;
 mod cases;
 mod column;
 pub mod error;
+mod in_use;
 pub mod journal;
 mod lock;
 pub mod open;

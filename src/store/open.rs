@@ -14,9 +14,10 @@ use ulid::Ulid;
 
 use super::column::Instant;
 use super::error::{StoreError, failed, opening};
+use super::in_use::{Connected, InUse};
 use super::lock::StateLock;
 use super::read::About;
-use super::schema::{MIGRATIONS, back_up, has_header, migrate, prepare, sync_folder_of, written};
+use super::schema::{MIGRATIONS, back_up, migrate, prepare, sync_folder_of, written};
 
 /// The file within state_dir.
 pub(super) const FILE: &str = "daylily.db";
@@ -63,7 +64,7 @@ pub struct Migrated {
 /// An open database that may be written, and the lock that allows it.
 #[derive(Debug)]
 pub(super) struct Open {
-    pub(super) db: Connection,
+    pub(super) db: Connected,
     pub(super) path: PathBuf,
     pub(super) lock: StateLock,
     pub(super) opened: Opened,
@@ -95,7 +96,6 @@ pub(super) fn open_with(
             let what = "it is empty".to_owned();
             return Err(StoreError::Damaged { path, what });
         }
-        Ok(_) if !has_header(&path)? => return Err(StoreError::NotOurs { path }),
         Ok(_) => false,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             create(&path, now, app_version, migrations)?;
@@ -216,15 +216,21 @@ fn new_id(db: &Connection, now: Timestamp) -> rusqlite::Result<String> {
     Ok(Ulid::from_parts(ms, random).to_string())
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)
-        .map_err(|source| opening(path, "open the database", source))?;
-    db.busy_timeout(BUSY).map_err(failed("set the busy timeout"))?;
+fn connect(path: &Path) -> Result<Connected, StoreError> {
+    let db = connect_with(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     if db.is_readonly("main").map_err(|source| opening(path, "open the database", source))? {
         return Err(StoreError::ReadOnly { path: path.to_owned() });
     }
     prepare(&db)?;
+    Ok(db)
+}
+
+fn connect_with(path: &Path, flags: OpenFlags) -> Result<Connected, StoreError> {
+    let Some(in_use) = InUse::mark(path)? else {
+        return Err(StoreError::NotOurs { path: path.to_owned() });
+    };
+    let db = in_use.connect(path, flags, "open the database")?;
+    db.busy_timeout(BUSY).map_err(failed("set the busy timeout"))?;
     Ok(db)
 }
 
@@ -280,7 +286,7 @@ fn begin_generation(
 }
 
 /// Opens for one short piece of writing by another process than the daemon.
-pub(super) fn visit(state_dir: &Path, app_version: &str) -> Result<Connection, StoreError> {
+pub(super) fn visit(state_dir: &Path, app_version: &str) -> Result<Connected, StoreError> {
     let path = existing(state_dir)?;
     let db = connect(&path)?;
     check_schema(&db, &path, app_version)?;
@@ -293,12 +299,9 @@ pub(super) fn visit(state_dir: &Path, app_version: &str) -> Result<Connection, S
 pub(super) fn open_for_reading(
     state_dir: &Path,
     app_version: &str,
-) -> Result<Connection, StoreError> {
+) -> Result<Connected, StoreError> {
     let path = existing(state_dir)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(&path, flags)
-        .map_err(|source| opening(&path, "open the database", source))?;
-    db.busy_timeout(BUSY).map_err(failed("set the busy timeout"))?;
+    let db = connect_with(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     prepare(&db)?;
     check_schema(&db, &path, app_version)?;
     Ok(db)
@@ -307,7 +310,6 @@ pub(super) fn open_for_reading(
 fn existing(state_dir: &Path) -> Result<PathBuf, StoreError> {
     let path = state_dir.join(FILE);
     match std::fs::metadata(&path) {
-        Ok(_) if !has_header(&path)? => Err(StoreError::NotOurs { path }),
         Ok(_) => Ok(path),
         Err(error) => match error.kind() {
             io::ErrorKind::NotFound => Err(StoreError::Missing { state_dir: state_dir.to_owned() }),

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 
 use super::column::Instant;
-use super::error::{StoreError, failed, opening};
+use super::error::{StoreError, opening};
 use super::open;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +65,7 @@ pub fn file_all(
     let path = state_dir.join(open::FILE);
     let ids = insert_all(&mut db, requests)
         .map_err(|source| opening(&path, "file the request", source))?;
-    db.close().map_err(|(_, source)| failed("close the database")(source))?;
+    db.close()?;
     Ok(ids)
 }
 

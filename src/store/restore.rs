@@ -5,12 +5,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::OpenFlags;
 
-use super::error::{StoreError, opening};
+use super::error::StoreError;
+use super::in_use::InUse;
 use super::lock::StateLock;
 use super::open::{FILE, make_folder};
-use super::schema::{MIGRATIONS, back_up, has_header, sync_folder_of, written};
+use super::schema::{MIGRATIONS, back_up, sync_folder_of, written};
 
 /// Puts the backup `from` in place and returns where the database that was there is
 /// now. An older backup is brought up to date at the next start.
@@ -27,11 +28,10 @@ pub fn restore(
         path: from.to_owned(),
         source,
     })?;
-    if !has_header(from)? {
+    let Some(backup) = InUse::mark(from)? else {
         return Err(StoreError::NotOurs { path: from.to_owned() });
-    }
-    let backup = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .map_err(|source| opening(from, "open the backup", source))?;
+    };
+    let backup = backup.connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY, "open the backup")?;
     let found = written(&backup, from)?;
     if found.schema > MIGRATIONS.len() {
         let (path, ours) = (from.to_owned(), app_version.to_owned());
@@ -54,8 +54,8 @@ pub fn restore(
 fn keep_old(path: &Path) -> Result<Option<PathBuf>, StoreError> {
     let kept = path.with_extension("db.replaced");
     // Where it still can be opened this writes its log into it.
-    if has_header(path)?
-        && let Ok(old) = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+    if let Some(old) = InUse::mark(path)?
+        && let Ok(old) = old.connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, "open the old one")
     {
         let _ = old.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
         let _ = old.close();

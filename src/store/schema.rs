@@ -2,7 +2,7 @@
 //! been released is never edited; a new one is added at the end.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
@@ -20,21 +20,6 @@ const APPLICATION_ID: i64 = 0x4457_4442;
 pub(super) struct Written {
     pub(super) schema: usize,
     pub(super) by: String,
-}
-
-/// Whether the file begins as a database does. SQLite must not even open one that does
-/// not: it would take it for new and delete the log beside it, from which a person
-/// might still save something.
-pub(super) fn has_header(path: &Path) -> Result<bool, StoreError> {
-    let mut header = [0; 16];
-    match File::open(path).and_then(|mut file| file.read_exact(&mut header)) {
-        Ok(()) => Ok(header == *b"SQLite format 3\0"),
-        Err(error) => match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound => Ok(false),
-            io::ErrorKind::PermissionDenied => Err(StoreError::Forbidden { path: path.to_owned() }),
-            _ => Err(StoreError::File { doing: "read", path: path.to_owned(), source: error }),
-        },
-    }
 }
 
 /// Reads what wrote the file. It must be a database of ours and not empty.

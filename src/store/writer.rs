@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use tokio::sync::{oneshot, watch};
 
 use super::error::{StoreError, Why, breaks, failed, opening};
+use super::in_use::Connected;
 use super::journal::JournalId;
 use super::lock::StateLock;
 
@@ -40,10 +42,10 @@ pub(super) struct Writer {
 
 /// What the thread owns, in the order in which it lets go of it.
 struct Desk {
-    db: Connection,
+    db: Connected,
     path: PathBuf,
-    /// What the file was when it was opened.
-    inode: u64,
+    /// What the database and its log were when they were opened.
+    files: [(PathBuf, u64); 2],
     /// Held as long as anything is written.
     _lock: StateLock,
     /// How often the wait for another program's lock is begun anew.
@@ -55,7 +57,7 @@ struct Desk {
 
 /// Starts the thread. It ends when the last `Writer` is dropped.
 pub(super) fn start(
-    db: Connection,
+    db: Connected,
     path: PathBuf,
     lock: StateLock,
     patience: u32,
@@ -66,11 +68,17 @@ pub(super) fn start(
     let (journal, journal_seen) = watch::channel(last);
     let (ended, ended_seen) = watch::channel(());
     let file = |doing, source| StoreError::File { doing, path: path.clone(), source };
-    let inode = std::fs::metadata(&path).map_err(|source| file("read", source))?.ino();
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let known = |path: PathBuf| match std::fs::metadata(&path) {
+        Ok(file) => Ok((path, file.ino())),
+        Err(source) => Err(StoreError::File { doing: "read", path, source }),
+    };
+    let files = [known(path.clone())?, known(PathBuf::from(log))?];
     let desk = Desk {
         db,
         path: path.clone(),
-        inode,
+        files,
         _lock: lock,
         patience,
         broken: Arc::clone(&broken),
@@ -219,8 +227,12 @@ impl Desk {
                 for job in todo.try_iter() {
                     job.answer(Err(StoreError::Broken { why: why.clone() }));
                 }
+                self.leaves_alone_what_is_not_ours();
                 return;
             }
+        }
+        if self.leaves_alone_what_is_not_ours() {
+            return;
         }
         // Fewer pages to go through at the next start; if it fails, that start does it.
         let _ = self.db.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
@@ -250,6 +262,10 @@ impl Desk {
             let _ = self.db.execute_batch("ROLLBACK");
             return Err(give_up(group, self.why(error)));
         }
+        // What was just committed may be in such a file, so it must not be answered.
+        if let Some(why) = self.is_gone() {
+            return Err(give_up(group, why));
+        }
         for job in group {
             job.answer(Ok(()));
         }
@@ -261,10 +277,27 @@ impl Desk {
         if let Some(why) = &*self.broken.borrow() {
             return Some(why.clone());
         }
-        // SQLite would go on writing to a file that nobody can find any more.
-        let there = std::fs::metadata(&self.path).is_ok_and(|file| file.ino() == self.inode);
-        let gone = || format!("{} was removed or replaced while in use", self.path.display());
-        (!there).then(|| Why::new(&gone()))
+        self.is_gone()
+    }
+
+    /// SQLite would go on writing to a file that nobody can find any more. The log is
+    /// one as well: it goes only with the last connection, and ours is open.
+    fn is_gone(&self) -> Option<Why> {
+        let (path, _) = self.files.iter().find(|(path, inode)| {
+            !std::fs::metadata(path).is_ok_and(|file| file.ino() == *inode)
+        })?;
+        Some(Why::new(&format!("{} was removed or replaced while in use", path.display())))
+    }
+
+    /// SQLite closes by copying its log into the database and removing whatever has the
+    /// name of the log; both may by now be what another program has written.
+    fn leaves_alone_what_is_not_ours(&self) -> bool {
+        let gone = self.is_gone().is_some();
+        if gone {
+            // It is not in our power to do more.
+            let _ = self.db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
+        gone
     }
 
     fn tell_journal(&self) -> rusqlite::Result<()> {

@@ -12,11 +12,12 @@ use daylily_lifecycle::case::{Case, Condition};
 use daylily_lifecycle::ids::{CaseId, HeadnodeName, IntakeName};
 use daylily_lifecycle::policy::Pause;
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction};
+use rusqlite::Transaction;
 
 use super::cases;
 use super::column::Instant;
 use super::error::{StoreError, failed};
+use super::in_use::Connected;
 use super::journal::{self, JournalEntry, JournalId};
 use super::open::{self, DatabaseId, Generation};
 use super::places::{self, Headnode, Intake};
@@ -28,7 +29,7 @@ use super::steps::{self, StoredProgress};
 /// A connection that can only read. It works with and without a daemon.
 #[derive(Debug)]
 pub struct Reader {
-    db: Connection,
+    db: Connected,
 }
 
 /// A condition with when it was last looked at.

@@ -155,12 +155,26 @@ async fn a_full_disk_breaks_the_store_and_keeps_what_was_answered() {
 
 #[tokio::test]
 async fn a_file_removed_under_the_daemon_breaks_the_store() {
+    for name in ["daylily.db", "daylily.db-wal"] {
+        let dir = state_dir();
+        let store = store_with(dir.path(), record, 0);
+        std::fs::remove_file(dir.path().join(name)).expect("it was there");
+        let error = store.appear(appeared("A")).await.expect_err("there is no file");
+        assert!(error.to_string().contains(&format!("{name} was removed or replaced")), "{error}");
+        assert!(store.is_broken().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_another_programs_is_left_alone() {
     let dir = state_dir();
     let store = store_with(dir.path(), record, 0);
-    std::fs::remove_file(dir.path().join("daylily.db")).expect("it was there");
-    let error = store.appear(appeared("A")).await.expect_err("there is no file");
-    assert!(error.to_string().contains("removed or replaced"), "{error}");
-    assert!(store.is_broken().is_some());
+    store.appear(appeared("A")).await.expect("stored");
+    let log = dir.path().join("daylily.db-wal");
+    std::fs::write(dir.path().join("other"), "another's").expect("there is room");
+    std::fs::rename(dir.path().join("other"), &log).expect("it is ours");
+    store.close().await;
+    assert_eq!(std::fs::read(&log).expect("it is there"), b"another's");
 }
 
 #[tokio::test]

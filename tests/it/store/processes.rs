@@ -4,16 +4,18 @@
 
 use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use daylily_lifecycle::ids::{Arrival, CaseId};
 use daylily_lifecycle::record::Recorded;
+use daylily_watch::store::read::Reader;
+use daylily_watch::store::requests;
 use rusqlite::Connection;
 
-use super::world::{appeared, names_in, open, refused, state_dir};
+use super::world::{VERSION, appeared, names_in, open, refused, state_dir};
 
 /// Set in a process that this one starts to play a part: what to do, and where.
 const PART: &str = "DAYLILY_TEST_STORE_PART";
@@ -41,6 +43,7 @@ async fn the_other_process() {
     match part {
         "write" => write_for_ever(Path::new(state_dir)).await,
         "hold" => hold_the_lock(Path::new(state_dir)),
+        "look" => look(Path::new(state_dir)),
         "fail" => tell(&format!("refused: {:?}", refused(Path::new(state_dir)).to_string())),
         _ => panic!("no such part: {part}"),
     }
@@ -62,6 +65,15 @@ fn hold_the_lock(state_dir: &Path) {
     db.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
     tell("holding");
     std::io::stdin().read_line(&mut String::new()).expect("it is a pipe");
+}
+
+/// As `sqlite3 state/daylily.db 'select name from cases'` does.
+fn look(state_dir: &Path) {
+    let db = Connection::open(state_dir.join("daylily.db")).expect("it opens");
+    let mut names = db.prepare("SELECT name FROM cases ORDER BY name").expect("there are cases");
+    let names = names.query_map([], |row| row.get(0)).expect("it can be read");
+    let names: Vec<String> = names.collect::<Result<_, _>>().expect("it can be read");
+    tell(&format!("seen: {}", names.join(" ")));
 }
 
 #[expect(clippy::print_stdout, reason = "the process that started this one reads it")]
@@ -120,6 +132,55 @@ async fn a_lock_of_another_program_only_delays() {
     other.wait().expect("it has ended");
     let recorded = waiting.await.expect("it did not panic");
     assert!(matches!(recorded, Ok(Recorded::Changed(_))), "{recorded:?}");
+}
+
+/// Whoever closes the database last removes its log. A daemon that had lost its locks
+/// would not be counted, and would write into the removed one.
+#[tokio::test]
+async fn another_program_that_looks_does_not_take_the_log_away() {
+    let dir = state_dir();
+    let (store, opened) = open(dir.path());
+    assert!(opened.created);
+    let log = || std::fs::metadata(dir.path().join("daylily.db-wal")).map(|log| log.ino()).ok();
+    let first = log();
+    assert!(first.is_some());
+    let mut stored = Vec::new();
+    for (name, way) in ["A", "B", "C", "D"].into_iter().zip(0..) {
+        match way {
+            0 => drop(store.reader().expect("it opens")),
+            1 => {
+                let read = || store.read(|reader| reader.live_cases());
+                let (one, two) = tokio::join!(read(), read());
+                assert_eq!(one.expect("it can be read"), two.expect("it can be read"));
+            }
+            2 => drop(Reader::open(dir.path(), VERSION).expect("it opens")),
+            _ => {
+                requests::file_all(dir.path(), VERSION, &[]).expect("it opens");
+            }
+        }
+        for _ in 0..2 {
+            assert_eq!(seen_from_outside(dir.path()), stored.join(" "), "way {way}");
+            assert_eq!(log(), first, "way {way}");
+        }
+        store.appear(appeared(name, name, Arrival::FIRST)).await.expect("stored");
+        stored.push(name);
+        assert_eq!(seen_from_outside(dir.path()), stored.join(" "), "way {way}");
+    }
+    assert_eq!(log(), first);
+    // With another start as well, whose database was there before.
+    store.close().await;
+    let (store, opened) = open(dir.path());
+    assert!(!opened.created);
+    let first = log();
+    assert_eq!(seen_from_outside(dir.path()), stored.join(" "));
+    assert_eq!(log(), first);
+    drop(store);
+}
+
+fn seen_from_outside(state_dir: &Path) -> String {
+    let said = said_by(other_process("look", state_dir, false));
+    let seen = said.iter().find_map(|line| line.strip_prefix("seen: "));
+    seen.expect("it tells").to_owned()
 }
 
 #[tokio::test]
