@@ -17,4 +17,5 @@ mod scene;
 mod stage;
 mod store;
 mod system;
+mod trouble;
 mod wait;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::job::{JobGround, case_json, case_lock, job_script};
 use super::names::is_plain_id;
-use super::shell::{Ran, Shell, WorkDir};
+use super::shell::{About, Ran, Script, Shell, WorkDir};
 use super::{HostLook, Job, OutputFile, read};
 
 macro_rules! script {
@@ -22,16 +22,18 @@ macro_rules! script {
     };
 }
 
-const PREPARE: &str = script!("prepare.sh");
-const READ: &str = script!("read.sh");
-const TAKE_CLAIM: &str = script!("claim.sh", "take_claim.sh");
-const END: &str = script!("end.sh");
-const OUTPUTS: &str = script!("outputs.sh");
-const TAIL: &str = script!("tail.sh");
-const FREE_SPACE: &str = script!("free_space.sh");
-const BELL: &str = script!("bell.sh");
+const PREPARE: Script = Script::short(About::Attempt, script!("prepare.sh"));
+const READ: Script = Script::short(About::Host, script!("read.sh"));
+const TAKE_CLAIM: Script = Script::short(About::Attempt, script!("claim.sh", "take_claim.sh"));
+/// Goes through all processes again for as long as a job makes new ones.
+const END: Script = Script::short(About::Case, script!("end.sh"));
+const OUTPUTS: Script =
+    Script::short(About::Case, script!("outputs.sh")).within(Duration::from_secs(600));
+const TAIL: Script = Script::short(About::Case, script!("tail.sh"));
+const FREE_SPACE: Script = Script::short(About::Host, script!("free_space.sh"));
+const BELL: Script = Script::short(About::Host, script!("bell.sh"));
 /// Alone in not comparing the owner first: it makes it.
-const OWN: &str = include_str!("scripts/own.sh");
+const OWN: Script = Script::short(About::Host, include_str!("scripts/own.sh"));
 
 /// How many attempts one script reads: their paths stay far below what a command
 /// line takes.
@@ -75,7 +77,7 @@ impl<S: Shell> ShellHost<S> {
         let numbers: Vec<u64> = text.split_whitespace().filter_map(|n| n.parse().ok()).collect();
         match numbers[..] {
             [blocks, size] => Ok(ByteCount(blocks.saturating_mul(size))),
-            _ => Err(odd_answer("the free space", &text)),
+            _ => Err(odd_answer(FREE_SPACE, "the free space", &text)),
         }
     }
 
@@ -105,20 +107,19 @@ impl<S: Shell> ShellHost<S> {
             stdin.push('\n');
         }
         let keep = 4096 + attempts.len() * read::MOST_OF_ONE;
-        let limit = super::shell::SHORT;
-        let answer = match self.work_dir.ask(READ, &[], stdin.as_bytes(), limit, keep).await? {
+        let answer = match self.work_dir.ask(READ, &[], stdin.as_bytes(), keep).await? {
             Ran::Ended(answer) if answer.code == Some(0) => answer,
-            Ran::Ended(answer) => return Err(self.work_dir.failed(&answer)),
-            Ran::TimedOut => return Err(self.work_dir.timed_out(limit)),
+            Ran::Ended(answer) => return Err(self.work_dir.failed(READ, &answer)),
+            Ran::TimedOut => return Err(self.work_dir.timed_out(READ)),
         };
         read::parse(&answer.stdout, &answer.stderr, attempts)
-            .ok_or_else(|| odd_answer("a reading", &answer.stderr))
+            .ok_or_else(|| odd_answer(READ, "a reading", &answer.stderr))
     }
 
     pub async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {
         let answer = self.work_dir.must(TAKE_CLAIM, &[plain(attempt)?], &[], 8192).await?;
         read::claimed_by(&answer)
-            .ok_or_else(|| odd_answer("a claim", &String::from_utf8_lossy(&answer)))
+            .ok_or_else(|| odd_answer(TAKE_CLAIM, "a claim", &String::from_utf8_lossy(&answer)))
     }
 
     pub async fn end(&self, attempt: &AttemptId, force: Force) -> Result<(), Fault> {
@@ -143,7 +144,7 @@ impl<S: Shell> ShellHost<S> {
             let bytes = std::str::from_utf8(entry[1]).ok().and_then(|n| n.parse().ok());
             let modified = std::str::from_utf8(entry[2]).ok().and_then(moment);
             let (Some(bytes), Some(modified)) = (bytes, modified) else {
-                return Err(odd_answer("a listing", path));
+                return Err(odd_answer(OUTPUTS, "a listing", path));
             };
             files.push(OutputFile { path: path.to_owned(), bytes: ByteCount(bytes), modified });
         }
@@ -162,11 +163,11 @@ impl<S: Shell> ShellHost<S> {
     pub async fn bell(&self, limit: Duration) -> Result<bool, Fault> {
         let seconds = limit.as_secs_f64().to_string();
         let most = limit + BELL_GRACE;
-        match self.work_dir.ask(BELL, &[&seconds], &[], most, 16).await? {
+        match self.work_dir.ask(BELL.within(most), &[&seconds], &[], 16).await? {
             Ran::TimedOut => Ok(false),
             Ran::Ended(answer) if answer.code == Some(124) => Ok(false),
             Ran::Ended(answer) if answer.code == Some(0) => Ok(true),
-            Ran::Ended(answer) => Err(self.work_dir.failed(&answer)),
+            Ran::Ended(answer) => Err(self.work_dir.failed(BELL, &answer)),
         }
     }
 }
@@ -180,9 +181,13 @@ pub(crate) fn plain(attempt: &AttemptId) -> Result<&str, Fault> {
     Err(Fault::new(FaultClass::FatalCase, text))
 }
 
-fn odd_answer(what: &str, said: &str) -> Fault {
+fn odd_answer(script: Script, what: &str, said: &str) -> Fault {
+    let class = match script.about {
+        About::Host => FaultClass::TransientHost,
+        About::Attempt | About::Case => FaultClass::TransientStep,
+    };
     let said: String = said.trim().chars().take(200).collect();
-    Fault::new(FaultClass::TransientHost, format!("{what} cannot be understood: {said:?}"))
+    Fault::new(class, format!("{what} cannot be understood: {said:?}"))
 }
 
 pub(super) fn globs(patterns: &[String]) -> Result<GlobSet, Fault> {

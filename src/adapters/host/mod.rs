@@ -70,7 +70,9 @@ pub trait Host: Send + Sync + 'static {
     /// gone is seen by `read`, not by this answer.
     async fn end(&self, attempt: &AttemptId, force: Force) -> Result<(), Fault>;
 
-    /// Regular files below `dir` whose path relative to it matches a pattern.
+    /// Regular files below `dir` whose path relative to it matches a pattern. Folders
+    /// that cannot be read are passed over; where `dir` itself is missing or cannot be
+    /// read, or the listing takes too long, that is `TransientStep`.
     async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault>;
 
     /// Copies files from the headnode into `order.to` on this machine and verifies

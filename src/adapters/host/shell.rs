@@ -66,6 +66,37 @@ pub struct WorkDir<S> {
 /// How long a script that only looks or writes small files may take.
 pub(crate) const SHORT: Duration = Duration::from_secs(30);
 
+/// Whose trouble it is when a script meets any. An owner that is not ours and the like
+/// are the headnode's with each of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    /// What all cases share: what is refused there is refused to every case.
+    Host,
+    /// One attempt's directory, which its job may have closed or filled. It is small, so
+    /// that only a headnode in trouble makes it slow.
+    Attempt,
+    /// What a job makes as large, as many and as odd as it likes: all trouble is its own.
+    Case,
+}
+
+/// A script that begins with `owner.sh` (or is `own.sh`).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Script {
+    pub(crate) text: &'static str,
+    pub(crate) about: About,
+    pub(crate) limit: Duration,
+}
+
+impl Script {
+    pub(crate) const fn short(about: About, text: &'static str) -> Self {
+        Self { text, about, limit: SHORT }
+    }
+
+    pub(crate) const fn within(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+}
+
 /// What scripts end with, beside 0.
 pub(crate) mod code {
     pub(crate) const NO_OWNER: i32 = 90;
@@ -75,6 +106,7 @@ pub(crate) mod code {
     pub(crate) const MISSING: i32 = 94;
     pub(crate) const NO_PROC: i32 = 95;
     pub(crate) const NOT_BEGUN: i32 = 96;
+    pub(crate) const NOT_WRITABLE: i32 = 97;
 }
 
 impl<S: Shell> WorkDir<S> {
@@ -88,20 +120,20 @@ impl<S: Shell> WorkDir<S> {
         format!("{}/.daylily-watch", self.path.trim_end_matches('/'))
     }
 
-    /// Runs a script that begins with `owner.sh` (or is `own.sh`). Its arguments
-    /// follow work_dir, database id and generation. [`Ran::TimedOut`] is left to the
-    /// caller; an owner that is not us, a full disk and the like are faults.
+    /// Runs a script. Its arguments follow work_dir, database id and generation.
+    /// [`Ran::TimedOut`] is left to the caller; an owner that is not us and the like
+    /// are faults.
     pub(crate) async fn ask(
         &self,
-        script: &'static str,
+        script: Script,
         args: &[&str],
         stdin: &[u8],
-        limit: Duration,
         keep: usize,
     ) -> Result<Ran, Fault> {
         let ours =
             [self.path.clone(), self.owner.database_id.clone(), self.owner.generation.to_string()];
         let args = ours.into_iter().chain(args.iter().map(|&a| a.to_owned())).collect();
+        let Script { text: script, limit, .. } = script;
         let ran = self.shell.run(Ask { script, args, stdin, limit, keep }).await?;
         if let Ran::Ended(answer) = &ran
             && let Some(fault) = self.misfit(answer)
@@ -114,14 +146,14 @@ impl<S: Shell> WorkDir<S> {
     /// As [`Self::ask`], for a script that has to end with 0 and in time.
     pub(crate) async fn must(
         &self,
-        script: &'static str,
+        script: Script,
         args: &[&str],
         stdin: &[u8],
         keep: usize,
     ) -> Result<Vec<u8>, Fault> {
-        match self.ask(script, args, stdin, SHORT, keep).await? {
-            Ran::TimedOut => Err(self.timed_out(SHORT)),
-            Ran::Ended(answer) if answer.code != Some(0) => Err(self.failed(&answer)),
+        match self.ask(script, args, stdin, keep).await? {
+            Ran::TimedOut => Err(self.timed_out(script)),
+            Ran::Ended(answer) if answer.code != Some(0) => Err(self.failed(script, &answer)),
             Ran::Ended(answer) if answer.cut => Err(Fault::new(
                 FaultClass::TransientStep,
                 format!("{}: the answer has more than {keep} bytes", self.path),
@@ -130,9 +162,13 @@ impl<S: Shell> WorkDir<S> {
         }
     }
 
-    pub(crate) fn timed_out(&self, limit: Duration) -> Fault {
-        let text = format!("{} has not answered for {} s", self.path, limit.as_secs());
-        Fault::new(FaultClass::TransientHost, text)
+    pub(crate) fn timed_out(&self, script: Script) -> Fault {
+        let class = match script.about {
+            About::Host | About::Attempt => FaultClass::TransientHost,
+            About::Case => FaultClass::TransientStep,
+        };
+        let text = format!("{} has not answered for {} s", self.path, script.limit.as_secs());
+        Fault::new(class, text)
     }
 
     /// Trouble that is the same whichever script met it.
@@ -168,20 +204,28 @@ impl<S: Shell> WorkDir<S> {
             code::NO_PROC => {
                 (FaultClass::FatalHost, "/proc cannot be read on the headnode".to_owned())
             }
+            code::NOT_WRITABLE => (
+                FaultClass::FatalHost,
+                format!(
+                    "nothing can be written to {path}/.daylily-watch\nhint: see who may write \
+                     there and whether its file system is read-only"
+                ),
+            ),
             _ => return None,
         };
         Some(Fault::new(class, text))
     }
 
     /// The fault of a script that ended with another code than 0.
-    pub(crate) fn failed(&self, answer: &Answer) -> Fault {
+    pub(crate) fn failed(&self, script: Script, answer: &Answer) -> Fault {
         let said = first_line(&answer.stderr);
-        let class = if ["No space left", "Disk quota exceeded"].iter().any(|w| said.contains(w)) {
-            FaultClass::NoSpace
-        } else if ["Permission denied", "Read-only file system"].iter().any(|w| said.contains(w)) {
-            FaultClass::FatalHost
-        } else {
-            FaultClass::TransientStep
+        let says = |words: [&str; 2]| words.iter().any(|word| said.contains(word));
+        let class = match script.about {
+            _ if says(["No space left", "Disk quota exceeded"]) => FaultClass::NoSpace,
+            About::Host if says(["Permission denied", "Read-only file system"]) => {
+                FaultClass::FatalHost
+            }
+            About::Host | About::Attempt | About::Case => FaultClass::TransientStep,
         };
         let text = match (said.is_empty(), answer.code) {
             (false, _) => format!("{}: {said}", self.path),

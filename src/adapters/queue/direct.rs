@@ -12,13 +12,14 @@ use daylily_lifecycle::outcome::{Fault, FaultClass};
 
 use super::{Entry, Queue, Word};
 use crate::adapters::host::attempts::plain;
-use crate::adapters::host::shell::{Ran, Shell, WorkDir, code};
-
-const START: &str =
-    concat!(include_str!("../host/scripts/owner.sh"), "\n", include_str!("scripts/start.sh"));
+use crate::adapters::host::shell::{About, Ran, Script, Shell, WorkDir, code};
 
 /// The script itself waits for at most twice 5 s.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START: Script = Script::short(
+    About::Attempt,
+    concat!(include_str!("../host/scripts/owner.sh"), "\n", include_str!("scripts/start.sh")),
+)
+.within(Duration::from_secs(20));
 
 #[derive(Debug)]
 pub struct Direct<S> {
@@ -31,10 +32,10 @@ impl<S: Shell> Direct<S> {
     }
 
     async fn start(&self, attempt: &AttemptId) -> Result<Option<TaskId>, Fault> {
-        let ran = self.work_dir.ask(START, &[plain(attempt)?], &[], START_LIMIT, 4096).await?;
+        let ran = self.work_dir.ask(START, &[plain(attempt)?], &[], 4096).await?;
         let answer = match ran {
             Ran::TimedOut => {
-                let text = format!("starting {attempt} took longer than {START_LIMIT:?}");
+                let text = format!("starting {attempt} took longer than {:?}", START.limit);
                 return Err(Fault::new(FaultClass::Ambiguous, text));
             }
             Ran::Ended(answer) => answer,
@@ -52,7 +53,7 @@ impl<S: Shell> Direct<S> {
                 let text = format!("{attempt} ended before its claim: {said}");
                 Err(Fault::new(FaultClass::TransientStep, text))
             }
-            Some(_) | None => Err(self.work_dir.failed(&answer)),
+            Some(_) | None => Err(self.work_dir.failed(START, &answer)),
         }
     }
 }

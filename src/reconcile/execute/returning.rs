@@ -8,7 +8,7 @@ use daylily_lifecycle::attempt::{Attempt, End, Stored};
 use daylily_lifecycle::case::{Case, State, StepName};
 use daylily_lifecycle::ids::{AttemptId, ByteCount};
 use daylily_lifecycle::observation::Observation;
-use daylily_lifecycle::outcome::Fault;
+use daylily_lifecycle::outcome::{Fault, FaultClass};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -83,12 +83,23 @@ impl Home<'_> {
         let mut missing = Vec::new();
         for pattern in expect {
             let one = std::slice::from_ref(pattern);
-            let found = self.node.host.outputs(&self.attempt.place.remote_dir, one).await?;
+            let found = self.outputs(one).await?;
             if !found.iter().any(|file| self.is_new(file)) {
                 missing.push(pattern.clone());
             }
         }
         Ok(missing)
+    }
+
+    /// A listing may take minutes; a daemon that stops does not wait for it.
+    async fn outputs(&self, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {
+        let listing = self.node.host.outputs(&self.attempt.place.remote_dir, patterns);
+        tokio::select! {
+            found = listing => found,
+            () = self.stop.cancelled() => {
+                Err(Fault::new(FaultClass::TransientStep, "the listing was stopped"))
+            }
+        }
     }
 
     fn is_new(&self, file: &OutputFile) -> bool {
@@ -104,7 +115,7 @@ impl Home<'_> {
             return Ok(nothing);
         }
         let from = &self.attempt.place.remote_dir;
-        let found = self.node.host.outputs(from, &results.fetch).await?;
+        let found = self.outputs(&results.fetch).await?;
         if found.is_empty() {
             return Ok(nothing);
         }

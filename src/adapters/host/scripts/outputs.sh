@@ -1,5 +1,13 @@
 # Lists the regular files below a directory: path, size and time of change, each
 # ended by a NUL. Put after owner.sh. Arguments: directory.
-# Ends with 94: the directory is missing.
-cd "$1" 2>/dev/null || exit 94
-find . -type f -printf '%P\0%s\0%T@\0'
+# Ends with 94: the directory is missing, 1: it cannot be read.
+if [ ! -d "$1" ]; then
+    printf '%s is missing\n' "$1" >&2
+    exit 94
+fi
+if ! cd "$1" 2>/dev/null || [ ! -r . ]; then
+    printf '%s cannot be read\n' "$1" >&2
+    exit 1
+fi
+# What a job has closed hides itself only.
+find . -type d ! \( -readable -executable \) -prune -o -type f -printf '%P\0%s\0%T@\0'
