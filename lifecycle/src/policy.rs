@@ -10,6 +10,10 @@ use crate::settle::MarkerMissing;
 /// The configuration, as far as it decides about one case.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
+    /// The case's intake is in the configuration.
+    pub intake_is_configured: bool,
+    /// The headnode of its attempt, or of the next one, is in the configuration.
+    pub headnode_is_configured: bool,
     /// For the instants in sentences.
     pub time_zone: TimeZone,
     pub retry: Retry,

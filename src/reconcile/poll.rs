@@ -15,7 +15,7 @@ use daylily_lifecycle::policy::HeadnodeState;
 use daylily_lifecycle::record::Recorded;
 use jiff::SignedDuration;
 use tokio::sync::Notify;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{Id, JoinHandle, JoinSet};
 
 use super::{Context, Node, Pass, ringing};
 use crate::adapters::host::HostLook;
@@ -42,7 +42,10 @@ struct NodePoll {
     /// On the monotonic clock.
     next: Duration,
     interval: Duration,
-    in_flight: bool,
+    /// The reading that is under way.
+    in_flight: Option<Id>,
+    /// Asked for while one was under way.
+    hurried: bool,
     bell: Option<JoinHandle<()>>,
     rung: Arc<std::sync::atomic::AtomicBool>,
 }
@@ -65,7 +68,8 @@ impl Poller {
                 owned: false,
                 next: Duration::ZERO,
                 interval: context.settings.poll.min,
-                in_flight: false,
+                in_flight: None,
+                hurried: false,
                 bell: None,
                 rung: Arc::default(),
             };
@@ -79,6 +83,7 @@ impl Poller {
     pub(super) fn hurry(&mut self, headnode: &HeadnodeName) {
         if let Some(node) = self.nodes.get_mut(headnode) {
             node.next = Duration::ZERO;
+            node.hurried = true;
             node.interval = self.context.settings.poll.min;
         }
     }
@@ -93,8 +98,12 @@ impl Poller {
         let now = self.context.clock.now();
         let monotonic = self.context.clock.monotonic();
         for (name, poll) in &mut self.nodes {
+            // A ring during a reading asks for another: what it tells of may be read already.
+            if poll.in_flight.is_some() {
+                continue;
+            }
             let rung = poll.rung.swap(false, std::sync::atomic::Ordering::Relaxed);
-            if poll.in_flight || (poll.next > monotonic && !rung) {
+            if poll.next > monotonic && !rung {
                 continue;
             }
             let Some(node) = self.context.node(name) else { continue };
@@ -113,7 +122,6 @@ impl Poller {
             }
             let running = reader.running(name)?;
             let owned_before = stored.is_some_and(|node| node.owned_at.is_some());
-            poll.in_flight = true;
             let work = Work {
                 context: self.context.clone(),
                 node: node.clone(),
@@ -122,7 +130,8 @@ impl Poller {
                 owned_before,
                 running,
             };
-            self.tasks.spawn(ringing(&self.rang, work.read()));
+            poll.hurried = false;
+            poll.in_flight = Some(self.tasks.spawn(ringing(&self.rang, work.read())).id());
         }
         Ok(())
     }
@@ -135,8 +144,9 @@ impl Poller {
                 Ok(polled) => polled?,
                 Err(error) => {
                     tracing::error!(%error, "a reading failed by our own fault");
-                    for node in self.nodes.values_mut().filter(|node| node.in_flight) {
-                        node.in_flight = false;
+                    let id = error.id();
+                    for node in self.nodes.values_mut().filter(|node| node.in_flight == Some(id)) {
+                        node.in_flight = None;
                         node.next = self.context.clock.monotonic() + self.context.settings.poll.max;
                     }
                     continue;
@@ -145,14 +155,14 @@ impl Poller {
             let settings = self.context.settings.poll;
             let monotonic = self.context.clock.monotonic();
             if let Some(poll) = self.nodes.get_mut(&polled.headnode) {
-                poll.in_flight = false;
+                poll.in_flight = None;
                 poll.owned = polled.owned;
                 poll.interval = if polled.lively {
                     settings.min
                 } else {
                     (poll.interval * 2).clamp(settings.min, settings.max)
                 };
-                poll.next = monotonic + poll.interval;
+                poll.next = if poll.hurried { monotonic } else { monotonic + poll.interval };
                 if let Some(node) = self.context.node(&polled.headnode) {
                     listen(poll, node, polled.watched && polled.owned, &self.rang);
                 }
@@ -164,7 +174,7 @@ impl Poller {
 
     /// When the next reading is due, on the monotonic clock.
     pub(super) fn next(&self) -> Option<Duration> {
-        self.nodes.values().filter(|node| !node.in_flight).map(|node| node.next).min()
+        self.nodes.values().filter(|node| node.in_flight.is_none()).map(|node| node.next).min()
     }
 
     pub(super) async fn shut_down(mut self) {
@@ -277,7 +287,7 @@ impl Work {
         // Before the first hand-over there is nothing to be looked at.
         let unsent = running.attempt.submitted_at.is_none()
             && running.attempt.claimed_by.is_none()
-            && running.state == StateName::Submitting;
+            && matches!(running.state, StateName::Submitting | StateName::Cancelling);
         if unsent && matches!(look, Look::CouldNot { .. }) {
             return Ok(Recorded::Same);
         }

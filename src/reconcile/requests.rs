@@ -27,7 +27,10 @@ pub(super) async fn answer(context: &Context, reader: &Reader) -> Pass<bool> {
             "asked"
         );
         match what(request) {
-            Ok(What::Case { case, verb }) => of_case(context, &stored, case, verb).await?,
+            Ok(What::Case { case, verb }) => match superseded(reader, &case, &verb)? {
+                Some(why) => finish(context, &stored, &why).await?,
+                None => of_case(context, &stored, case, verb).await?,
+            },
             Ok(What::Pause(paused)) => {
                 turned = true;
                 let pause = Pause {
@@ -91,6 +94,22 @@ fn what(request: &NewRequest) -> Result<What, String> {
         return Err("it names no case".to_owned());
     }
     Ok(What::Case { case: CaseId::new(&request.target), verb })
+}
+
+/// Why an earlier arrival of a name is not run again: the folder that is there now is
+/// that of a later one.
+fn superseded(reader: &Reader, case: &CaseId, verb: &Verb) -> Pass<Option<String>> {
+    if !matches!(verb, Verb::Rerun { .. }) {
+        return Ok(None);
+    }
+    let Some(case) = reader.case(case)? else { return Ok(None) };
+    let last = reader.last_arrival(&case.intake, &case.name)?;
+    Ok(last.filter(|last| last.arrival > case.arrival).map(|last| {
+        format!(
+            "its folder was replaced: what is there now is {}.{}, and `rerun {}` runs that",
+            case.name, last.arrival.0, last.case
+        )
+    }))
 }
 
 async fn of_case(context: &Context, stored: &StoredRequest, case: CaseId, verb: Verb) -> Pass<()> {

@@ -101,8 +101,8 @@ impl Surroundings {
         self.intakes.get(name)
     }
 
-    /// The world of one case. A headnode or intake that is no longer configured is fine
-    /// and empty: the case keeps its place and its sentence says what it waits for.
+    /// The world of one case. One whose headnode or intake is no longer configured finds
+    /// an empty one here, and by its policy waits for a person.
     pub fn of(&self, case: &Case) -> World {
         let headnode = case.attempt().map_or(&case.order.headnode, |a| &a.place.headnode);
         World {
@@ -126,9 +126,12 @@ impl Surroundings {
 /// What the configuration says about one case.
 pub fn policy(settings: &Settings, case: &Case) -> Policy {
     let intake = settings.intakes.iter().find(|intake| intake.name == case.intake);
-    let headnode = settings.headnodes.iter().find(|node| node.name == case.order.headnode);
+    let name = case.attempt().map_or(&case.order.headnode, |attempt| &attempt.place.headnode);
+    let headnode = settings.headnodes.iter().find(|node| node.name == *name);
     let pipeline = settings.pipelines.get(&case.order.pipeline);
     Policy {
+        intake_is_configured: intake.is_some(),
+        headnode_is_configured: headnode.is_some(),
         time_zone: settings.time_zone.clone(),
         retry: settings.retry,
         lost_after: settings.lost_after,

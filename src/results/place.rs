@@ -71,15 +71,21 @@ impl Placement {
         Ok(target)
     }
 
-    /// Whether what has the name is of this very attempt. What cannot be read as our
-    /// provenance is somebody else's folder.
+    /// Whether what has the name is of this very attempt.
     pub fn is_placed(&self) -> Result<bool, ResultsError> {
+        Ok(self.placed()?.is_some())
+    }
+
+    /// What was placed, if what has the name is of this very attempt. What cannot be
+    /// read as our provenance is somebody else's folder.
+    pub fn placed(&self) -> Result<Option<Provenance>, ResultsError> {
         let path = self.target().join(PROVENANCE);
         match std::fs::read(&path) {
             Ok(text) => Ok(serde_json::from_slice::<Provenance>(&text)
-                .is_ok_and(|provenance| provenance.attempt == self.attempt)),
+                .ok()
+                .filter(|provenance| provenance.attempt == self.attempt)),
             Err(error) => match error.kind() {
-                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Ok(false),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => Ok(None),
                 _ => Err(ResultsError::io("read", &path, error)),
             },
         }

@@ -178,6 +178,16 @@ fn by_since(pause: &Pause, clock: Clock<'_>) -> String {
     format!("{by} since {}{reason}", clock.at(pause.since))
 }
 
+/// What a case needs is no longer in the configuration.
+pub fn unconfigured(case: &crate::case::Case, kind: &str, name: &str) -> String {
+    let known = case.state.name().in_plain_words();
+    format!(
+        "Waiting for a person: the {kind} {name} is not in the configuration any more, so it is \
+         not known what became of this case since it was last seen {known}; put it back and \
+         start the daemon again, and it goes on by itself."
+    )
+}
+
 /// No group of the headnode can ever meet what a case asks for.
 pub fn impossible_demand(group: Option<&GroupName>, gpus: u32, headnode: &HeadnodeName) -> String {
     match (group, gpus) {

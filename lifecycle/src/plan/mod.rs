@@ -25,6 +25,9 @@ fn planned(asking: Asking<'_>) -> Plan {
     if case.hold.is_some() {
         return asking.held();
     }
+    if let Some(plan) = asking.unconfigured() {
+        return plan;
+    }
     match &case.state {
         State::Arriving => asking.arriving(),
         State::Rejected { by, problems } => asking.rejected(*by, problems),
@@ -55,6 +58,7 @@ pub fn may_start(case: &Case, world: &World, policy: &Policy, now: Timestamp) ->
     let waits = matches!(case.state.name(), StateName::Ready | StateName::Staged);
     waits
         && case.hold.is_none()
+        && asking.unconfigured().is_none()
         && asking.obstacle().is_none()
         && gate(case.trouble.as_ref(), StepName::Submit, policy.retry, now) == Gate::Open
         && asking.impossible().is_none()
@@ -131,6 +135,26 @@ impl<'a> Asking<'a> {
             | State::Cancelled { .. }
             | State::Cancelling { .. } => self.wait(Wake::Person, because),
         }
+    }
+
+    /// The configuration no longer has what the case needs next: nothing is done, and
+    /// nothing is given up.
+    fn unconfigured(&self) -> Option<Plan> {
+        let (case, world) = (self.case, self.world);
+        let name = case.state.name();
+        if name.is_terminal() {
+            return None;
+        }
+        let needs_intake = name.is_before_submitting() && !self.policy.intake_is_configured;
+        let has_headnode = !matches!(name, StateName::Arriving | StateName::Rejected);
+        let because = if needs_intake {
+            explain::unconfigured(case, "intake", world.intake.name.as_str())
+        } else if has_headnode && !self.policy.headnode_is_configured {
+            explain::unconfigured(case, "headnode", world.headnode.name.as_str())
+        } else {
+            return None;
+        };
+        Some(self.wait(Wake::Person, because))
     }
 
     /// What stands in the way of anything new: the red button, a pause, a headnode that

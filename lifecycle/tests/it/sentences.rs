@@ -19,6 +19,8 @@ use jiff::tz::TimeZone;
 
 pub(crate) fn policy() -> Policy {
     Policy {
+        intake_is_configured: true,
+        headnode_is_configured: true,
         time_zone: TimeZone::posix("CET-1").expect("a valid zone"),
         retry: Retry {
             first: SignedDuration::from_secs(5),

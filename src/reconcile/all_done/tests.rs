@@ -107,6 +107,8 @@ fn world(slot: SlotState) -> World {
 
 fn policy() -> Policy {
     Policy {
+        intake_is_configured: true,
+        headnode_is_configured: true,
         time_zone: TimeZone::UTC,
         retry: Retry {
             first: SignedDuration::from_secs(5),

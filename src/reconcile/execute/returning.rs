@@ -2,13 +2,14 @@
 //! placed, its log kept, the intake's folder moved where the configuration wants it.
 //! One step: done as a whole, or again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use daylily_lifecycle::attempt::{Attempt, End, Stored};
 use daylily_lifecycle::case::{Case, State, StepName};
 use daylily_lifecycle::ids::{AttemptId, ByteCount};
 use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
+use daylily_lifecycle::settle::Writers;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -16,8 +17,12 @@ use super::folder::chain;
 use super::ship::telling;
 use super::{Context, Node, step_failed};
 use crate::adapters::host::{FetchOrder, OutputFile, Progress};
+use crate::config::IntakeSettings;
+use crate::intake::directory::mount::folder_at;
+use crate::intake::directory::scan::scan;
 use crate::reconcile::Pass;
 use crate::reconcile::naming::results_name;
+use crate::reconcile::scan::rules::Rules;
 use crate::results::{Placement, ResultsError, Summary, keep_log, move_folder};
 
 /// What `show` prints of a log.
@@ -127,11 +132,9 @@ impl Home<'_> {
             files: files.clone(),
             to: placement.staging(),
         };
-        let fetched = if placement.is_placed().map_err(|error| fault(&error))? {
-            None
-        } else {
-            Some(self.node.host.fetch(&order, progress, self.stop).await?)
-        };
+        if !placement.is_placed().map_err(|error| fault(&error))? {
+            self.node.host.fetch(&order, progress, self.stop).await?;
+        }
         let summary = Summary {
             case: self.case.name.clone(),
             arrival: self.case.arrival,
@@ -139,10 +142,16 @@ impl Home<'_> {
             ended: self.end.at,
             files,
         };
-        let placed = super::blocking(move || placement.place(&summary)).await;
-        let path = placed.map_err(|error| fault(&error))?;
-        let (count, bytes) = fetched.map_or((0, ByteCount(0)), |f| (f.files, f.bytes));
-        Ok((Some(path.to_string_lossy().into_owned()), count, bytes))
+        let placed = super::blocking(move || {
+            let path = placement.place(&summary)?;
+            // As placed, also where that was done before a crash.
+            let files = placement.placed()?.map(|placed| placed.files).unwrap_or_default();
+            Ok::<_, ResultsError>((path, files))
+        });
+        let (path, files) = placed.await.map_err(|error| fault(&error))?;
+        let bytes = files.iter().map(|file| file.bytes.0).fold(0, u64::saturating_add);
+        let count = u64::try_from(files.len()).unwrap_or(u64::MAX);
+        Ok((Some(path.to_string_lossy().into_owned()), count, ByteCount(bytes)))
     }
 
     fn placement(&self) -> Placement {
@@ -176,9 +185,36 @@ impl Home<'_> {
             return Ok(Some(self.case.path.clone()));
         }
         let (name, id) = (results_name(self.case), self.attempt.id.clone());
-        let moved = super::blocking(move || move_folder(&from, &to, &name, &id)).await;
-        let path = moved.map_err(|error| fault(&error))?;
-        Ok(Some(path.to_string_lossy().into_owned()))
+        let (intake, case, now) = (intake.clone(), self.case.clone(), self.context.clock.now());
+        let moved = super::blocking(move || {
+            // What came later was not run, so it is not taken away with what was.
+            if is_another_by_now(&intake, &case, now) {
+                return Ok(None);
+            }
+            move_folder(&from, &to, &name, &id).map(Some)
+        });
+        let moved = moved.await.map_err(|error| fault(&error))?;
+        if moved.is_none() {
+            tracing::warn!(case = %self.case.name, "its folder changed, so it stays in the intake");
+        }
+        Ok(moved.map(|path| path.to_string_lossy().into_owned()))
+    }
+}
+
+/// Whether the folder in the intake is there and is not what was run: changed, replaced,
+/// or being written to.
+fn is_another_by_now(intake: &IntakeSettings, case: &Case, now: Timestamp) -> bool {
+    let Ok(rules) = Rules::of(intake) else { return false };
+    let path = Path::new(&case.path);
+    let replaced = case.folder.is_some()
+        && folder_at(path).is_some_and(|folder| case.folder.as_ref() != Some(&folder));
+    match scan(path, &rules.scan, now) {
+        Ok(tree) => {
+            let changed = case.content.fingerprint.as_ref() != Some(&tree.fingerprint);
+            replaced || changed || matches!(tree.writers, Writers::Open { .. })
+        }
+        // Gone, or moved by an earlier try: moving knows.
+        Err(_) => replaced,
     }
 }
 

@@ -17,7 +17,7 @@ use daylily_lifecycle::case::{Case, LastChange, StateName};
 use daylily_lifecycle::ids::{CaseId, CaseName, IntakeName};
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use super::{Context, Pass, ringing};
 use crate::config::{self, IntakeSettings};
@@ -56,7 +56,8 @@ struct IntakeWatch {
     /// When a look at the root is one at what is in it too, monotonic: hints bring the
     /// others.
     next_whole: Duration,
-    in_flight: bool,
+    /// The look that is under way.
+    in_flight: Option<Id>,
     /// A hint came during the look.
     again: bool,
     /// What was said of hints that are missing, so that it is said once.
@@ -112,16 +113,15 @@ impl Scanner {
             }
             if look_now {
                 // A look that is under way may have listed the root before.
-                intake.again = intake.in_flight;
+                intake.again = intake.in_flight.is_some();
                 let soon = monotonic + BETWEEN_LOOKS;
                 intake.next = intake.next.map(|next| next.min(soon));
             }
             let due = intake.next.is_none_or(|next| next <= monotonic);
             if due
-                && !intake.in_flight
+                && intake.in_flight.is_none()
                 && let Some(settings) = self.context.intake(name)
             {
-                intake.in_flight = true;
                 let known = reader.live_names(name)?;
                 let stored = reader.intake(name)?;
                 let whole = intake.next_whole <= monotonic;
@@ -129,7 +129,7 @@ impl Scanner {
                     intake.next_whole = monotonic + settings.rescan;
                 }
                 let look = look(self.context.clone(), settings.clone(), stored, known, whole);
-                self.tasks.spawn(ringing(&self.wake, look));
+                intake.in_flight = Some(self.tasks.spawn(ringing(&self.wake, look)).id());
             }
         }
         let mut report = Report::default();
@@ -152,8 +152,11 @@ impl Scanner {
                 Ok(looked) => looked?,
                 Err(error) => {
                     tracing::error!(%error, "a look at an intake failed by our own fault");
-                    for intake in self.intakes.values_mut().filter(|intake| intake.in_flight) {
-                        intake.in_flight = false;
+                    let id = error.id();
+                    for intake in
+                        self.intakes.values_mut().filter(|intake| intake.in_flight == Some(id))
+                    {
+                        intake.in_flight = None;
                         intake.next = Some(monotonic + Duration::from_secs(60));
                     }
                     continue;
@@ -162,7 +165,7 @@ impl Scanner {
             let settings = self.context.intake(&looked.intake);
             let rescan = settings.map_or(CALM, |settings| settings.rescan);
             let Some(intake) = self.intakes.get_mut(&looked.intake) else { continue };
-            intake.in_flight = false;
+            intake.in_flight = None;
             let again = std::mem::take(&mut intake.again);
             intake.next = Some(monotonic + if again { BETWEEN_LOOKS } else { rescan });
             report.turned |= looked.turned;
@@ -183,14 +186,14 @@ impl Scanner {
 
     /// When there is something to do next, monotonic.
     pub(super) fn next(&self) -> Option<Duration> {
-        let looks = self.intakes.values().filter(|intake| !intake.in_flight);
+        let looks = self.intakes.values().filter(|intake| intake.in_flight.is_none());
         let looks = looks.map(|intake| intake.next.unwrap_or_default());
         looks.chain(self.touched.values().copied()).min()
     }
 
     /// Whether every intake has been looked at once and nothing waits to be scanned.
     pub(super) fn is_settled(&self) -> bool {
-        let looked = |intake: &IntakeWatch| intake.next.is_some() && !intake.in_flight;
+        let looked = |intake: &IntakeWatch| intake.next.is_some() && intake.in_flight.is_none();
         self.touched.is_empty() && self.intakes.values().all(looked)
     }
 
@@ -222,7 +225,7 @@ impl IntakeWatch {
             followed: BTreeSet::new(),
             next: None,
             next_whole: Duration::ZERO,
-            in_flight: false,
+            in_flight: None,
             again: false,
             told: None,
         }
