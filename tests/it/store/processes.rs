@@ -87,15 +87,16 @@ fn look(state_dir: &Path) {
 /// open has a lock on: https://www.sqlite.org/lockingv3.html
 fn is_locked(database: &Path) -> bool {
     let file = std::fs::File::options().write(true).open(database).expect("it opens");
+    let short = |constant| i16::try_from(constant).expect("it is small");
     let mut lock = nix::libc::flock {
-        l_type: nix::libc::F_WRLCK as i16,
-        l_whence: nix::libc::SEEK_SET as i16,
+        l_type: short(nix::libc::F_WRLCK),
+        l_whence: short(nix::libc::SEEK_SET),
         l_start: 0x4000_0002,
         l_len: 510,
         l_pid: 0,
     };
     nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETLK(&mut lock)).expect("it can be asked");
-    lock.l_type != nix::libc::F_UNLCK as i16
+    lock.l_type != short(nix::libc::F_UNLCK)
 }
 
 #[expect(clippy::print_stdout, reason = "the process that started this one reads it")]
