@@ -67,13 +67,36 @@ fn hold_the_lock(state_dir: &Path) {
     std::io::stdin().read_line(&mut String::new()).expect("it is a pipe");
 }
 
-/// As `sqlite3 state/daylily.db 'select name from cases'` does.
+/// As `sqlite3 state/daylily.db 'select name from cases'` does. Ours, since 3.51, keeps
+/// the log where it finds that another process maps its index; an older one trusts the
+/// locks alone, and what it would do to the log is done here.
 fn look(state_dir: &Path) {
+    if !is_locked(&state_dir.join("daylily.db")) {
+        for name in ["daylily.db-wal", "daylily.db-shm"] {
+            std::fs::remove_file(state_dir.join(name)).expect("it is there");
+        }
+    }
     let db = Connection::open(state_dir.join("daylily.db")).expect("it opens");
     let mut names = db.prepare("SELECT name FROM cases ORDER BY name").expect("there are cases");
     let names = names.query_map([], |row| row.get(0)).expect("it can be read");
     let names: Vec<String> = names.collect::<Result<_, _>>().expect("it can be read");
     tell(&format!("seen: {}", names.join(" ")));
+}
+
+/// Whether another process holds a lock on the bytes that each SQLite with the database
+/// open has a lock on: https://www.sqlite.org/lockingv3.html
+fn is_locked(database: &Path) -> bool {
+    let file = std::fs::File::options().write(true).open(database).expect("it opens");
+    let short = |constant| i16::try_from(constant).expect("it is small");
+    let mut lock = nix::libc::flock {
+        l_type: short(nix::libc::F_WRLCK),
+        l_whence: short(nix::libc::SEEK_SET),
+        l_start: 0x4000_0002,
+        l_len: 510,
+        l_pid: 0,
+    };
+    nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETLK(&mut lock)).expect("it can be asked");
+    lock.l_type != short(nix::libc::F_UNLCK)
 }
 
 #[expect(clippy::print_stdout, reason = "the process that started this one reads it")]
