@@ -23,6 +23,19 @@ fn others_go_on(world: &World) {
     world.until_succeeded(&["a good one"]);
 }
 
+/// A daemon that modes keep out, also where the tests run as root.
+fn started_unprivileged(setup: Setup) -> World {
+    if !nix::unistd::geteuid().is_root() {
+        return World::started(setup);
+    }
+    let mut world = World::new(Setup { uid: Some(NOBODY), ..setup });
+    for folder in ["", "new_cases", "state", "elsewhere", "config.yaml"] {
+        std::os::unix::fs::chown(world.path(folder), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    world.start();
+    world
+}
+
 fn rejected_for(world: &World, name: &str, words: &str) {
     world.until_state(name, StateName::Rejected);
     let State::Rejected { problems, .. } = world.case(name).unwrap().state else { unreachable!() };
@@ -166,18 +179,7 @@ fn names_of_255_bytes_run_like_all_others() {
 
 #[test]
 fn an_unreadable_file_is_told_and_goes_on_when_it_can_be_read() {
-    if !nix::unistd::geteuid().is_root() {
-        return unreadable(World::new(Setup::default()));
-    }
-    let world = World::new(Setup { uid: Some(NOBODY), ..Setup::default() });
-    for folder in ["", "new_cases", "state", "elsewhere", "config.yaml"] {
-        std::os::unix::fs::chown(world.path(folder), Some(NOBODY), Some(NOBODY)).unwrap();
-    }
-    unreadable(world);
-}
-
-fn unreadable(mut world: World) {
-    world.start();
+    let world = started_unprivileged(Setup::default());
     let folder = world.intake().join("secret");
     write(&folder.join("input"), "x");
     write(&folder.join("sub/of mine"), "x");
@@ -194,6 +196,22 @@ fn unreadable(mut world: World) {
     mode("closed", 0o755);
     world.until_succeeded(&["secret"]);
     assert_same(&folder, &world.copy_of("secret"), &["out.txt"]);
+    world.is_settled();
+}
+
+#[test]
+fn a_folder_that_a_job_closed_is_its_own_trouble() {
+    let world = started_unprivileged(Setup::job(
+        "cp input out.txt; mkdir closed; chmod 000 closed; [ ! -e all ] || chmod 000 .",
+    ));
+    write(&world.intake().join("all closed/input"), "x");
+    write(&world.intake().join("all closed/all"), "x");
+    let folder = world.copy_of("all closed");
+    let words = format!("{} cannot be read", folder.display());
+    world.until_because("all closed", &words);
+    others_go_on(&world);
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    world.until_succeeded(&["all closed"]);
     world.is_settled();
 }
 
