@@ -8,7 +8,7 @@ use daylily_lifecycle::ids::{Actor, CaseId, CaseName};
 use serde_json::{Map, Value};
 
 use super::args::Change;
-use super::desk::{Daemon, Desk};
+use super::desk::{Daemon, Desk, not_known};
 use super::printer::Printer;
 use super::select::{self, Selected};
 use super::standing::Sentences;
@@ -207,6 +207,11 @@ fn nobody(desk: &Desk, printer: &mut Printer, number: usize) -> Outcome {
     let since = match desk.daemon() {
         Daemon::Silent(alive) => {
             format!(", the last was seen at {}", desk.clock().at_second(alive.at))
+        }
+        Daemon::Unknown(file) => {
+            let unknown = not_known(&file);
+            printer.say(format!("{unknown}; {asked} recorded, and done when one runs"))?;
+            return Ok(Exit::Unreachable);
         }
         Daemon::Running(_) | Daemon::None => String::new(),
     };

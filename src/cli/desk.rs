@@ -1,6 +1,8 @@
 //! Owns what every verb about cases begins with: the configuration, the database, what
 //! is known of the daemon, and the first lines of every output. It changes nothing.
 
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use daylily_lifecycle::explain::{self, Clock};
@@ -36,10 +38,29 @@ pub(super) enum Daemon {
     Running(Alive),
     /// It has not told for a while that it lives.
     Silent(Alive),
+    /// What it tells is there and cannot be read by whoever asks: another user, mostly.
+    Unknown(PathBuf),
     None,
 }
 
 impl Daemon {
+    /// What `state_dir` tells at this moment.
+    pub(super) fn of(state_dir: &Path, now: Timestamp) -> Self {
+        match read_alive(state_dir) {
+            Some(alive) if now.duration_since(alive.at) <= ALIVE_FOR => Self::Running(alive),
+            Some(alive) => Self::Silent(alive),
+            None => {
+                let file = state_dir.join("alive.json");
+                match std::fs::File::open(&file) {
+                    Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                        Self::Unknown(file)
+                    }
+                    Ok(_) | Err(_) => Self::None,
+                }
+            }
+        }
+    }
+
     pub(super) fn is_running(&self) -> bool {
         matches!(self, Self::Running(_))
     }
@@ -68,13 +89,7 @@ impl Desk {
     }
 
     pub(super) fn daemon(&self) -> Daemon {
-        match read_alive(&self.settings.state_dir) {
-            Some(alive) if self.later().duration_since(alive.at) <= ALIVE_FOR => {
-                Daemon::Running(alive)
-            }
-            Some(alive) => Daemon::Silent(alive),
-            None => Daemon::None,
-        }
+        Daemon::of(&self.settings.state_dir, self.later())
     }
 
     /// The red button, by the file or by the command.
@@ -103,10 +118,16 @@ impl Desk {
                 let at = self.clock().at_second(alive.at);
                 printer.say(format!("no daemon is running, the last was seen at {at}: {known}"))?;
             }
+            Daemon::Unknown(file) => printer.say(format!("{}: {known}", not_known(&file)))?,
             Daemon::None => printer.say(format!("no daemon is running: {known}"))?,
         }
         Ok(())
     }
+}
+
+/// Whether a daemon runs, where that cannot be told.
+pub(super) fn not_known(file: &Path) -> String {
+    format!("whether a daemon runs is not known: {} cannot be read", file.display())
 }
 
 /// Opens the desk for a verb and lets it do its work there.

@@ -16,7 +16,7 @@ use super::args::{Global, Run};
 use super::bars::Bars;
 use super::printer::Printer;
 use super::tell::Teller;
-use super::{Exit, Outcome, dry_run};
+use super::{Exit, Outcome, dry_run, words};
 use crate::app::{VERSION, assemble};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Settings};
@@ -152,8 +152,13 @@ async fn daemon(
         Ending::Broken(why) => Err(StoreError::Broken { why }.into()),
         Ending::Stopped => {
             tracing::info!("ended; jobs run on, and the next start finds them");
+            let listed = match until {
+                Until::Stopped => Ok(Exit::Done),
+                // Not all was done, which whoever asked for it must see.
+                Until::AllDone => list_what_is_left(&store.reader()?, &intakes, began, printer),
+            };
             close(store).await;
-            Ok(Exit::Done)
+            listed
         }
         Ending::AllDone => {
             let listed = list_what_is_left(&store.reader()?, &intakes, began, printer);
@@ -169,7 +174,8 @@ async fn close(store: Store) {
     }
 }
 
-/// What `--run-once` leaves for a person, with what failed in this run.
+/// What `--run-once` leaves, for a person or because it was ended, with what failed in
+/// this run.
 fn list_what_is_left(
     reader: &Reader,
     intakes: &[IntakeName],
@@ -198,7 +204,11 @@ fn list_what_is_left(
         if row.hold.is_some() {
             state.push_str(", held");
         }
-        rows.push(vec![row.name.to_string(), state, row.because]);
+        rows.push(vec![
+            words::case_name(&row.name, row.arrival),
+            state,
+            words::plain(&row.because),
+        ]);
     }
     if rows.is_empty() {
         return Ok(Exit::Done);

@@ -96,7 +96,7 @@ impl StatusShape {
 fn daemon(daemon: &Daemon) -> DaemonShape {
     let alive = match daemon {
         Daemon::Running(alive) | Daemon::Silent(alive) => Some(alive),
-        Daemon::None => None,
+        Daemon::Unknown(_) | Daemon::None => None,
     };
     DaemonShape {
         running: daemon.is_running(),

@@ -230,6 +230,19 @@ impl Folder {
     fn at(item: &Item, path: &Path) -> Self {
         Self { key: item.path.clone(), at: item.at, real: places::real(path) }
     }
+
+    /// How it lies to another. None: neither is within the other.
+    fn to(&self, other: &Self) -> Option<&'static str> {
+        if self.real == other.real {
+            Some("the same folder as")
+        } else if self.real.starts_with(&other.real) {
+            Some("inside")
+        } else if other.real.starts_with(&self.real) {
+            Some("around")
+        } else {
+            None
+        }
+    }
 }
 
 fn folders(
@@ -243,16 +256,9 @@ fn folders(
         intakes.iter().filter_map(|intake| Folder::of(intake, "path")).collect();
     for (index, folder) in watched.iter().enumerate() {
         for earlier in &watched[..index] {
-            let relation = if folder.real == earlier.real {
-                "the same folder as"
-            } else if folder.real.starts_with(&earlier.real) {
-                "inside"
-            } else if earlier.real.starts_with(&folder.real) {
-                "around"
-            } else {
-                continue;
-            };
-            overlap(folder, relation, earlier, "a case would be taken twice", problems);
+            if let Some(relation) = folder.to(earlier) {
+                overlap(folder, relation, earlier, "a case would be taken twice", problems);
+            }
         }
     }
     let works: Vec<Folder> =
@@ -292,6 +298,46 @@ fn folders(
                 problems,
             );
             told.push(folder.key);
+        }
+    }
+    own(root, intakes, &works, &told, problems);
+}
+
+/// The database, the folders that cases run in, results and moved cases: each is cleared
+/// or written by rules that would destroy the others.
+fn own(
+    root: &Fields,
+    intakes: &[&Fields],
+    works: &[Folder],
+    told: &[String],
+    problems: &mut Problems,
+) {
+    let outside = |folder: &Folder| !told.contains(&folder.key);
+    let state = Folder::of(root, "state_dir").filter(outside);
+    let to = root.section("results").and_then(|results| Folder::of(results, "to"));
+    let to = to.filter(outside);
+    for (work, state) in works.iter().flat_map(|work| Some((work, state.as_ref()?))) {
+        if let Some(relation) = work.to(state) {
+            overlap(work, relation, state, "cases would run beside the database", problems);
+        }
+    }
+    if let Some(to) = &to {
+        let mut others = state.iter().chain(works);
+        if let Some((relation, other)) = others.find_map(|other| Some((to.to(other)?, other))) {
+            overlap(to, relation, other, "results need a folder of their own", problems);
+        }
+    }
+    let keys = ["on_success", "on_failure"];
+    let afters = intakes.iter().flat_map(|intake| keys.map(|key| intake.section(key)));
+    let moves = afters.flatten().filter_map(|after| Folder::of(after, "move_to"));
+    for moved in moves.filter(outside) {
+        let mut others = state.iter().chain(works).chain(&to);
+        // Around them is where people keep all of it together.
+        let within = |other: &&Folder| moved.real.starts_with(&other.real);
+        if let Some((relation, other)) =
+            others.find(within).and_then(|other| Some((moved.to(other)?, other)))
+        {
+            overlap(&moved, relation, other, "moved cases need a folder of their own", problems);
         }
     }
 }

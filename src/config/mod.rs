@@ -22,7 +22,9 @@ mod units;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -239,7 +241,13 @@ pub fn reference() -> String {
 
 fn read_text(file: &Path) -> Result<String, Complaint> {
     let cannot = |error: std::io::Error| Complaint::new(format!("cannot be read: {error}"));
-    let opened = std::fs::File::open(file).map_err(cannot)?;
+    // A pipe that nobody writes to would be waited for without end.
+    let opened = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(file);
+    let opened = opened.map_err(cannot)?;
+    if !opened.metadata().map_err(cannot)?.is_file() {
+        return Err(Complaint::new("cannot be read: it is no regular file")
+            .hint("name a file, not a folder, a pipe or a device"));
+    }
     let mut bytes = Vec::new();
     opened.take(tree::MOST_BYTES + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > tree::MOST_BYTES {

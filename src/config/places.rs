@@ -3,7 +3,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::config::error::{Complaint, ConfigErrors, Problems};
+use crate::config::error::{Complaint, ConfigErrors, Problems, quoted};
 
 /// Where paths of this machine begin.
 #[derive(Debug, Clone)]
@@ -19,6 +19,14 @@ impl Places {
         let path = match (text.strip_prefix("~/"), text) {
             (Some(rest), _) => self.home()?.join(rest.trim_start_matches('/')),
             (None, "~") => self.home()?.to_owned(),
+            (None, text) if text.starts_with('~') => {
+                let user = text.split('/').next().unwrap_or(text);
+                return Err(Complaint::new(format!(
+                    "found {}, and only ~/ of the user that runs daylily-watch is known",
+                    quoted(user)
+                ))
+                .hint(format!("write the path out, or ./{text} for a folder of this name")));
+            }
             (None, text) => self.base.join(text),
         };
         // Collecting the components leaves out `.` and doubled slashes.

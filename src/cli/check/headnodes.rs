@@ -4,10 +4,11 @@ use daylily_lifecycle::policy::HeadnodeState;
 use nix::unistd::{AccessFlags, access};
 
 use super::Report;
+use super::state::as_owner;
 use crate::adapters::host::local::LocalShell;
 use crate::adapters::host::proof::{Logout, Proof, Survived, logout, prove, survives};
 use crate::app;
-use crate::cli::{disk, words_of_shell};
+use crate::cli::disk;
 use crate::config::HeadnodeSettings;
 use crate::store::read::Reader;
 
@@ -31,7 +32,7 @@ pub(super) async fn headnode(
     }
     if access(&folder, AccessFlags::W_OK | AccessFlags::X_OK).is_err() {
         let text = format!("{} cannot be written to", folder.display());
-        let hint = format!("chown \"$(id -un)\" {}", words_of_shell(&folder));
+        let hint = as_owner(&folder);
         return report.fail(&name(".work_dir"), text, hint);
     }
     let will = if folder == *work_dir { "can be written to" } else { "is made at the first start" };

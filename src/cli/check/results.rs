@@ -3,7 +3,8 @@
 use nix::unistd::{AccessFlags, Gid, Group, access, getegid, geteuid, getgroups};
 
 use super::Report;
-use crate::cli::{disk, words_of_shell};
+use super::state::as_owner;
+use crate::cli::disk;
 use crate::config::ResultsSettings;
 
 pub(super) fn results(report: &mut Report, results: &ResultsSettings) {
@@ -26,7 +27,7 @@ fn folder(report: &mut Report, results: &ResultsSettings) {
     }
     if access(&folder, AccessFlags::W_OK | AccessFlags::X_OK).is_err() {
         let text = format!("{} cannot be written to", folder.display());
-        let hint = format!("chown \"$(id -un)\" {}", words_of_shell(&folder));
+        let hint = as_owner(&folder);
         return report.fail("results", text, hint);
     }
     let will = if folder == results.to { "can be written to" } else { "is made when needed" };

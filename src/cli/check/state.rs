@@ -1,19 +1,20 @@
 //! Checks of what the daemon keeps for itself: its folder, its database, its life.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use daylily_lifecycle::explain::lasted;
 use daylily_lifecycle::ids::ByteCount;
 use jiff::SignedDuration;
 use nix::sys::signal::kill;
-use nix::unistd::{AccessFlags, Pid, access};
+use nix::unistd::{AccessFlags, Pid, Uid, User, access, geteuid};
 
 use super::Report;
+use crate::cli::desk::{Daemon, not_known};
 use crate::cli::{disk, words_of_shell};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
 use crate::intake::directory::mount::behind;
-use crate::reconcile::read_alive;
 use crate::store::read::Reader;
 
 /// A database grows with every case.
@@ -30,17 +31,25 @@ const HOURLY: &str = "prune";
 pub(super) fn folder(report: &mut Report, state_dir: &Path) {
     const CHECK: &str = "state_dir";
     let shown = state_dir.display();
-    let there = state_dir.is_dir();
+    let there = state_dir.symlink_metadata().is_ok();
     let folder = if there { state_dir } else { state_dir.parent().unwrap_or(state_dir) };
     let mkdir = format!("mkdir -p {}", words_of_shell(folder));
-    if !folder.is_dir() {
+    if !there && !folder.is_dir() {
         let text = format!("{shown} cannot be made: {} is not there", folder.display());
         return report.fail(CHECK, text, mkdir);
     }
+    if there && !folder.is_dir() {
+        let text = format!("{shown} is no folder");
+        return report.fail(CHECK, text, "correct state_dir");
+    }
     if access(folder, AccessFlags::W_OK | AccessFlags::X_OK).is_err() {
         let text = format!("{} cannot be written to", folder.display());
-        let hint = format!("chown \"$(id -un)\" {}", words_of_shell(folder));
-        return report.fail(CHECK, text, hint);
+        return report.fail(CHECK, text, as_owner(folder));
+    }
+    let database = state_dir.join("daylily.db");
+    if database.is_file() && access(&database, AccessFlags::W_OK).is_err() {
+        let text = format!("{} cannot be written to", database.display());
+        return report.fail(CHECK, text, as_owner(&database));
     }
     if let Ok(mount) = behind(folder)
         && mount.is_network()
@@ -88,10 +97,14 @@ pub(super) fn database(report: &mut Report, settings: &Settings, reader: Option<
 pub(super) fn daemon(report: &mut Report, settings: &Settings) {
     const CHECK: &str = "daemon";
     let start = format!("daylily-watch run --config {}", words_of_shell(&settings.file));
-    let Some(alive) = read_alive(&settings.state_dir) else {
-        return report.warn(CHECK, "no daemon runs", start);
-    };
     let now = SystemClock.now();
+    let alive = match Daemon::of(&settings.state_dir, now) {
+        Daemon::Running(alive) | Daemon::Silent(alive) => alive,
+        Daemon::Unknown(file) => {
+            return report.warn(CHECK, not_known(&file), as_owner(&settings.state_dir));
+        }
+        Daemon::None => return report.warn(CHECK, "no daemon runs", start),
+    };
     let age = now.duration_since(alive.at);
     if age >= SILENT {
         let since = lasted(age);
@@ -115,6 +128,20 @@ pub(super) fn daemon(report: &mut Report, settings: &Settings) {
     } else {
         let text = format!("process {} hangs: {}", alive.pid, stuck.join(", "));
         report.fail(CHECK, text, format!("kill {} and start it again; jobs run on", alive.pid));
+    }
+}
+
+/// What to do where something is another user's: it is not to be taken from them.
+pub(super) fn as_owner(path: &Path) -> String {
+    let owner = std::fs::metadata(path).map(|meta| Uid::from_raw(meta.uid()));
+    match owner {
+        Ok(uid) if uid != geteuid() => {
+            let name = User::from_uid(uid).ok().flatten().map(|user| user.name);
+            let name = name.unwrap_or_else(|| format!("uid {uid}"));
+            format!("run this as {name} (who owns it)")
+        }
+        Ok(_) => format!("chmod u+rwX {}", words_of_shell(path)),
+        Err(_) => "run this as the user that runs the daemon".to_owned(),
     }
 }
 

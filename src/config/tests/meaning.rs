@@ -1,6 +1,9 @@
 //! Owns the table of mistakes in what values mean: names, versions, values that do not
 //! go together.
 
+use std::path::Path;
+
+use crate::config::load;
 use crate::config::tests::mistakes::{check, check_added};
 
 #[test]
@@ -278,4 +281,58 @@ config.yaml:10:16: retry.first: found the number `1`, expected a duration such a
   hint: add the unit, such as 1s
 ",
     );
+}
+
+#[test]
+fn what_the_daemon_owns_does_not_lie_in_one_another() {
+    check_added(
+        "results: {to: ./work/results}\nstate_dir: ./work",
+        "
+config.yaml:2:49: headnodes[0].work_dir: /lab/work is the same folder as state_dir (line 4): cases would run beside the database
+  hint: choose another folder
+config.yaml:3:15: results.to: /lab/work/results is inside state_dir (line 4): results need a folder of their own
+  hint: choose another folder
+",
+    );
+    check_added(
+        "results: {to: ./out}\nstate_dir: ./out/state",
+        "
+config.yaml:3:15: results.to: /lab/out is around state_dir (line 4): results need a folder of their own
+  hint: choose another folder
+",
+    );
+    check(
+        "
+intakes: [{name: in, path: ./in, on_success: {move_to: ./work/new}, on_failure: {move_to: ./state}}]
+headnodes: [{name: here, host: local, work_dir: ./work}]
+",
+        "
+config.yaml:2:56: intakes[0].on_success.move_to: /lab/work/new is inside headnodes[0].work_dir (line 3): moved cases need a folder of their own
+  hint: choose another folder
+config.yaml:2:91: intakes[0].on_failure.move_to: /lab/state is the same folder as state_dir (line 2): moved cases need a folder of their own
+  hint: choose another folder
+",
+    );
+}
+
+#[test]
+fn the_home_of_another_user_is_not_taken_for_a_folder_of_that_name() {
+    check_added(
+        "results: {to: ~anna/results}",
+        "
+config.yaml:3:15: results.to: found `~anna`, and only ~/ of the user that runs daylily-watch is known
+  hint: write the path out, or ./~anna/results for a folder of this name
+",
+    );
+}
+
+#[test]
+fn a_configuration_that_is_no_file_is_refused_and_not_waited_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let pipe = dir.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    for place in [pipe.as_path(), dir.path(), Path::new("/dev/null")] {
+        let told = load(place).expect_err("it is no file").to_string();
+        assert!(told.contains("it is no regular file"), "{told}");
+    }
 }

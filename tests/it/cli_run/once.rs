@@ -1,6 +1,7 @@
 //! `--run-once`: it ends when nothing goes on by itself, and says what is left.
 
 use super::site::{Ran, Site};
+use crate::wait::{LIMIT, until};
 
 #[track_caller]
 fn left(site: &Site, wanted: &[&str]) -> Ran {
@@ -72,4 +73,18 @@ fn once_does_not_wait_for_a_mount_or_an_owner() {
     owned.write("work/.daylily-watch/owner", "01OTHER 7\n");
     owned.write("new_cases/a/file", "");
     left(&owned, &["belongs to the database 01OTHER; one work_dir is for one database"]);
+}
+
+#[test]
+fn once_that_is_ended_by_a_signal_lists_what_is_unfinished() {
+    let site = Site::new("touch started; until [ -e finish ]; do sleep 0.05; done");
+    site.write("new_cases/a/file", "");
+    let mut once = site.start(&["--run-once"]);
+    until("the job runs", LIMIT, || site.has("work/new_cases/a/started"));
+    once.signal("TERM");
+    assert_eq!(once.until_it_ends(LIMIT).code(), Some(1), "{}", once.said());
+    let listed = site.read("stdout");
+    assert!(listed.lines().any(|line| line.starts_with("a ")), "{listed}");
+    site.write("work/new_cases/a/finish", "");
+    assert_eq!(site.run(&["--run-once"]).code, Some(0));
 }
