@@ -10,7 +10,7 @@ use super::{Exit, Outcome, disk};
 use crate::app::VERSION;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{IntakeSettings, Settings};
-use crate::reconcile::scan::preview::{CasePreview, IntakePreview, Next, preview};
+use crate::reconcile::scan::preview::{CasePreview, IntakePreview, Next, Preview, preview};
 use crate::store::error::StoreError;
 use crate::store::read::Reader;
 
@@ -30,7 +30,7 @@ pub(super) fn dry_run(settings: &Settings, printer: &mut Printer) -> Outcome {
     for (intake, look) in settings.intakes.iter().zip(&seen.intakes) {
         printer.line(of_intake(intake, look, &seen.cases))?;
     }
-    for preview in &seen.cases {
+    for preview in seen.cases.iter().filter(|preview| !only_waits_for_its_intake(preview, &seen)) {
         for line in of_case(settings, preview) {
             printer.line(line)?;
         }
@@ -48,12 +48,28 @@ pub(super) fn database(settings: &Settings) -> Result<Option<Reader>, StoreError
     }
 }
 
+/// Told once, with its intake.
+fn only_waits_for_its_intake(preview: &CasePreview, seen: &Preview) -> bool {
+    let case = &preview.case;
+    let unreadable =
+        |intake: &IntakePreview| intake.name == case.intake && intake.unreadable.is_some();
+    preview.next == Next::Wait
+        && case.hold.is_none()
+        && matches!(case.state, State::Arriving | State::Ready)
+        && seen.intakes.iter().any(unreadable)
+}
+
 fn of_intake(intake: &IntakeSettings, look: &IntakePreview, cases: &[CasePreview]) -> String {
     let head = format!("intake {} ({})", intake.name, intake.path.display());
-    if let Some(because) = &look.unreadable {
-        return format!("{head}: cannot be looked at: {because}");
-    }
     let there = cases.iter().filter(|preview| preview.case.intake == intake.name).count();
+    if let Some(because) = &look.unreadable {
+        let waiting = match there {
+            0 => String::new(),
+            1 => "; 1 case of it is known".to_owned(),
+            more => format!("; {more} cases of it are known"),
+        };
+        return format!("{head}: cannot be looked at: {because}{waiting}");
+    }
     let mut text = format!("{head}: {}", count(there, "case"));
     if look.ended > 0 {
         text.push_str(&format!(", and {} of cases that have ended", count(look.ended, "folder")));

@@ -39,7 +39,7 @@ pub fn run(desk: &Desk, args: &History, printer: &mut Printer) -> Outcome {
         }
         None => desk.reader.last_history(args.last)?,
     };
-    if entries.is_empty() && !args.follow {
+    if entries.is_empty() && !args.follow && args.last > 0 {
         printer.say("nothing has happened yet")?;
     }
     // Where nothing was shown, everything from now on is new.
@@ -55,7 +55,9 @@ pub fn run(desk: &Desk, args: &History, printer: &mut Printer) -> Outcome {
                 // One object a line, also for a person: it is a stream.
                 printer.line(serde_json::to_string(&shape)?)?;
             } else {
-                printer.line(line(desk, entry, Some(&name)))?;
+                for text in words::hanging(&line(desk, entry, Some(&name)), 0, 4, printer.width()) {
+                    printer.line(text)?;
+                }
             }
         }
         if !args.follow || printer.is_closed() {

@@ -65,13 +65,18 @@ fn head(desk: &Desk, printer: &mut Printer, shown: &Shown) -> anyhow::Result<()>
         printer.line(text)?;
     }
     for problem in problems(&shown.case) {
-        printer.line(format!("  - {}", words::plain(problem)))?;
+        for text in words::hanging(&format!("- {problem}"), 2, 4, printer.width()) {
+            printer.line(text)?;
+        }
     }
     printer.line("")?;
     let conditions = desk.reader.conditions(&row.case)?;
     let open: Vec<_> = conditions.iter().filter(|stored| !stored.condition.holds).collect();
     for stored in open {
-        printer.line(format!("  not yet: {}", words::plain(&stored.condition.detail)))?;
+        let text = format!("not yet: {}", stored.condition.detail);
+        for text in words::hanging(&text, 2, 4, printer.width()) {
+            printer.line(text)?;
+        }
     }
     Ok(())
 }
@@ -206,10 +211,12 @@ fn tell_attempt(
 }
 
 fn lines(printer: &mut Printer, facts: &[(&str, String)]) -> anyhow::Result<()> {
-    let rows: Vec<_> =
-        facts.iter().map(|(name, fact)| vec![(*name).to_owned(), words::plain(fact)]).collect();
-    for line in words::columns(&rows) {
-        printer.line(format!("  {line}"))?;
+    let names = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, fact) in facts {
+        let line = format!("{name:<names$}  {fact}");
+        for text in words::hanging(line.trim_end(), 2, names + 4, printer.width()) {
+            printer.line(text)?;
+        }
     }
     Ok(())
 }

@@ -45,10 +45,10 @@ pub fn run(desk: &Desk, args: &Status, printer: &mut Printer) -> Outcome {
         return Ok(Exit::Done);
     }
     troubles(desk, printer)?;
-    let table = sorted.iter().map(|row| line(desk, row, progress.get(&row.case)));
+    let width = printer.width();
+    let table = sorted.iter().map(|row| line(desk, row, progress.get(&row.case), width));
     let header = ["CASE", "STATE", "SINCE", "WHERE"].map(str::to_owned).to_vec();
     let table: Vec<_> = std::iter::once(header).chain(table).collect();
-    let width = printer.width();
     for (at, text) in words::columns(&table).into_iter().enumerate() {
         if !rows.is_empty() {
             printer.line(text)?;
@@ -145,7 +145,12 @@ fn need(row: &BoardRow) -> u8 {
     }
 }
 
-fn line(desk: &Desk, row: &BoardRow, progress: Option<&StoredProgress>) -> Vec<String> {
+fn line(
+    desk: &Desk,
+    row: &BoardRow,
+    progress: Option<&StoredProgress>,
+    width: Option<usize>,
+) -> Vec<String> {
     let state = row.state.in_plain_words();
     let state = match &row.hold {
         Some(_) => format!("held, {state}"),
@@ -166,7 +171,12 @@ fn line(desk: &Desk, row: &BoardRow, progress: Option<&StoredProgress>) -> Vec<S
         let told = moved(progress, desk.now);
         place = if place.is_empty() { told } else { format!("{place}, {told}") };
     }
-    vec![words::case_name(&row.name, row.arrival), state, words::since(since, desk.clock()), place]
+    vec![
+        words::shortened(words::case_name(&row.name, row.arrival), width),
+        state,
+        words::since(since, desk.clock()),
+        place,
+    ]
 }
 
 fn moves_bytes(state: StateName) -> bool {
@@ -203,7 +213,7 @@ fn troubles(desk: &Desk, printer: &mut Printer) -> anyhow::Result<()> {
             lines.push(format!(
                 "intake {name}: cannot be read since {}, {}; looking again at {}",
                 clock.at(unreadable.since),
-                unreadable.because,
+                words::one_line(&unreadable.because),
                 clock.again_second(unreadable.next_look)
             ));
         }
@@ -214,14 +224,16 @@ fn troubles(desk: &Desk, printer: &mut Printer) -> anyhow::Result<()> {
         match state {
             HeadnodeState::Ok => {}
             HeadnodeState::Unreachable { since, because, next_try } => lines.push(format!(
-                "headnode {name}: has not answered since {} ({because}); the next try is at {}",
+                "headnode {name}: has not answered since {} ({}); the next try is at {}",
                 clock.at(since),
+                words::one_line(&because),
                 clock.again_second(next_try)
             )),
             HeadnodeState::Broken { since, because } => lines.push(format!(
-                "headnode {name}: set aside since {} ({because}); `resume --headnode {name}` \
+                "headnode {name}: set aside since {} ({}); `resume --headnode {name}` \
                  takes it back",
-                clock.at(since)
+                clock.at(since),
+                words::one_line(&because)
             )),
         }
         lines.extend(pause.map(|pause| paused("headnode", name.as_str(), &pause)));

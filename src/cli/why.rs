@@ -33,21 +33,26 @@ pub fn run(desk: &Desk, args: &OneCase, printer: &mut Printer) -> Outcome {
         })?;
         return Ok(Exit::Done);
     }
-    for text in words::under(&because, 0, printer.width()) {
+    let width = printer.width();
+    for text in words::under(&because, 0, width) {
         printer.line(text)?;
     }
     if !conditions.is_empty() {
         printer.line("\nConditions:")?;
         let rows: Vec<_> = conditions.iter().map(|condition| told(desk, condition)).collect();
         for line in words::columns(&rows) {
-            printer.line(format!("  {line}"))?;
+            for text in words::hanging(&line, 2, 6, width) {
+                printer.line(text)?;
+            }
         }
     }
     if !entries.is_empty() {
         printer.line("\nWhat happened:")?;
     }
     for entry in &entries {
-        printer.line(format!("  {}", history::line(desk, entry, None)))?;
+        for text in words::hanging(&history::line(desk, entry, None), 2, 6, width) {
+            printer.line(text)?;
+        }
     }
     Ok(Exit::Done)
 }

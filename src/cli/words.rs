@@ -11,6 +11,21 @@ pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }
 
+/// What went wrong as one line: the hints that follow on lines of their own behind it.
+pub(super) fn one_line(text: &str) -> String {
+    let lines = text.lines().map(|line| line.trim().trim_start_matches("hint: "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" - ")
+}
+
+/// A name that leaves room for what stands beside it, where a person reads it.
+pub(super) fn shortened(name: String, width: Option<usize>) -> String {
+    let most = width.map_or(usize::MAX, |width| (width / 3).clamp(12, 40));
+    if name.chars().count() <= most {
+        return name;
+    }
+    name.chars().take(most - 1).chain(['…']).collect()
+}
+
 /// A case as people call it: `HG002`, or `HG002.2` for its second arrival.
 pub(super) fn case_name(name: &CaseName, arrival: Arrival) -> String {
     match arrival {
@@ -59,18 +74,32 @@ pub(super) fn columns(rows: &[Vec<String>]) -> Vec<String> {
 
 /// A text under what it is about: indented, and broken at words where somebody sees it.
 pub(super) fn under(text: &str, indent: usize, width: Option<usize>) -> Vec<String> {
-    let room = width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(20));
+    hanging(text, indent, indent, width)
+}
+
+/// The same with another indent from the second line on.
+pub(super) fn hanging(text: &str, first: usize, rest: usize, width: Option<usize>) -> Vec<String> {
+    let room = |indent| width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(20));
+    let indent = |lines: &[String]| if lines.is_empty() { first } else { rest };
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in plain(text).split(' ') {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
-            lines.push(std::mem::take(&mut line));
+        if !line.is_empty()
+            && line.chars().count() + 1 + word.chars().count() > room(indent(&lines))
+        {
+            let indent = indent(&lines);
+            lines.push(format!("{:indent$}{}", "", line.trim_end()));
+            line.clear();
         }
         if !line.is_empty() {
             line.push(' ');
         }
         line.push_str(word);
     }
-    lines.push(line);
-    lines.into_iter().map(|line| format!("{:indent$}{line}", "")).collect()
+    let indent = indent(&lines);
+    lines.push(format!("{:indent$}{line}", ""));
+    lines
 }
+
+#[cfg(test)]
+mod tests;

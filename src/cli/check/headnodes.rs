@@ -1,21 +1,25 @@
 //! Checks of where cases run.
 
+use daylily_lifecycle::ids::PipelineName;
 use daylily_lifecycle::policy::HeadnodeState;
 use nix::unistd::{AccessFlags, access};
 
-use super::Report;
 use super::state::as_owner;
+use super::{Known, Report};
 use crate::adapters::host::local::LocalShell;
 use crate::adapters::host::proof::{Logout, Proof, Survived, logout, prove, survives};
+use crate::adapters::host::shell::{Ask, Ran, SHORT, Shell};
 use crate::app;
 use crate::cli::disk;
-use crate::config::HeadnodeSettings;
+use crate::config::{HeadnodeSettings, PipelineSettings, Settings};
 use crate::store::read::Reader;
 
 pub(super) async fn headnode(
     report: &mut Report,
+    settings: &Settings,
     headnode: &HeadnodeSettings,
     reader: Option<&Reader>,
+    known: Known,
 ) {
     let name = |what: &str| format!("headnode.{}{what}", headnode.name);
     let Some(shell) = app::shell(headnode) else {
@@ -40,13 +44,60 @@ pub(super) async fn headnode(
     report.ok(&name(".work_dir"), format!("{} {will}{free}", work_dir.display()));
     let (folder, work_dir) = (folder.to_string_lossy(), work_dir.to_string_lossy());
     match prove(&shell, &folder, &work_dir).await {
-        Ok(proofs) => proven(report, headnode, &proofs, reader),
+        Ok(proofs) => proven(report, headnode, &proofs, reader, known),
         Err(fault) => {
             let hint = "see whether /bin/sh runs and the file system answers";
             report.fail(&name(".proofs"), fault.text, hint);
         }
     }
+    commands(report, &name(".command"), settings, headnode, &shell).await;
     survival(report, &name(".jobs"), &shell, &folder).await;
+}
+
+/// Whether what the pipelines of this headnode run is there. A warning only: a setup, or
+/// the command itself, may yet make it so.
+async fn commands(
+    report: &mut Report,
+    check: &str,
+    settings: &Settings,
+    headnode: &HeadnodeSettings,
+    shell: &LocalShell,
+) {
+    let is_used = |name: &PipelineName| {
+        settings.intakes.iter().any(|i| i.headnode == headnode.name && i.pipeline == *name)
+    };
+    for (name, pipeline) in settings.pipelines.iter().filter(|(name, _)| is_used(name)) {
+        let Some(word) = command_word(pipeline) else { continue };
+        let mut args = pipeline.shell.clone();
+        args.push(format!("command -v {word}"));
+        let script = "exec \"$@\" >/dev/null 2>&1";
+        let ask = Ask { script, args, stdin: &[], limit: SHORT, keep: 1 };
+        if let Ok(Ran::Ended(answer)) = shell.run(ask).await
+            && answer.code != Some(0)
+        {
+            let text = format!("{word} is not found in PATH of the headnode (pipeline {name})");
+            let hint = format!("set headnodes[].path or pipelines.{name}.setup");
+            report.warn(check, text, hint);
+        }
+    }
+}
+
+/// What a pipeline runs first, where that is a plain word and nothing else says where
+/// programs are.
+fn command_word(pipeline: &PipelineSettings) -> Option<&str> {
+    let shell = pipeline.shell.first()?.rsplit('/').next()?;
+    if !["sh", "bash", "dash", "ksh", "zsh"].contains(&shell)
+        || pipeline.setup.is_some()
+        || pipeline.env.contains_key("PATH")
+    {
+        return None;
+    }
+    let mut lines = pipeline.command.lines().map(str::trim);
+    let line = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let word = line.split([' ', '\t', ';']).next()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+');
+    let begins = word.starts_with(|c: char| c.is_ascii_alphanumeric());
+    (begins && word.chars().all(plain)).then_some(word)
 }
 
 fn standing(
@@ -86,12 +137,13 @@ fn proven(
     headnode: &HeadnodeSettings,
     proofs: &[Proof],
     reader: Option<&Reader>,
+    known: Known,
 ) {
     let name = |what: &str| format!("headnode.{}.{what}", headnode.name);
     let mut works = Vec::new();
     for proof in proofs {
         match (proof.name.as_str(), proof.works) {
-            ("owner", _) => owner(report, &name("owner"), headnode, proof, reader),
+            ("owner", _) => owner(report, &name("owner"), headnode, proof, reader, known),
             ("programs", true) => {
                 report.ok(&name("programs"), "every program that is needed is there")
             }
@@ -129,6 +181,7 @@ fn owner(
     headnode: &HeadnodeSettings,
     proof: &Proof,
     reader: Option<&Reader>,
+    known: Known,
 ) {
     let file = headnode.work_dir.join(".daylily-watch/owner");
     let mut words = proof.said.split_whitespace();
@@ -137,6 +190,10 @@ fn owner(
         let text = format!("{} cannot be read", file.display());
         return report.fail(check, text, "see its rights; it must be ours");
     };
+    if known == Known::Unreadable {
+        let text = "whose work_dir it is cannot be told, because the database cannot be used";
+        return report.warn(check, text, "mend that first");
+    }
     let ours = reader.and_then(|reader| reader.about().ok());
     match ours {
         Some(about) if about.database.as_str() == id && generation <= about.generation.0 => {
@@ -147,7 +204,12 @@ fn owner(
             "work_dir was used by a later start of this database",
             "a second daemon runs, or an old database was restored",
         ),
-        Some(_) | None => report.fail(
+        None => report.fail(
+            check,
+            format!("work_dir was used with the database {id}, and there is none in state_dir"),
+            "correct state_dir or put the last backup there; else use a work_dir of its own",
+        ),
+        Some(_) => report.fail(
             check,
             format!("work_dir belongs to another database, {id}"),
             "give this daemon a work_dir of its own, or correct state_dir",

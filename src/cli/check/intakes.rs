@@ -114,7 +114,10 @@ pub(super) fn watches(report: &mut Report, settings: &Settings, seen: Option<&Pr
             needed = needed.saturating_add(folders(Path::new(&preview.case.path), MOST_FOLDERS));
         }
     }
-    let text = format!("the kernel allows {allowed} watches, and {needed} are needed now");
+    let text = format!(
+        "the kernel allows {allowed} watches, and {needed} {} needed now",
+        if needed == 1 { "is" } else { "are" }
+    );
     if needed.saturating_mul(2) > allowed {
         let hint = format!("sysctl fs.inotify.max_user_watches={}", needed.saturating_mul(4));
         report.warn("inotify", text, hint);

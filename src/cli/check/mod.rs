@@ -7,13 +7,14 @@ mod intakes;
 mod results;
 mod state;
 
+use daylily_lifecycle::explain::{Clock as Zoned, stopped_banner};
 use serde::Serialize;
 
 use super::args::{Global, Reading};
 use super::dry_run::database;
 use super::printer::Printer;
 use super::run::runtime;
-use super::{Exit, Outcome};
+use super::{Exit, Outcome, words};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Settings};
 use crate::reconcile::scan::preview::{Next, Preview, preview};
@@ -35,6 +36,16 @@ struct Finding {
     text: String,
     /// What to do, often a line to paste.
     hint: Option<String>,
+}
+
+/// What the database tells of what was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Yes,
+    /// There is none yet.
+    Nothing,
+    /// It is there, and damaged or not ours to read.
+    Unreadable,
 }
 
 /// All findings so far.
@@ -85,14 +96,21 @@ pub(super) fn check(global: &Global, reading: &Reading, printer: &mut Printer) -
     let mut report = Report::default();
     configuration(&mut report, &settings);
     state::folder(&mut report, &settings.state_dir);
-    let reader = match database(&settings) {
-        Ok(reader) => reader,
+    let (reader, mut known) = match database(&settings) {
+        Ok(Some(reader)) => (Some(reader), Known::Yes),
+        Ok(None) => (None, Known::Nothing),
         Err(error) => {
-            report.error("database", &error);
-            None
+            // That it is no folder was told.
+            if settings.state_dir.is_dir() {
+                report.error("database", &error);
+            }
+            (None, Known::Unreadable)
         }
     };
-    state::database(&mut report, &settings, reader.as_ref());
+    if known != Known::Unreadable && !state::database(&mut report, &settings, reader.as_ref()) {
+        known = Known::Unreadable;
+    }
+    let reader = reader.filter(|_| known == Known::Yes);
     state::daemon(&mut report, &settings);
     let seen = preview(&settings, reader.as_ref(), SystemClock.now());
     for intake in &settings.intakes {
@@ -101,14 +119,22 @@ pub(super) fn check(global: &Global, reading: &Reading, printer: &mut Printer) -
     intakes::watches(&mut report, &settings, seen.as_ref().ok());
     let runtime = runtime()?;
     for headnode in &settings.headnodes {
-        let checked = headnodes::headnode(&mut report, headnode, reader.as_ref());
+        let checked = headnodes::headnode(&mut report, &settings, headnode, reader.as_ref(), known);
         runtime.block_on(checked);
     }
     runtime.shutdown_background();
     results::results(&mut report, &settings.results);
     match &seen {
+        Ok(_) if known == Known::Unreadable => {
+            let text = "what would start is not known, because the database cannot be used";
+            report.warn("now", text, "mend that first");
+        }
         Ok(seen) => now(&mut report, seen),
         Err(error) => report.error("now", error),
+    }
+    if let (Ok(Preview { stopped: Some(pause), .. }), false) = (&seen, reading.json) {
+        let clock = Zoned { zone: &settings.time_zone, now: SystemClock.now() };
+        printer.line(words::plain(&stopped_banner(pause, clock)))?;
     }
     report.ok = report.findings.iter().all(|finding| finding.level != Level::Fail);
     print(&report, reading.json, printer)?;

@@ -68,30 +68,42 @@ pub(super) fn folder(report: &mut Report, state_dir: &Path) {
     }
 }
 
-pub(super) fn database(report: &mut Report, settings: &Settings, reader: Option<&Reader>) {
+/// False: it is there and cannot be used.
+pub(super) fn database(report: &mut Report, settings: &Settings, reader: Option<&Reader>) -> bool {
     const CHECK: &str = "database";
     let Some(reader) = reader else {
         if !settings.state_dir.join("daylily.db").is_file() {
             report.ok(CHECK, "there is none yet; the first start makes it");
         }
-        return;
+        return true;
     };
+    let mut usable = true;
     match reader.about() {
         Ok(about) => {
             let text = format!("it can be read, last used by version {}", about.app_version);
             report.ok(CHECK, text);
         }
-        Err(error) => report.error(CHECK, &error),
+        Err(error) => {
+            report.error(CHECK, &error);
+            usable = false;
+        }
     }
     match reader.damage() {
         Ok(None) => report.ok("database.whole", "it is whole"),
-        Ok(Some(what)) => report.fail(
-            "database.whole",
-            format!("it is damaged: {what}"),
-            "keep a copy of it, and put the last backup in its place while no daemon runs",
-        ),
-        Err(error) => report.error("database.whole", &error),
+        Ok(Some(what)) => {
+            report.fail(
+                "database.whole",
+                format!("it is damaged: {what}"),
+                "keep a copy of it, and put the last backup in its place while no daemon runs",
+            );
+            usable = false;
+        }
+        Err(error) => {
+            report.error("database.whole", &error);
+            usable = false;
+        }
     }
+    usable
 }
 
 pub(super) fn daemon(report: &mut Report, settings: &Settings) {

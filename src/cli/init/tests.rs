@@ -43,7 +43,7 @@ fn every_wish_comes_back_as_it_was_said() {
     let settings = load(&Init {
         intake: PathBuf::from("/srv/Größe: #1/'in'"),
         work_dir: PathBuf::from("/srv/- work \"x\""),
-        results: PathBuf::from("~weird/[r]"),
+        results: PathBuf::from("./~weird/[r]"),
         command: odd.to_owned(),
         gpus: vec!["0".to_owned(), "GPU-1e3".to_owned()],
         fetch: vec!["*.vcf.gz".to_owned(), "{a,b}/**".to_owned()],

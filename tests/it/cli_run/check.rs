@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::site::Site;
+use crate::wait::{LIMIT, until};
 
 /// The findings that do not depend on the machine, one a line, with the text of those
 /// that are not well; the exit code first.
@@ -40,6 +41,7 @@ fn a_new_site_is_healthy_and_stays_as_it_was() {
 fn a_running_daemon_is_seen_and_not_disturbed() {
     let site = Site::new("true");
     let daemon = site.daemon();
+    until("it has taken its work_dir", LIMIT, || site.has("work/.daylily-watch/owner"));
     insta::assert_snapshot!(checked(&site));
     site.write("new_cases/a/file", "text");
     daemon.until_it_says("a: Succeeded at");
@@ -72,6 +74,34 @@ fn a_database_that_cannot_be_read_is_told() {
     let text = checked(&site);
     assert!(text.contains("fail database: [dir]/state/daylily.db is not a database"), "{text}");
     assert!(text.contains("warn daemon: the daemon (process 4194304) was ended"), "{text}");
+    assert!(text.contains("warn now: what would start is not known"), "{text}");
+    site.write("work/.daylily-watch/owner", "01OTHER 7\n");
+    let text = checked(&site);
+    assert!(
+        text.contains("warn headnode.here.owner: whose work_dir it is cannot be told"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_file_in_place_of_state_dir_is_one_failure() {
+    let site = Site::new("true");
+    site.write("state", "a file");
+    let text = checked(&site);
+    assert_eq!(text.matches("fail ").count(), 1, "{text}");
+    assert!(text.contains("fail state_dir: [dir]/state is no folder"), "{text}");
+    assert!(!text.contains("ok   database"), "{text}");
+}
+
+#[test]
+fn a_command_that_is_not_there_and_the_red_button_are_told() {
+    let site = Site::new("no-such-program --fast");
+    site.write("state/STOP", "smoke");
+    let ran = site.run(&["check"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let told = "no-such-program is not found in PATH of the headnode (pipeline default)";
+    assert!(ran.out.contains(told), "{}", ran.out);
+    assert!(ran.out.contains("STOPPED"), "{}", ran.out);
 }
 
 #[test]
