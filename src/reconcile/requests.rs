@@ -103,6 +103,11 @@ fn superseded(reader: &Reader, case: &CaseId, verb: &Verb) -> Pass<Option<String
         return Ok(None);
     }
     let Some(case) = reader.case(case)? else { return Ok(None) };
+    let stored = case.attempt().and_then(|attempt| attempt.stored.as_ref());
+    if stored.is_some_and(|stored| stored.moved_to.is_some()) {
+        // Its own folder lies where it was moved to.
+        return Ok(None);
+    }
     let last = reader.last_arrival(&case.intake, &case.name)?;
     Ok(last.filter(|last| last.arrival > case.arrival).map(|last| {
         format!(

@@ -154,6 +154,14 @@ impl<'a> Asking<'a> {
         } else {
             return None;
         };
+        if let State::Shipping { attempt } = &case.state
+            && !attempt.tenure.slots().is_empty()
+        {
+            // Nothing was handed over, so the slots it has are for others.
+            let reason = "its intake or headnode is not in the configuration any more".to_owned();
+            let decision = Decision::Hold { why: HoldWhy::Trouble, reason };
+            return Some(self.decide(decision, because));
+        }
         Some(self.wait(Wake::Person, because))
     }
 

@@ -402,3 +402,19 @@ fn jitter_shortens_by_at_most_a_quarter_and_differs_by_seed() {
     assert!(waits.iter().all(|wait| *wait <= whole && *wait > whole * 3 / 4), "{waits:?}");
     assert!(waits.iter().any(|wait| *wait != waits[0]));
 }
+
+#[test]
+fn a_case_whose_intake_is_configured_no_more_keeps_no_slot_and_loses_nothing() {
+    let mut without = policy();
+    without.intake_is_configured = false;
+    let staged = plan(&case("staged"), &world(), &without, at(100));
+    assert_eq!((staged.actions.len(), staged.wake), (0, Wake::Person));
+    assert!(staged.because.contains("the intake new is not in the configuration any more"));
+    assert!(!may_start(&case("ready"), &world(), &without, at(100)));
+    let shipping = plan(&case("shipping"), &world(), &without, at(100));
+    let Some(hold) = decision(&shipping) else { panic!("{shipping:?}") };
+    let held = after(&case("shipping"), 100, Observation::Decided(hold.clone()));
+    assert!(held.attempt().expect("it has one").tenure.slots().is_empty());
+    let running = plan(&case("running"), &world(), &without, at(100));
+    assert!(running.because.starts_with("Running on hpc"), "{}", running.because);
+}

@@ -197,6 +197,22 @@ fn left_overs_of_a_job_that_ended_are_gone_before_the_slot_is_free() {
         free
     });
     world.until_succeeded(&["untidy"]);
+    let result = fs::read_to_string(world.results_of("untidy").join("out.txt")).unwrap();
+    assert_eq!(result, "x", "what it left behind says nothing of its results");
+    world.is_settled();
+}
+
+#[test]
+fn left_overs_excuse_no_missing_output() {
+    let mut setup = Setup::job(
+        "setsid sh -c 'exec <&- >&- 2>&- 8>&- 9>&-; exec sleep 1000' & cp input out.txt",
+    );
+    setup.pipeline.push("expect: [never.vcf]".to_owned());
+    let world = World::started(setup);
+    write(&world.intake().join("untidy/input"), "x");
+    world.until_state("untidy", StateName::Failed);
+    let because = world.because("untidy");
+    assert!(because.contains("never.vcf is missing"), "{because}");
     world.is_settled();
 }
 

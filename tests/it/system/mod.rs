@@ -9,6 +9,7 @@ mod world;
 mod arriving;
 mod bad_input;
 mod cancelling;
+mod changes;
 mod failing;
 mod identity;
 mod killed;

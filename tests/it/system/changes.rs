@@ -1,0 +1,90 @@
+//! What changes around a case while it is there: its folder, its name's owner, the
+//! configuration.
+
+use std::fs;
+use std::time::Duration;
+
+use daylily_lifecycle::case::StateName;
+
+use super::setup::{Setup, UNTIL_LET_GO};
+use super::world::{World, write};
+
+#[test]
+fn an_earlier_arrival_is_not_run_again_with_the_content_of_a_later_one() {
+    let world = World::started(Setup { rescan: "1s", ..Setup::default() });
+    write(&world.intake().join("twice/input"), "first");
+    world.until_succeeded(&["twice"]);
+    let first = world.case("twice").unwrap();
+    fs::remove_dir_all(world.intake().join("twice")).unwrap();
+    world.is_looked_at();
+    write(&world.intake().join("twice/input"), "second");
+    world.until("the second arrival has succeeded", |world| {
+        let case = world.case("twice").unwrap();
+        case.arrival.0 == 2 && case.state.name() == StateName::Succeeded
+    });
+    let answer = world.ask_with("rerun", first.id.as_str(), serde_json::Map::new());
+    assert!(answer.contains("its folder was replaced: what is there now is twice.2"), "{answer}");
+    assert_eq!(world.runs().len(), 2);
+    world.is_settled();
+}
+
+#[test]
+fn a_folder_that_changed_while_its_job_ran_is_not_moved_away() {
+    let mut setup = Setup::job(UNTIL_LET_GO);
+    setup.intake.push("on_success: {move_to: ./done}".to_owned());
+    let world = World::started(setup);
+    write(&world.intake().join("grows/input"), "x");
+    world.until_state("grows", StateName::Running);
+    write(&world.intake().join("grows/later"), "y");
+    world.let_go();
+    world.until_succeeded(&["grows"]);
+    assert!(world.intake().join("grows/later").try_exists().unwrap());
+    assert!(!world.path("done/grows").try_exists().unwrap());
+    world.is_settled();
+}
+
+#[test]
+fn results_are_counted_also_when_bringing_them_home_was_repeated() {
+    let mut setup = Setup::default();
+    setup.intake.push("on_success: {move_to: ./done}".to_owned());
+    let mut world = World::new(setup);
+    fs::write(world.path("done"), "in the way").unwrap();
+    world.start();
+    write(&world.intake().join("again/input"), "12345");
+    world.until("its folder cannot be moved", |world| {
+        world.case("again").is_some_and(|case| case.trouble.is_some())
+    });
+    fs::remove_file(world.path("done")).unwrap();
+    world.until_succeeded(&["again"]);
+    let case = world.case("again").unwrap();
+    let stored = case.attempt().unwrap().stored.clone().unwrap();
+    assert_eq!((stored.files, stored.bytes.0), (1, 5));
+    world.is_settled();
+}
+
+#[test]
+fn a_case_whose_intake_is_configured_no_more_waits_and_keeps_no_slot() {
+    let mut world = World::started(Setup::job(UNTIL_LET_GO).slots(1));
+    write(&world.intake().join("one/input"), "x");
+    world.until_state("one", StateName::Running);
+    write(&world.intake().join("two/input"), "x");
+    world.until_state("two", StateName::Staged);
+    world.terminate(Duration::from_secs(5));
+    let file = world.path("config.yaml");
+    let before = fs::read_to_string(&file).unwrap();
+    let renamed = before.replacen("name: new_cases", "name: others", 1);
+    let renamed = renamed.replacen("path: ./new_cases", "path: ./others", 1);
+    assert!(renamed.contains("./others"), "{before}");
+    fs::create_dir(world.path("others")).unwrap();
+    fs::write(&file, renamed).unwrap();
+    world.start();
+    world.let_go();
+    world.until_state("one", StateName::Succeeded);
+    world.until_because("two", "the intake new_cases is not in the configuration any more");
+    world.until("the only place is free", World::all_slots_are_free);
+    world.terminate(Duration::from_secs(5));
+    fs::write(&file, before).unwrap();
+    world.start();
+    world.until_succeeded(&["two"]);
+    world.is_settled();
+}
