@@ -119,7 +119,8 @@ pub struct Status {
     #[arg(long, default_value_t = 10, value_name = "COUNT")]
     pub ended: u32,
 
-    /// Only cases in this state.
+    /// Only cases in this state: arriving, ready, shipping, staged, submitting, queued, running,
+    /// returning, succeeded, failed, cancelled, cancelling or rejected, or as the table says it.
     #[arg(long)]
     pub state: Option<String>,
 
@@ -193,7 +194,8 @@ pub struct Selection {
     #[arg(required_unless_present_any = ["state", "intake", "held"])]
     pub cases: Vec<String>,
 
-    /// All cases in this state.
+    /// All cases in this state: arriving, ready, shipping, staged, submitting, queued, running,
+    /// returning, succeeded, failed, cancelled, cancelling or rejected, or as the table says it.
     #[arg(long, conflicts_with = "cases")]
     pub state: Option<String>,
 
@@ -232,7 +234,8 @@ pub struct Cancel {
     #[arg(required_unless_present_any = ["state", "intake", "held", "all"])]
     pub cases: Vec<String>,
 
-    /// All cases in this state.
+    /// All cases in this state: arriving, ready, shipping, staged, submitting, queued, running,
+    /// returning, succeeded, failed, cancelled, cancelling or rejected, or as the table says it.
     #[arg(long, conflicts_with = "cases")]
     pub state: Option<String>,
 
@@ -263,7 +266,8 @@ pub struct Resume {
     #[arg(required_unless_present_any = ["state", "held", "intake", "headnode", "all"])]
     pub cases: Vec<String>,
 
-    /// All held cases in this state.
+    /// All held cases in this state: arriving, ready, shipping, staged, submitting, queued, running,
+    /// returning, succeeded, failed, cancelled, cancelling or rejected, or as the table says it.
     #[arg(long, conflicts_with = "cases")]
     pub state: Option<String>,
 

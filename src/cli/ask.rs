@@ -175,11 +175,27 @@ fn tell(
         Some(refusal) => {
             let name = argument(&CaseName::new(&case.name));
             let refusal = words::plain(refusal);
-            printer.line(format!("{}: cannot {}: {refusal}", case.name, asked.verb))?;
+            printer.line(format!("{}: {}: {refusal}", case.name, cannot(asked.verb)))?;
             printer.say(format!("hint: `why {name}` says where it is"))?;
             Ok(Exit::No)
         }
         None => late(printer, &case.name),
+    }
+}
+
+/// That a verb was refused, as a clause about the case.
+fn cannot(verb: &str) -> String {
+    match verb {
+        "accept" => "cannot be accepted".to_owned(),
+        "hold" => "cannot be held".to_owned(),
+        "resume" => "cannot be released".to_owned(),
+        "retry" => "cannot be tried again".to_owned(),
+        "rerun" => "cannot be run again".to_owned(),
+        "cancel" => "cannot be cancelled".to_owned(),
+        "priority" => "cannot change its priority".to_owned(),
+        "confirm-dead" => "cannot be confirmed dead".to_owned(),
+        "note" => "cannot be remarked on".to_owned(),
+        other => format!("cannot {other}"),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Owns finding what a person named: a case, a state, an intake. What is not found, or
 //! fits several, is told with what was probably meant, and ends the verb.
 
+use std::collections::BTreeSet;
+
 use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::ids::IntakeName;
 
@@ -10,6 +12,12 @@ use super::words;
 use crate::config;
 use crate::store::read::lookup::{Candidate, Lookup};
 
+/// So many candidates the store lists.
+const LISTED: usize = 20;
+
+/// More cases than this that have ended are not counted.
+const MOST_ENDED: u32 = 10_000;
+
 /// The case, or None after saying why it is none.
 pub(super) fn case(
     desk: &Desk,
@@ -17,6 +25,10 @@ pub(super) fn case(
     text: &str,
 ) -> anyhow::Result<Option<Candidate>> {
     let shown = words::plain(text);
+    if text.is_empty() {
+        printer.say("no case was named\nhint: `status` lists the cases")?;
+        return Ok(None);
+    }
     match desk.reader.lookup(text)? {
         Lookup::One(candidate) => return Ok(Some(candidate)),
         Lookup::Several(candidates) => {
@@ -24,6 +36,10 @@ pub(super) fn case(
             let rows: Vec<_> = candidates.iter().map(listed).collect();
             for line in words::columns(&rows) {
                 printer.say(format!("  {line}"))?;
+            }
+            let more = beginning(desk, text)?.saturating_sub(candidates.len());
+            if candidates.len() >= LISTED && more > 0 {
+                printer.say(format!("  and {more} more"))?;
             }
             printer.say(
                 "hint: type the whole name, intake/name where two intakes have it, or the id",
@@ -42,6 +58,14 @@ pub(super) fn case(
     Ok(None)
 }
 
+/// How many names begin so, as far as cases are remembered that a person may mean.
+fn beginning(desk: &Desk, text: &str) -> anyhow::Result<usize> {
+    let mut rows = desk.reader.board(0)?;
+    rows.extend(desk.reader.finished(None, None, MOST_ENDED)?);
+    let begins = rows.iter().filter(|row| row.name.as_str().starts_with(text));
+    Ok(begins.map(|row| (&row.intake, &row.name)).collect::<BTreeSet<_>>().len())
+}
+
 fn listed(candidate: &Candidate) -> Vec<String> {
     vec![
         words::case_name(&candidate.name, candidate.arrival),
@@ -53,10 +77,19 @@ fn listed(candidate: &Candidate) -> Vec<String> {
 
 /// The state, or None after saying which there are.
 pub(super) fn state(printer: &mut Printer, text: &str) -> anyhow::Result<Option<StateName>> {
-    let found = StateName::ALL.into_iter().find(|state| state.as_str() == text);
+    let names = |state: &StateName| [state.as_str(), state.in_plain_words()];
+    let found = StateName::ALL.into_iter().find(|state| names(state).contains(&text));
     if found.is_none() {
-        let known: Vec<&str> = StateName::ALL.iter().map(|state| state.as_str()).collect();
-        not_there(printer, "state", text, &known)?;
+        printer.say(format!("there is no state {}", words::plain(text)))?;
+        let both = StateName::ALL.iter().flat_map(names);
+        if let Some(near) = config::nearest(text, both) {
+            printer.say(format!("hint: did you mean {near}?"))?;
+        }
+        let known = StateName::ALL.iter().map(|state| match names(state) {
+            [name, plain] if name == plain => name.to_owned(),
+            [name, plain] => format!("{name} ({plain})"),
+        });
+        printer.say(format!("hint: there is {}", known.collect::<Vec<_>>().join(", ")))?;
     }
     Ok(found)
 }

@@ -50,6 +50,7 @@ use clap::CommandFactory;
 use crate::app::AppError;
 use crate::config;
 use crate::config::error::ConfigErrors;
+use crate::store::error::StoreError;
 use crate::telemetry::LoggingError;
 use args::{Cli, Global, Run, Status, Verb};
 use printer::Printer;
@@ -83,6 +84,10 @@ pub type Outcome = anyhow::Result<Exit>;
 /// Does what was typed.
 pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
     let Cli { global, run_once, dry_run, verb } = cli;
+    if let Some(refusal) = misplaced(&global, run_once || dry_run, verb.as_ref()) {
+        printer.say(refusal)?;
+        return Ok(Exit::Usage);
+    }
     let verb = match verb {
         None if run_once || dry_run || global.config.is_some() => {
             Verb::Run(Run { run_once, dry_run })
@@ -119,6 +124,26 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
     }
 }
 
+/// What is wrong with an option where it stands.
+fn misplaced(global: &Global, only_run: bool, verb: Option<&Verb>) -> Option<&'static str> {
+    match verb {
+        None | Some(Verb::Run(_)) => None,
+        Some(_) if only_run => Some(
+            "error: --run-once and --dry-run are of `run` alone\n\
+             hint: daylily-watch run --run-once",
+        ),
+        Some(Verb::Init(_)) if global.config.is_some() => Some(
+            "error: `init` takes the file to write without --config\n\
+             hint: daylily-watch init FILE",
+        ),
+        Some(Verb::Demo(_)) if global.config.is_some() => Some(
+            "error: `demo` runs with a configuration of its own and takes none\n\
+             hint: daylily-watch demo",
+        ),
+        Some(_) => None,
+    }
+}
+
 /// What somebody sees who types nothing but the name: how things are, where that can
 /// be told, and what else can be typed.
 fn welcome(global: &Global, printer: &mut Printer) -> Outcome {
@@ -151,6 +176,13 @@ pub fn tell_error(error: &anyhow::Error, printer: &mut Printer) -> Exit {
     let mut before = String::new();
     for cause in error.chain() {
         let told = cause.to_string();
+        // What was typed, or stands in a file's name, does not steer the terminal.
+        let told: String = told.lines().map(words::plain).collect::<Vec<_>>().join("\n");
+        let told = match cause.downcast_ref::<StoreError>() {
+            // It names only what was being done.
+            Some(StoreError::Sql { .. }) => format!("the database cannot be used: {told}"),
+            Some(_) | None => told,
+        };
         if told == before {
             continue;
         }

@@ -7,6 +7,10 @@ use super::printer::Printer;
 use super::{Exit, Outcome, select};
 
 pub fn run(desk: &Desk, args: &Note, printer: &mut Printer) -> Outcome {
+    if args.text.trim().is_empty() {
+        printer.say("a remark needs words: nothing was done")?;
+        return Ok(Exit::Usage);
+    }
     let Some(cases) = select::cases(desk, printer, &args.selection)? else {
         return Ok(Exit::Usage);
     };

@@ -4,10 +4,18 @@ use super::args::{Pause, Paused};
 use super::ask::{self, Asked};
 use super::desk::Desk;
 use super::printer::Printer;
-use super::{Exit, Outcome, find};
+use super::{Exit, Outcome, find, words};
 
 pub fn run(desk: &Desk, args: &Pause, printer: &mut Printer) -> Outcome {
     let Some(what) = what(desk, &args.paused, printer)? else { return Ok(Exit::Usage) };
+    if let (What::All, Some(pause)) = (&what, desk.stopped()?) {
+        desk.banner(printer, false)?;
+        let by = pause.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let since = desk.clock().at(pause.since);
+        let text = format!("everything is stopped already{by}, since {since}: nothing was done");
+        printer.say(words::plain(&text))?;
+        return Ok(Exit::Done);
+    }
     what.ask(desk, Asked::plain("pause", args.reason.clone()), printer)
 }
 

@@ -303,7 +303,7 @@ async fn a_daemon_answers_at_once_and_the_new_sentence_is_told() {
             let both = change(&["A", "it's $B"]);
             let again = house.say(move |desk, printer| hold::run(desk, &both, printer)).await;
             assert_eq!(again.exit, Exit::No);
-            assert!(again.out.starts_with("A: cannot hold: it is held already\n"));
+            assert!(again.out.starts_with("A: cannot be held: it is held already\n"));
             assert!(again.talk.contains("hint: `why 'it'\\''s $B'` says where it is\n"));
 
             let release = Resume { held: true, ..resumed(&[], nothing()) };
@@ -318,7 +318,7 @@ async fn a_daemon_answers_at_once_and_the_new_sentence_is_told() {
             let one = change(&["A"]);
             let late = house.say(move |desk, printer| accept::run(desk, &one, printer)).await;
             assert_eq!(late.exit, Exit::No);
-            assert!(late.out.starts_with("A: cannot accept: it is running: "), "{}", late.out);
+            assert!(late.out.starts_with("A: cannot be accepted: it is running: "), "{}", late.out);
 
             let all = Cancel { all: true, ..cancelled(&[]) };
             let ended = house

@@ -28,6 +28,17 @@ fn words_that_mean_nothing_are_refused() {
     assert_eq!(site.run(&["fly"]).code, Some(2));
     assert_eq!(site.run(&["--run-once", "--dry-run"]).code, Some(2));
     assert_eq!(site.run(&["run"]).code, Some(2), "there is no configuration");
+    for (args, told) in [
+        (&["--run-once", "status"][..], "--run-once and --dry-run are of `run` alone"),
+        (&["--dry-run", "check"], "--run-once and --dry-run are of `run` alone"),
+        (&["init", "-c", "x.yaml"], "hint: daylily-watch init FILE"),
+        (&["demo", "-c", "x.yaml"], "a configuration of its own"),
+    ] {
+        let ran = site.run(args);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.err.contains(told), "{ran:?}");
+    }
+    assert!(site.tree().is_empty());
 }
 
 #[test]
