@@ -99,7 +99,7 @@ pub enum StoreError {
     Panicked { doing: &'static str, text: String },
     /// Nothing can be stored any more; the daemon must stop.
     #[error(
-        "the database is broken: {why}\nhint: nothing was lost that was recorded; repair the cause and start the daemon again"
+        "the database is broken: {why}\nhint: repair the cause and start the daemon again; jobs run on, and what they left tells how they ended"
     )]
     Broken { why: Why },
     #[error("the database is closed")]

@@ -138,6 +138,8 @@ impl<S: Shell> ShellHost<S> {
         for entry in listing.split(|&b| b == 0).collect::<Vec<_>>().chunks_exact(3) {
             // A name that is not UTF-8 cannot be asked for, so no pattern means it.
             let Ok(path) = std::str::from_utf8(entry[0]) else { continue };
+            // As `stat` names a link.
+            let path = path.strip_prefix("./").unwrap_or(path);
             if !wanted.is_match(path) {
                 continue;
             }

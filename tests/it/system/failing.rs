@@ -108,3 +108,18 @@ fn hopeless_cases_are_not_restarted() {
     assert_eq!(world.runs_of("hopeless").len(), 1);
     world.is_settled();
 }
+
+#[test]
+fn an_output_that_is_a_symlink_to_a_file_counts_and_comes_home_as_the_file() {
+    let mut setup =
+        Setup::job("mkdir d; cp input d/q.vcf; ln -s q.vcf d/latest.vcf; ln -s gone d/b");
+    setup.fetch = "[\"d/*\"]";
+    setup.pipeline.push("expect: [d/latest.vcf]".to_owned());
+    let world = World::started(setup);
+    write(&world.intake().join("linked/input"), "x");
+    world.until_succeeded(&["linked"]);
+    let result = world.results_of("linked");
+    assert_eq!(fs::read_to_string(result.join("d/latest.vcf")).unwrap(), "x");
+    assert!(!result.join("d/b").try_exists().unwrap(), "what leads nowhere is no output");
+    world.is_settled();
+}
