@@ -3,14 +3,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use daylily_watch::cli::args::Cli;
 use daylily_watch::cli::printer::Printer;
-use daylily_watch::cli::{run, tell_error};
+use daylily_watch::cli::{parsed, run, tell_error};
 
 fn main() -> ExitCode {
     let mut printer = Printer::to_stdout();
-    let exit = match run(Cli::parse(), &mut printer) {
+    let exit = match run(parsed(), &mut printer) {
         Ok(exit) => exit,
         Err(error) => tell_error(&error, &mut printer),
     };

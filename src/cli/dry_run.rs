@@ -6,7 +6,7 @@ use daylily_lifecycle::case::{Case, State};
 use daylily_lifecycle::explain::{Clock as Zoned, stopped_banner};
 
 use super::printer::Printer;
-use super::{Exit, Outcome, disk};
+use super::{Exit, Outcome, disk, words};
 use crate::app::VERSION;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{IntakeSettings, Settings};
@@ -32,7 +32,7 @@ pub(super) fn dry_run(settings: &Settings, printer: &mut Printer) -> Outcome {
     }
     for preview in seen.cases.iter().filter(|preview| !only_waits_for_its_intake(preview, &seen)) {
         for line in of_case(settings, preview) {
-            printer.line(line)?;
+            printer.line(words::plain(&line))?;
         }
     }
     let readable = seen.intakes.iter().all(|intake| intake.unreadable.is_none());

@@ -45,7 +45,7 @@ mod words;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 
 use crate::app::AppError;
 use crate::config;
@@ -80,6 +80,18 @@ impl From<Exit> for ExitCode {
 
 /// What a verb comes to: an end, or an error that is printed once with its causes.
 pub type Outcome = anyhow::Result<Exit>;
+
+/// What was typed. What is wrong with it ends the program, told in words that do not
+/// steer the terminal.
+pub fn parsed() -> Cli {
+    Cli::try_parse().unwrap_or_else(|error| {
+        let plainly = std::env::args_os().map(|word| match word.to_str() {
+            Some(text) => words::plain(text).into(),
+            None => word,
+        });
+        Cli::try_parse_from(plainly).err().unwrap_or(error).exit()
+    })
+}
 
 /// Does what was typed.
 pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {

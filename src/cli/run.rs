@@ -205,7 +205,7 @@ fn list_what_is_left(
             state.push_str(", held");
         }
         rows.push(vec![
-            words::case_name(&row.name, row.arrival),
+            words::shortened(words::case_name(&row.name, row.arrival), printer.width()),
             state,
             words::plain(&row.because),
         ]);

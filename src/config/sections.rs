@@ -154,7 +154,8 @@ section! {
 section! {
     /// What becomes of a case's folder in the intake when the case has ended so.
     AFTERWARDS {
-        /// The folder it is moved to, outside of every intake; null leaves it where it is.
+        /// The folder it is moved to, outside of every intake, state_dir, work_dir and the
+        /// results; null leaves it where it is.
         move_to: Kind::LocalPath => Is("null");
     }
 }
@@ -325,7 +326,8 @@ section! {
     RESULTS {
         /// Files to fetch, relative to the folder of the case.
         fetch: Kind::List(&Kind::Text(&GLOB)) => Is("[]");
-        /// Results are put at `<to>/<intake>/<case>/`.
+        /// Results are put at `<to>/<intake>/<case>/`. Neither in nor around state_dir or a
+        /// work_dir.
         to: Kind::LocalPath => Is("./results");
         /// A file that is made in the results when they are complete; null is none.
         marker: Kind::Text(&FILE_NAME) => Is("null");

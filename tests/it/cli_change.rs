@@ -183,6 +183,15 @@ async fn cancel_all_is_only_for_who_types_how_many() {
 }
 
 #[tokio::test]
+async fn a_remark_without_words_is_refused() {
+    let scene = Scene::new().await;
+    scene.case("A", Vec::new()).await;
+    let remark = Note { text: " ".to_owned(), selection: change(&["A"]).selection };
+    let said = scene.say(|desk, printer| note::run(desk, &remark, printer));
+    assert_eq!((said.exit, filed(&scene).len()), (Exit::Usage, 0), "{said:?}");
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_not_paused() {
     let scene = Scene::new().await;
     let say = |what: Paused| scene.say(|desk, printer| pause::run(desk, &paused(what), printer));
@@ -345,6 +354,9 @@ async fn the_red_button_is_told_at_once_and_lifted() {
             let pressed = house.say(move |desk, printer| pause::run(desk, &press, printer)).await;
             assert!(pressed.out.starts_with("STOPPED by "), "{}", pressed.out);
             assert!(pressed.out.ends_with(": dust\neverything: done\n"), "{}", pressed.out);
+            let press = paused(all());
+            let again = house.say(move |desk, printer| pause::run(desk, &press, printer)).await;
+            assert!(again.talk.starts_with("everything is stopped already by "), "{again:?}");
             let one = change(&["A"]);
             let begun = house.say(move |desk, printer| accept::run(desk, &one, printer)).await;
             assert!(begun.out.starts_with("STOPPED by "), "{}", begun.out);

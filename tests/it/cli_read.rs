@@ -407,3 +407,25 @@ async fn log_follows_until_the_attempt_has_ended() {
     let said = said.expect("it ends").expect("it does not panic");
     assert_eq!((said.out.as_str(), said.exit), ("one\nhalf\nlast\n", Exit::Done));
 }
+
+#[tokio::test]
+async fn no_name_is_no_case_and_no_entries_are_no_talk() {
+    let scene = busy().await;
+    let said = scene.say(|desk, printer| show::run(desk, &one(""), printer));
+    assert_eq!(said.exit, Exit::Usage);
+    assert!(said.talk.starts_with("no case was named\n"), "{said:?}");
+    let none = History { last: 0, ..last(None) };
+    let said = scene.say(|desk, printer| history::run(desk, &none, printer));
+    assert_eq!((said.out.as_str(), said.talk.as_str()), ("", ""));
+}
+
+#[tokio::test]
+async fn a_beginning_of_many_names_says_how_many_more_there_are() {
+    let scene = Scene::new().await;
+    for number in 0..23 {
+        scene.case(&format!("HG{number:03}"), Vec::new()).await;
+    }
+    scene.alive();
+    let said = scene.say(|desk, printer| show::run(desk, &one("HG"), printer));
+    assert!(said.talk.contains("\n  and 3 more\n"), "{}", said.talk);
+}

@@ -180,9 +180,10 @@ fn print(report: &Report, json: bool, printer: &mut Printer) -> std::io::Result<
             Level::Warn => "warn",
             Level::Fail => "FAIL",
         };
-        printer.line(format!("{level}  {}: {}", finding.check, finding.text))?;
+        let text = format!("{level}  {}: {}", finding.check, finding.text);
+        printer.line(words::plain(&text))?;
         if let Some(hint) = &finding.hint {
-            printer.line(format!("      hint: {hint}"))?;
+            printer.line(words::plain(&format!("      hint: {hint}")))?;
         }
     }
     Ok(())

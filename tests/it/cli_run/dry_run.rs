@@ -69,3 +69,15 @@ fn an_intake_that_cannot_be_looked_at_is_told() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.out.contains("cannot be looked at: [dir]/new_cases is not there"), "{}", ran.out);
 }
+
+#[test]
+fn an_intake_that_is_not_there_is_told_once_and_not_by_each_case() {
+    let site = Site::with("true", "start: manual", "");
+    site.write("new_cases/a/file", "text");
+    assert_eq!(site.run(&["--run-once"]).code, Some(1));
+    std::fs::remove_dir_all(site.at("new_cases")).expect("it is ours");
+    let ran = site.run(&["--dry-run"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(ran.out.lines().count(), 1, "{}", ran.out);
+    assert!(ran.out.ends_with("; 1 case of it is known\n"), "{}", ran.out);
+}

@@ -38,6 +38,11 @@ fn words_that_mean_nothing_are_refused() {
         assert_eq!(ran.code, Some(2), "{ran:?}");
         assert!(ran.err.contains(told), "{ran:?}");
     }
+    for args in [&["\u{1b}[2Jfly"][..], &["--config", "\u{1b}[2J", "check"]] {
+        let ran = site.run(args);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(!ran.err.contains('\u{1b}') && ran.err.contains("\u{FFFD}[2J"), "{ran:?}");
+    }
     assert!(site.tree().is_empty());
 }
 
