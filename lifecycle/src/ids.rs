@@ -113,6 +113,9 @@ impl fmt::Display for ByteCount {
     /// In binary units with at most one decimal: `80 GiB`, `4.1 TiB`, `512 bytes`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+        if self.0 == 1 {
+            return f.write_str("1 byte");
+        }
         if self.0 < 1024 {
             return write!(f, "{} bytes", self.0);
         }

@@ -278,20 +278,6 @@ impl Store {
         .await
     }
 
-    /// Notes that attempts were asked for and their queue did not have them.
-    pub async fn absent(&self, attempts: Vec<AttemptId>) -> Result<(), StoreError> {
-        self.write("note that attempts were absent", move |db| {
-            let mut update = db.prepare_cached(
-                "UPDATE attempts SET absent_polls = absent_polls + 1 WHERE id = ?",
-            )?;
-            for attempt in &attempts {
-                update.execute([attempt.as_str()])?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
     /// Tells how far steps are, for people; at most once a second for each.
     pub async fn progress(
         &self,

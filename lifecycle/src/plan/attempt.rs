@@ -51,8 +51,8 @@ impl Asking<'_> {
     }
 
     pub(super) fn running(&self, attempt: &Attempt) -> Plan {
-        if let Some(end) = &attempt.end {
-            return self.lost(attempt, end);
+        if attempt.end.is_some() {
+            return self.lost(attempt);
         }
         if let Some(decision) = self.end_observed(attempt) {
             let because = explain::running(attempt, self.policy.limits, self.clock());
@@ -172,7 +172,7 @@ impl Asking<'_> {
     }
 
     /// It has ended without a record: run again by policy, or wait for a person.
-    fn lost(&self, attempt: &Attempt, _end: &End) -> Plan {
+    fn lost(&self, attempt: &Attempt) -> Plan {
         let because = explain::running(attempt, self.policy.limits, self.clock());
         let silence = attempt.silence.as_ref();
         let partial = silence.is_some_and(|silence| silence.partial);

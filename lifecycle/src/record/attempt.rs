@@ -184,7 +184,7 @@ pub(super) fn looked(next: &mut Next, id: &AttemptId, look: &Look, queue_wiped: 
     Effect::Change
 }
 
-/// A claim of the job was read, so it has begun to run.
+/// A claim of the job, or its end record, was read: it has begun to run.
 fn known_to_run(next: &mut Next, id: &AttemptId, since: Option<Timestamp>) {
     let Some(attempt) = next.attempt_in(&WATCHED, id) else { return };
     attempt.claimed_by = Some(ClaimedBy::Job);
