@@ -222,7 +222,6 @@ impl Desk {
             let mut group = vec![first];
             group.extend(todo.try_iter().take(GROUP - 1));
             if let Err(why) = self.commit(group) {
-                self.broken.send_replace(Some(why.clone()));
                 // Those that wait; whoever comes later finds the queue closed.
                 for job in todo.try_iter() {
                     job.answer(Err(StoreError::Broken { why: why.clone() }));
@@ -238,10 +237,19 @@ impl Desk {
         let _ = self.db.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
     }
 
+    /// Tells everyone before it answers anyone: who reads the answer may ask at once.
+    fn give_up(&self, group: Vec<Box<dyn Job>>, why: Why) -> Why {
+        self.broken.send_replace(Some(why.clone()));
+        for job in group {
+            job.answer(Err(StoreError::Broken { why: why.clone() }));
+        }
+        why
+    }
+
     /// Does a group of jobs in one transaction. `Err`: the database is broken.
     fn commit(&self, mut group: Vec<Box<dyn Job>>) -> Result<(), Why> {
         if let Some(why) = self.is_lost() {
-            return Err(give_up(group, why));
+            return Err(self.give_up(group, why));
         }
         if let Err(error) = self.begin() {
             if is_busy(&error) {
@@ -250,7 +258,7 @@ impl Desk {
                 }
                 return Ok(());
             }
-            return Err(give_up(group, self.why(error)));
+            return Err(self.give_up(group, self.why(error)));
         }
         let mut done = Ok(());
         for job in &mut group {
@@ -260,11 +268,11 @@ impl Desk {
         if let Err(error) = done.and_then(|()| self.tell_journal()) {
             // SQLite may have rolled back by itself, then there is nothing to undo.
             let _ = self.db.execute_batch("ROLLBACK");
-            return Err(give_up(group, self.why(error)));
+            return Err(self.give_up(group, self.why(error)));
         }
         // What was just committed may be in such a file, so it must not be answered.
         if let Some(why) = self.is_gone() {
-            return Err(give_up(group, why));
+            return Err(self.give_up(group, why));
         }
         for job in group {
             job.answer(Ok(()));
@@ -326,13 +334,6 @@ impl Desk {
             }
         }
     }
-}
-
-fn give_up(group: Vec<Box<dyn Job>>, why: Why) -> Why {
-    for job in group {
-        job.answer(Err(StoreError::Broken { why: why.clone() }));
-    }
-    why
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
