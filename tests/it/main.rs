@@ -11,6 +11,7 @@ mod copy;
 mod ending;
 mod intake;
 mod job;
+mod namespace;
 mod panics;
 mod results;
 mod scene;
