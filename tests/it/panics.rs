@@ -19,8 +19,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::wait::{LIMIT, until_seen};
 
-/// A host whose copying fails by our own fault for the cases named `boom`.
-struct Booming(Arc<dyn Host>);
+#[derive(Clone, Copy, PartialEq)]
+enum At {
+    Ship,
+    Prepare,
+}
+
+/// A host on which our own code fails at a step for the cases named `boom`.
+struct Booming(Arc<dyn Host>, At);
 
 #[async_trait::async_trait]
 impl Host for Booming {
@@ -42,11 +48,12 @@ impl Host for Booming {
         progress: &Progress,
         stop: &CancellationToken,
     ) -> Result<Shipped, Fault> {
-        assert!(!order.source.ends_with("boom"), "index out of bounds");
+        assert!(self.1 != At::Ship || !order.source.ends_with("boom"), "index out of bounds");
         self.0.ship(order, progress, stop).await
     }
 
     async fn prepare(&self, job: &Job) -> Result<(), Fault> {
+        assert!(self.1 != At::Prepare || job.name.as_str() != "boom", "index out of bounds");
         self.0.prepare(job).await
     }
 
@@ -91,12 +98,12 @@ pipelines: {default: {command: 'true'}}
 poll: {min: 100ms, max: 1s}
 ";
 
-fn booming(context: Context) -> Context {
+fn booming(context: Context, at: At) -> Context {
     let nodes: BTreeMap<HeadnodeName, Node> = context
         .nodes
         .iter()
         .map(|(name, node)| {
-            let host: Arc<dyn Host> = Arc::new(Booming(node.host.clone()));
+            let host: Arc<dyn Host> = Arc::new(Booming(node.host.clone(), at));
             (name.clone(), Node { host, ..node.clone() })
         })
         .collect();
@@ -105,6 +112,17 @@ fn booming(context: Context) -> Context {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_on_which_our_own_code_panics_is_held_and_stops_no_other() {
+    let slots = panicking(At::Ship).await;
+    assert_eq!(slots, 0, "nothing was handed over, so its slot is given back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_while_several_are_handed_over_holds_only_the_case_it_is_about() {
+    assert_eq!(panicking(At::Prepare).await, 1, "whether it was handed over is not known");
+}
+
+/// Runs a good and a booming case; returns how many slots the held one has.
+async fn panicking(at: At) -> usize {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("config.yaml");
     std::fs::write(&file, CONFIG).expect("it can be written");
@@ -114,7 +132,7 @@ async fn a_case_on_which_our_own_code_panics_is_held_and_stops_no_other() {
         std::fs::write(folder.join("x"), name).expect("it can be written");
     }
     let settings = config::load(&file).expect("it is valid");
-    let context = booming(app::assemble(settings).await.expect("it can be put together"));
+    let context = booming(app::assemble(settings).await.expect("it can be put together"), at);
     let store = context.store.clone();
     let stop = CancellationToken::new();
     let stopping = stop.clone();
@@ -144,8 +162,9 @@ async fn a_case_on_which_our_own_code_panics_is_held_and_stops_no_other() {
         assert_eq!(hold.why, HoldWhy::Panic);
         assert!(hold.reason.contains("index out of bounds"), "{}", hold.reason);
         let slots = boom.attempt().expect("it has one").tenure.slots().len();
-        assert_eq!(slots, 0, "nothing was handed over, so its slot is given back");
         stop.cancel();
+        slots
     };
-    tokio::join!(daemon, watch);
+    let (_, slots) = tokio::join!(daemon, watch);
+    slots
 }

@@ -64,6 +64,9 @@ pub(super) struct Executor {
     tasks: JoinSet<Pass<()>>,
     looks: Arc<Semaphore>,
     scan_again: BTreeSet<CaseId>,
+    /// Were in a batch whose handing over failed by our own fault: one at a time shows on
+    /// which of them.
+    alone: BTreeSet<CaseId>,
     wake: Arc<Notify>,
 }
 
@@ -87,6 +90,7 @@ impl Executor {
             tasks: JoinSet::new(),
             looks: Arc::new(Semaphore::new(LOOKS)),
             scan_again: BTreeSet::new(),
+            alone: BTreeSet::new(),
             wake,
         }
     }
@@ -147,7 +151,12 @@ impl Executor {
             }
             if let Lane::Submit(headnode) = &lane {
                 let batch = batches.entry(headnode.clone()).or_default();
-                if batch.len() < BATCH {
+                let alone = |case: &Case| self.alone.contains(&case.id);
+                let fits = match batch.first() {
+                    None => true,
+                    Some((first, _)) => batch.len() < BATCH && !alone(first) && !alone(&case),
+                };
+                if fits {
                     batch.push((case, action));
                 } else {
                     self.waiting.push((case, action));
@@ -248,12 +257,15 @@ impl Executor {
                 .filter(|(_, flying)| flying.task == task)
                 .map(|(key, _)| key.clone())
                 .collect();
+            let several = keys.len() > 1;
             for key in keys {
                 let Some(flying) = self.in_flight.remove(&key) else { continue };
                 if let Lane::Submit(headnode) | Lane::Command(headnode) = &flying.lane {
                     ended.poll.push(headnode.clone());
                 }
-                if let Some(text) = &panic {
+                if panic.is_some() && several {
+                    self.alone.insert(key.0.clone());
+                } else if let Some(text) = &panic {
                     tracing::error!(case = %key.0, step = ?key.1, panic = %text, "our own code failed");
                     let what = Observation::Panicked { text: text.clone() };
                     self.context.record(key.0.clone(), what).await?;
