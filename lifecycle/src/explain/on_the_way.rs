@@ -325,8 +325,8 @@ pub fn ended_fetching(attempt: &Attempt, end: &End, clock: Clock<'_>) -> String 
     let how = format!("The pipeline ended {} at {}", ending(end), clock.at_second(end.at));
     if attempt.stored.is_some() {
         return format!(
-            "{how} and its results are stored; processes of it are still on {headnode} and its \
-             place is kept until they are gone."
+            "{how}; processes of it are still on {headnode}, and its place is kept until they are \
+             gone."
         );
     }
     let what = if end.code == Some(0) { "its results are" } else { "its log is" };

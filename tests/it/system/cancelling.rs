@@ -211,8 +211,7 @@ fn left_overs_excuse_no_missing_output() {
     let world = World::started(setup);
     write(&world.intake().join("untidy/input"), "x");
     world.until_state("untidy", StateName::Failed);
-    let because = world.because("untidy");
-    assert!(because.contains("never.vcf is missing"), "{because}");
+    world.until_because("untidy", "never.vcf is missing");
     world.is_settled();
 }
 
