@@ -2,15 +2,19 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test check fmt lint doc docs
+.PHONY: demo servers test check fmt lint doc docs
 
 ## Build and run a small sample case in a temporary folder.
 demo:
 	$(CARGO) build --locked --quiet
 	./target/debug/daylily-watch demo
 
+## Install what the tests start themselves: sshd, rsync, pueue.
+servers:
+	CARGO="$(CARGO)" tests/servers.sh
+
 ## Everything that is tested, the pure crate first.
-test:
+test: servers
 	$(CARGO) test --locked -p daylily-lifecycle
 	$(CARGO) test --locked
 

@@ -55,6 +55,8 @@ CREATE TABLE headnodes (
     queue_version TEXT,
     drift         TEXT,                 -- how the queue's groups differ from the configuration
     clock_skew_ms INTEGER,
+    needs_person  INTEGER NOT NULL DEFAULT 0 CHECK (needs_person IN (0, 1)), -- it does not answer until somebody acts
+    queue_seen    TEXT,                 -- a JSON object: what its queue was like when it last answered
     CHECK (state = 'ok' OR (since IS NOT NULL AND because IS NOT NULL)),
     CHECK (state <> 'unreachable' OR next_try IS NOT NULL)
 ) STRICT, WITHOUT ROWID;
@@ -120,6 +122,12 @@ CREATE TABLE cases (
     version          INTEGER NOT NULL,  -- raised by every change that is in the journal
     planned_version  INTEGER,           -- the version that `because` speaks of
     pruned           INTEGER NOT NULL DEFAULT 0 CHECK (pruned IN (0, 1)),  -- its journal is gone
+    params           TEXT,              -- a JSON object: from case.yaml, for its job
+    rule             TEXT,              -- which rule of the configuration chose for it
+    priority_by      TEXT,              -- who chose its priority by hand
+    manifest_name    TEXT,              -- the list of checksums that was last compared
+    manifest_fingerprint TEXT,          -- with these files
+    manifest_problems TEXT,             -- what did not agree; NULL: not compared yet
     UNIQUE (intake, name, arrival),
     CHECK ((hold IS NULL) = (hold_why IS NULL)
         AND (hold IS NULL) = (hold_since IS NULL)
@@ -201,6 +209,10 @@ CREATE TABLE attempts (
     stored_missing   TEXT,
     moved_to         TEXT,
     log_tail         TEXT,
+    params           TEXT,              -- a JSON object: as its job got them
+    stop             TEXT,              -- ends what its job leaves elsewhere, after an abnormal end
+    stopped_at       TEXT,              -- that was done
+    cleaned_at       TEXT,              -- its data was removed from the headnode
     UNIQUE (case_id, number),
     CHECK ((tenure = 'none') = (tenure_since IS NULL)),
     CHECK ((tenure = 'quarantined') = (tenure_because IS NOT NULL)),
@@ -241,7 +253,8 @@ CREATE TABLE steps (
     case_id      TEXT    NOT NULL REFERENCES cases (id),
     attempt_id   TEXT,
     step         TEXT    NOT NULL CHECK (step IN (
-                     'scan', 'hash', 'ship', 'submit', 'look', 'claim', 'end', 'return')),
+                     'scan', 'hash', 'manifest', 'ship', 'submit', 'look', 'claim', 'end', 'stop',
+                     'return')),
     state        TEXT    NOT NULL CHECK (state IN ('going', 'trouble')),
     tries        INTEGER NOT NULL DEFAULT 0,
     first_try_at TEXT,
@@ -268,7 +281,8 @@ CREATE TABLE steps (
 CREATE TABLE conditions (
     case_id    TEXT    NOT NULL REFERENCES cases (id),
     name       TEXT    NOT NULL CHECK (name IN (
-                   'content', 'quiet', 'no_writers', 'unfinished', 'marker', 'new_content', 'start')),
+                   'content', 'quiet', 'no_writers', 'unfinished', 'marker', 'manifest', 'new_content',
+                   'start')),
     position   INTEGER NOT NULL,        -- the order in which they are told
     holds      INTEGER NOT NULL CHECK (holds IN (0, 1)),
     detail     TEXT    NOT NULL,

@@ -345,6 +345,17 @@ fn own(
 /// Paths of a headnode are resolved here only where it is this machine.
 fn local_paths(headnode: &Fields, places: &Places, problems: &mut Problems) {
     if headnode.text("host") != Some("local") {
+        let item = headnode.item("work_dir");
+        if let Value::Text(text) = &item.value
+            && !text.starts_with('/')
+        {
+            let complaint = Complaint::new(format!(
+                "found {}, expected an absolute path on the headnode",
+                quoted(text)
+            ))
+            .hint("as `pwd` prints it there");
+            problems.add(item.at, &item.path, complaint);
+        }
         return;
     }
     for item in headnode.list("path").iter().chain([headnode.item("work_dir")]) {

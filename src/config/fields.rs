@@ -92,6 +92,13 @@ impl Fields {
         }
     }
 
+    pub(super) fn rate(&self, key: &str) -> Option<ByteCount> {
+        match self.item(key).value {
+            Value::Rate(rate) => Some(rate),
+            _ => None,
+        }
+    }
+
     pub(super) fn mode(&self, key: &str) -> Option<u32> {
         match self.item(key).value {
             Value::Mode(mode) => Some(mode),

@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use daylily_lifecycle::case::Priority;
-use daylily_lifecycle::ids::{GroupName, HeadnodeName, IntakeName, PipelineName};
+use daylily_lifecycle::ids::{ByteCount, GroupName, HeadnodeName, IntakeName, PipelineName};
 use daylily_lifecycle::policy::{Limits, OnLost, Retry};
 use daylily_lifecycle::settle::MarkerMissing;
 use jiff::{SignedDuration, tz::TimeZone};
@@ -120,9 +120,9 @@ pub enum Existing {
 pub struct HeadnodeSettings {
     pub name: HeadnodeName,
     pub host: HostAddress,
-    /// Absolute where the host is local; else it may begin with `~/`.
+    /// Absolute.
     pub work_dir: PathBuf,
-    /// As `work_dir`.
+    /// Absolute where the host is local; else one may begin with `~/`.
     pub path: Vec<String>,
     pub env: BTreeMap<String, String>,
     pub umask: u32,
@@ -132,6 +132,48 @@ pub struct HeadnodeSettings {
     pub verify: Verify,
     pub ship_ahead: u32,
     pub max_transfers: u32,
+    pub ssh: SshSettings,
+    pub pueue: PueueSettings,
+    pub ship: Ship,
+    /// A second, for all transfers to this headnode together.
+    pub bandwidth: Option<ByteCount>,
+    /// When cases are copied. None: always.
+    pub transfer_hours: Option<TransferHours>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshSettings {
+    /// In place of the user's own.
+    pub config_file: Option<PathBuf>,
+    pub connect_timeout: Duration,
+    /// The socket of a master that a person opened.
+    pub control_path: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PueueSettings {
+    pub command: String,
+    pub create_groups: bool,
+    pub unpause_after_restart: bool,
+}
+
+/// How a case gets to the headnode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ship {
+    Copy,
+    /// The headnode sees the same folder under another path.
+    Shared {
+        here: PathBuf,
+        there: String,
+    },
+}
+
+/// From one time of the day to another, perhaps past midnight, in the time zone of the
+/// configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferHours {
+    pub from: jiff::civil::Time,
+    pub to: jiff::civil::Time,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

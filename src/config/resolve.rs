@@ -16,8 +16,8 @@ use crate::config::places::Places;
 use crate::config::read::Reader;
 use crate::config::{
     Existing, GroupSettings, HeadnodeSettings, HostAddress, IntakeSettings, LogFormat, LogSettings,
-    NotActive, PipelineSettings, PollSettings, QueueKind, Quiet, ResultsSettings, Settings, Verify,
-    WatchMode, check, tree,
+    NotActive, PipelineSettings, PollSettings, PueueSettings, QueueKind, Quiet, ResultsSettings,
+    Settings, Ship, SshSettings, Verify, WatchMode, check, tree, units,
 };
 
 pub(super) fn settings(
@@ -145,7 +145,33 @@ fn headnode(fields: &Fields, places: &Places) -> HeadnodeSettings {
         },
         ship_ahead: small(fields, "ship_ahead"),
         max_transfers: small(fields, "max_transfers"),
+        ssh: ssh(fields.below("ssh")),
+        pueue: pueue(fields.below("pueue")),
+        ship: match fields.section("ship").map(|ship| ship.below("shared")) {
+            Some(shared) => {
+                Ship::Shared { here: path(shared, "here"), there: text(shared, "there") }
+            }
+            None => Ship::Copy,
+        },
+        bandwidth: fields.rate("bandwidth"),
+        transfer_hours: fields.text("transfer_hours").and_then(units::hours),
         host,
+    }
+}
+
+fn ssh(fields: &Fields) -> SshSettings {
+    SshSettings {
+        config_file: fields.path("config_file").map(Path::to_owned),
+        connect_timeout: interval(fields, "connect_timeout"),
+        control_path: fields.path("control_path").map(Path::to_owned),
+    }
+}
+
+fn pueue(fields: &Fields) -> PueueSettings {
+    PueueSettings {
+        command: text(fields, "command"),
+        create_groups: fields.flag("create_groups"),
+        unpause_after_restart: fields.flag("unpause_after_restart"),
     }
 }
 

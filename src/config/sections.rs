@@ -34,7 +34,7 @@ const INTAKE_KINDS: &[Choice] = &[
     later("sequencer", "use kind: directory"),
 ];
 const QUEUES: &[Choice] =
-    &[choice("direct"), later("pueue", "use queue: direct"), later("slurm", "use queue: direct")];
+    &[choice("direct"), choice("pueue"), later("slurm", "use queue: direct or queue: pueue")];
 const PRIORITIES: &[Choice] = &[choice("urgent"), choice("normal"), choice("low")];
 const MARKER_MISSING: &[Choice] = &[choice("wait"), choice("accept"), choice("reject")];
 const LOST_ANSWERS: &[Choice] = &[choice("rerun"), choice("hold")];
@@ -165,13 +165,13 @@ section! {
     HEADNODE {
         /// How the headnode is called everywhere.
         name: Kind::Text(&NAME) => Required;
-        /// `local` is this machine; anything else will be handed to ssh, which is not in this
-        /// version.
+        /// `local` is this machine; anything else is handed to ssh as it is, so an alias of
+        /// ~/.ssh/config with its jump hosts, keys and agents works.
         host: Kind::Text(&HOST) => Required;
         /// How ssh reaches the host.
-        ssh: Kind::Section(&SSH) => Is("{}"), not_yet "only host: local works";
+        ssh: Kind::Section(&SSH) => Is("{}");
         /// The folder of the program on the headnode: each case is copied to
-        /// `<work_dir>/<intake>/<case>`.
+        /// `<work_dir>/<intake>/<case>`. An absolute path where the host is not local.
         work_dir: Kind::Text(&WORK_DIR) => Required;
         /// Folders that come before the PATH of every command on the headnode.
         path: Kind::List(&Kind::Text(&HOST_PATH)) => Is("[~/.cargo/bin, ~/.local/bin]");
@@ -183,12 +183,11 @@ section! {
         /// its slots.
         queue: Kind::Word(QUEUES) => Computed("direct where host is local, else pueue");
         /// How pueue is used.
-        pueue: Kind::Section(&PUEUE) => Is("{}"), not_yet "only queue: direct works";
+        pueue: Kind::Section(&PUEUE) => Is("{}");
         /// The places in which cases run.
         groups: Kind::Sections(&GROUP) => Is("[{name: default, slots: 2}]");
         /// How a case gets to the headnode.
-        ship: Kind::WordOr("rsync", &SHARED) => Is("rsync"),
-            not_yet "a case is always copied";
+        ship: Kind::WordOr("rsync", &SHARED) => Is("rsync");
         /// What is compared after copying: sizes and times, or the checksums of both sides.
         verify: Kind::Word(&[choice("quick"), choice("checksum")]) => Is("quick");
         /// How many cases may be copied ahead, before a slot is free for them.
@@ -196,9 +195,9 @@ section! {
         /// How many cases are copied at the same time.
         max_transfers: Kind::Count { least: 1, most: 64 } => Is("2");
         /// How many bytes a second all copying to this headnode may use; null is no limit.
-        bandwidth: Kind::Rate => Is("null"), not_yet "copying is not slowed down";
+        bandwidth: Kind::Rate => Is("null");
         /// When cases are copied, as two times of a day; null is always.
-        transfer_hours: Kind::Text(&HOURS) => Is("null"), not_yet "cases are copied at all hours";
+        transfer_hours: Kind::Text(&HOURS) => Is("null");
     }
 }
 

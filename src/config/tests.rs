@@ -85,10 +85,6 @@ http: {token: {file: ./token}}
         .collect();
     insta::assert_snapshot!(named.join("\n"), @r#"
     2: intakes[0].settle.manifest: no checksums are verified
-    7: headnodes[0].ssh: only host: local works
-    9: headnodes[0].ship: a case is always copied
-    10: headnodes[0].bandwidth: copying is not slowed down
-    11: headnodes[0].transfer_hours: cases are copied at all hours
     12: pipelines.default.probe: `check` does not run it
     12: pipelines.default.stop: only processes on the headnode are ended
     13: rules: every case gets its intake's pipeline

@@ -4,6 +4,8 @@
 use daylily_lifecycle::ids::ByteCount;
 use jiff::SignedDuration;
 
+use crate::config::TransferHours;
+
 /// Ten years: nothing here waits longer, and no sum of two overflows.
 pub(super) const LONGEST: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 
@@ -45,19 +47,18 @@ pub(super) fn mode(text: &str) -> Option<u32> {
 }
 
 /// Two times of a day: `20:00-06:00`.
-pub(super) fn is_hours(text: &str) -> bool {
-    let time = |text: &str| match text.split_once(':') {
-        Some((hour, minute)) => {
-            let number = |digits: &str, below: u8| {
-                digits.len() == 2
-                    && digits.bytes().all(|byte| byte.is_ascii_digit())
-                    && digits.parse::<u8>().is_ok_and(|number| number < below)
-            };
-            number(hour, 24) && number(minute, 60)
-        }
-        None => false,
+pub(super) fn hours(text: &str) -> Option<TransferHours> {
+    let time = |text: &str| {
+        let (hour, minute) = text.split_once(':')?;
+        let number = |digits: &str| {
+            let two = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits.parse::<i8>().ok().filter(|_| two)
+        };
+        jiff::civil::Time::new(number(hour)?, number(minute)?, 0, 0).ok()
     };
-    text.split_once('-').is_some_and(|(from, to)| time(from) && time(to) && from != to)
+    let (from, to) = text.split_once('-')?;
+    let (from, to) = (time(from)?, time(to)?);
+    (from != to).then_some(TransferHours { from, to })
 }
 
 fn split(text: &str) -> Option<(u64, &str)> {

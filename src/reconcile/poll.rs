@@ -321,8 +321,8 @@ pub(super) async fn look_at(node: &Node, ids: &[AttemptId]) -> Result<Vec<Look>,
 
 /// In the order of ATTEMPT.md: the queue, then the directories.
 async fn look_at_all(node: &Node, ids: &[AttemptId]) -> Result<(Vec<Look>, Option<Fault>), Fault> {
-    let (words, trouble) = match node.queue.words().await {
-        Ok(words) => (Some(words), None),
+    let (words, trouble) = match node.queue.look().await {
+        Ok(look) => (Some(look.words), None),
         Err(fault) => (None, Some(fault)),
     };
     let looks = node.host.read(ids).await?;

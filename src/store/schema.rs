@@ -11,7 +11,8 @@ use rusqlite_migration::{M, Migrations};
 
 use super::error::{StoreError, failed, opening};
 
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001-begin.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001-begin.sql"), include_str!("migrations/0002-headnodes.sql")];
 
 /// "DWDB" in ASCII: how the file is told from another program's database.
 const APPLICATION_ID: i64 = 0x4457_4442;

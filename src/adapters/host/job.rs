@@ -26,6 +26,14 @@ pub struct JobGround {
     pub retries: u32,
 }
 
+impl JobGround {
+    pub fn new(root: String, path: Vec<String>, env: BTreeMap<String, String>, umask: u32) -> Self {
+        // A day of waiting for room.
+        let (retry_every, retries) = (Duration::from_secs(10), 24 * 360);
+        Self { root, path, env, umask, retry_every, retries }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
     #[error(transparent)]

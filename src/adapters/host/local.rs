@@ -6,10 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
-use daylily_lifecycle::attempt::{ClaimedBy, Force};
-use daylily_lifecycle::ids::{AttemptId, ByteCount, HeadnodeName};
+use daylily_lifecycle::ids::HeadnodeName;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -17,11 +15,10 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::ShellHost;
+use super::headnode::Headnode;
 use super::job::JobGround;
 use super::shell::{Answer, Ask, Owner, Ran, Shell, WorkDir};
-use super::{
-    FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder, Shipped, copy,
-};
+use super::{FetchOrder, Fetched, Progress, ShipOrder, Shipped, Transfer, copy};
 
 /// What a headnode on this machine is made of.
 #[derive(Debug, Clone)]
@@ -36,11 +33,8 @@ pub struct LocalHostSettings {
     pub umask: u32,
 }
 
-#[derive(Debug)]
-pub struct LocalHost {
-    attempts: ShellHost<LocalShell>,
-    umask: u32,
-}
+/// The headnode that is this machine.
+pub type LocalHost = Headnode<LocalShell, LocalCopy>;
 
 impl LocalHost {
     pub fn new(settings: LocalHostSettings) -> Self {
@@ -49,38 +43,19 @@ impl LocalHost {
         let work_dir = std::path::absolute(&work_dir).unwrap_or(work_dir);
         let shell = LocalShell::new(&path, &env);
         let work_dir = WorkDir::new(shell, work_dir.to_string_lossy().into_owned(), owner);
-        let ground = JobGround {
-            root: work_dir.root(),
-            path,
-            env,
-            umask,
-            // A day of waiting for room.
-            retry_every: Duration::from_secs(10),
-            retries: 24 * 360,
-        };
-        Self { attempts: ShellHost::new(name, Arc::new(work_dir), ground), umask }
-    }
-
-    /// For the direct queue, which starts jobs where this host prepares them.
-    pub fn work_dir(&self) -> &Arc<WorkDir<LocalShell>> {
-        self.attempts.work_dir()
+        let ground = JobGround::new(work_dir.root(), path, env, umask);
+        Self::joined(ShellHost::new(name, Arc::new(work_dir), ground), LocalCopy { umask })
     }
 }
 
+/// Copies files and reads them again.
+#[derive(Debug)]
+pub struct LocalCopy {
+    umask: u32,
+}
+
 #[async_trait::async_trait]
-impl Host for LocalHost {
-    fn name(&self) -> &HeadnodeName {
-        self.attempts.name()
-    }
-
-    async fn own(&self, owned_before: bool) -> Result<(), Fault> {
-        self.attempts.own(owned_before).await
-    }
-
-    async fn free_space(&self) -> Result<ByteCount, Fault> {
-        self.attempts.free_space().await
-    }
-
+impl Transfer for LocalCopy {
     async fn ship(
         &self,
         order: &ShipOrder,
@@ -90,26 +65,6 @@ impl Host for LocalHost {
         copy::ship(order, self.umask, progress, stop).await
     }
 
-    async fn prepare(&self, job: &Job) -> Result<(), Fault> {
-        self.attempts.prepare(job).await
-    }
-
-    async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault> {
-        self.attempts.read(attempts).await
-    }
-
-    async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {
-        self.attempts.take_claim(attempt).await
-    }
-
-    async fn end(&self, attempt: &AttemptId, force: Force) -> Result<(), Fault> {
-        self.attempts.end(attempt, force).await
-    }
-
-    async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {
-        self.attempts.outputs(dir, patterns).await
-    }
-
     async fn fetch(
         &self,
         order: &FetchOrder,
@@ -117,14 +72,6 @@ impl Host for LocalHost {
         stop: &CancellationToken,
     ) -> Result<Fetched, Fault> {
         copy::fetch(order, progress, stop).await
-    }
-
-    async fn tail(&self, attempt: &AttemptId, bytes: u64) -> Result<String, Fault> {
-        self.attempts.tail(attempt, bytes).await
-    }
-
-    async fn bell(&self, limit: Duration) -> Result<bool, Fault> {
-        self.attempts.bell(limit).await
     }
 }
 

@@ -8,6 +8,7 @@
 //! [`HostLook::CouldNot`]) when it is not ours. A fault of class `TransientHost`
 //! means that nothing is known of what happened.
 
+pub mod headnode;
 pub mod attempts;
 pub mod copy;
 pub mod fake;
@@ -90,6 +91,25 @@ pub trait Host: Send + Sync + 'static {
 
     /// Waits for the doorbell, at most `limit`. True: it rang. Only a hint.
     async fn bell(&self, limit: Duration) -> Result<bool, Fault>;
+}
+
+/// Moves folders to a headnode and files back: what [`Host::ship`] and [`Host::fetch`]
+/// are made of. The same promises hold.
+#[async_trait::async_trait]
+pub trait Transfer: Send + Sync + 'static {
+    async fn ship(
+        &self,
+        order: &ShipOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Shipped, Fault>;
+
+    async fn fetch(
+        &self,
+        order: &FetchOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Fetched, Fault>;
 }
 
 /// Bytes and files moved so far, for the watchdog and the steps table.

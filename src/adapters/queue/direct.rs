@@ -2,15 +2,14 @@
 //! its own, nobody's child. It keeps no list and ends nothing; the attempt directory
 //! knows all there is to know.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use daylily_lifecycle::attempt::QueueKind;
-use daylily_lifecycle::ids::{AttemptId, TaskId};
+use daylily_lifecycle::ids::{AttemptId, GroupName, TaskId};
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 
-use super::{Entry, Queue, Word};
+use super::{Entry, Queue, QueueLook};
 use crate::adapters::host::attempts::plain;
 use crate::adapters::host::shell::{About, Ran, Script, Shell, WorkDir, code};
 
@@ -64,8 +63,8 @@ impl<S: Shell> Queue for Direct<S> {
         QueueKind::Direct
     }
 
-    async fn words(&self) -> Result<BTreeMap<AttemptId, Word>, Fault> {
-        Ok(BTreeMap::new())
+    async fn look(&self) -> Result<QueueLook, Fault> {
+        Ok(QueueLook::default())
     }
 
     async fn add(&self, entries: &[Entry]) -> Vec<Result<Option<TaskId>, Fault>> {
@@ -76,7 +75,19 @@ impl<S: Shell> Queue for Direct<S> {
         answers
     }
 
-    async fn remove(&self, _attempt: &AttemptId) -> Result<(), Fault> {
+    async fn remove(&self, _attempts: &[AttemptId]) -> Result<(), Fault> {
         Ok(())
+    }
+
+    async fn create_groups(&self, _groups: &[(GroupName, u32)]) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn start_groups(&self, _groups: &[GroupName]) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn version(&self) -> Result<Option<String>, Fault> {
+        Ok(None)
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use daylily_lifecycle::attempt::QueueKind;
-use daylily_lifecycle::ids::{AttemptId, TaskId};
+use daylily_lifecycle::ids::{AttemptId, GroupName, TaskId};
 use daylily_lifecycle::outcome::{Fault, FaultClass, QueueWord};
 
-use super::{Entry, Queue, Word};
+use super::{Entry, GroupLook, Queue, QueueLook, Word};
 use crate::adapters::host::fake::{Call, FakeMachine, Started};
 
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub struct FakeQueue {
     kind: QueueKind,
     machine: Arc<FakeMachine>,
     list: Mutex<Vec<Listed>>,
+    groups: Mutex<Option<BTreeMap<GroupName, GroupLook>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -27,12 +28,17 @@ pub struct Listed {
 
 impl FakeQueue {
     pub fn new(kind: QueueKind, machine: Arc<FakeMachine>) -> Self {
-        Self { kind, machine, list: Mutex::new(Vec::new()) }
+        Self { kind, machine, list: Mutex::new(Vec::new()), groups: Mutex::new(None) }
     }
 
     /// The list, to be looked at or changed between calls.
     pub fn list(&self) -> MutexGuard<'_, Vec<Listed>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The groups, to be looked at or changed between calls. None: it tells of none.
+    pub fn groups(&self) -> MutexGuard<'_, Option<BTreeMap<GroupName, GroupLook>>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the first waiting entry of this label.
@@ -68,7 +74,7 @@ impl Queue for FakeQueue {
         self.kind
     }
 
-    async fn words(&self) -> Result<BTreeMap<AttemptId, Word>, Fault> {
+    async fn look(&self) -> Result<QueueLook, Fault> {
         self.machine.act(Call::Words, None, |_| {
             let mut words: BTreeMap<AttemptId, Word> = BTreeMap::new();
             for Listed { entry, task, says } in self.list().iter() {
@@ -83,7 +89,8 @@ impl Queue for FakeQueue {
                     word.task = Some(task.clone());
                 }
             }
-            Ok(words)
+            let entries = u64::try_from(self.list().len()).unwrap_or(u64::MAX);
+            Ok(QueueLook { words, groups: self.groups().clone(), entries, instance: None })
         })
     }
 
@@ -111,11 +118,36 @@ impl Queue for FakeQueue {
         entries.iter().map(add).collect()
     }
 
-    async fn remove(&self, attempt: &AttemptId) -> Result<(), Fault> {
+    async fn remove(&self, attempts: &[AttemptId]) -> Result<(), Fault> {
         self.machine.act(Call::Remove, None, |_| {
-            let gone = |l: &Listed| l.entry.attempt == *attempt && l.says != QueueWord::Running;
+            let gone =
+                |l: &Listed| attempts.contains(&l.entry.attempt) && l.says != QueueWord::Running;
             self.list().retain(|l| !gone(l));
             Ok(())
         })
+    }
+
+    async fn create_groups(&self, groups: &[(GroupName, u32)]) -> Result<(), Fault> {
+        if let Some(known) = self.groups().as_mut() {
+            for (name, places) in groups {
+                known.entry(name.clone()).or_insert(GroupLook { paused: false, places: *places });
+            }
+        }
+        Ok(())
+    }
+
+    async fn start_groups(&self, groups: &[GroupName]) -> Result<(), Fault> {
+        if let Some(known) = self.groups().as_mut() {
+            for name in groups {
+                if let Some(group) = known.get_mut(name) {
+                    group.paused = false;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn version(&self) -> Result<Option<String>, Fault> {
+        Ok(None)
     }
 }

@@ -15,9 +15,9 @@ intakes:
 - {name: b, kind: sequencer, path: ./b}
 - {name: c, kind: ftp, path: ./c}
 headnodes:
-- {name: here, host: pipeline@hpc, work_dir: /data, queue: pueue}
+- {name: here, host: pipeline@hpc, work_dir: ~/data}
 - {name: there, host: local, work_dir: w, queue: slurm}
-- {name: x, host: -oProxyCommand, work_dir: w}
+- {name: x, host: -oProxyCommand, work_dir: /w}
 ",
         "
 config.yaml:3:19: intakes[0].kind: `s3` is not in this version
@@ -25,12 +25,10 @@ config.yaml:3:19: intakes[0].kind: `s3` is not in this version
 config.yaml:4:19: intakes[1].kind: `sequencer` is not in this version
   hint: use kind: directory
 config.yaml:5:19: intakes[2].kind: found `ftp`, expected directory
-config.yaml:7:22: headnodes[0].host: `pipeline@hpc` is reached by ssh, which is not in this version
-  hint: use host: local
-config.yaml:7:60: headnodes[0].queue: `pueue` is not in this version
-  hint: use queue: direct
+config.yaml:7:46: headnodes[0].work_dir: found `~/data`, expected an absolute path on the headnode
+  hint: as `pwd` prints it there
 config.yaml:8:50: headnodes[1].queue: `slurm` is not in this version
-  hint: use queue: direct
+  hint: use queue: direct or queue: pueue
 config.yaml:9:19: headnodes[2].host: found `-oProxyCommand`, expected local, or user@host or an alias of ~/.ssh/config
 ",
     );

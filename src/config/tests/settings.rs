@@ -84,6 +84,19 @@ fn the_least_configuration_gets_every_default() {
             verify: Quick,
             ship_ahead: 1,
             max_transfers: 2,
+            ssh: SshSettings {
+                config_file: None,
+                connect_timeout: 10s,
+                control_path: None,
+            },
+            pueue: PueueSettings {
+                command: "pueue",
+                create_groups: false,
+                unpause_after_restart: false,
+            },
+            ship: Copy,
+            bandwidth: None,
+            transfer_hours: None,
         },
     ]
     "#);
@@ -289,6 +302,19 @@ log: {level: debug, format: json, file: daylily.log}
             verify: Quick,
             ship_ahead: 1,
             max_transfers: 2,
+            ssh: SshSettings {
+                config_file: None,
+                connect_timeout: 10s,
+                control_path: None,
+            },
+            pueue: PueueSettings {
+                command: "pueue",
+                create_groups: false,
+                unpause_after_restart: false,
+            },
+            ship: Copy,
+            bandwidth: None,
+            transfer_hours: None,
         },
         HeadnodeSettings {
             name: HeadnodeName(
@@ -337,6 +363,19 @@ log: {level: debug, format: json, file: daylily.log}
             verify: Checksum,
             ship_ahead: 0,
             max_transfers: 4,
+            ssh: SshSettings {
+                config_file: None,
+                connect_timeout: 10s,
+                control_path: None,
+            },
+            pueue: PueueSettings {
+                command: "pueue",
+                create_groups: false,
+                unpause_after_restart: false,
+            },
+            ship: Copy,
+            bandwidth: None,
+            transfer_hours: None,
         },
     ]
     "#);

@@ -29,7 +29,7 @@ pub(super) async fn take_claim(
             let what = Observation::Claimed { attempt: attempt.clone(), by };
             context.record(case.id.clone(), what).await?;
             if by == ClaimedBy::Daemon
-                && let Err(fault) = node.queue.remove(attempt).await
+                && let Err(fault) = node.queue.remove(std::slice::from_ref(attempt)).await
             {
                 // An entry that is left is inert by the claim; the next look removes it.
                 tracing::warn!(%attempt, error = %fault.text, "an entry stays in the queue");

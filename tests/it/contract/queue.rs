@@ -108,7 +108,7 @@ async fn is_claimed_and_alive(rig: &impl Rig, attempt: &AttemptId) -> bool {
 
 /// In the list, or to be seen in its directory: never neither.
 async fn is_known(rig: &impl Rig, attempt: &AttemptId) -> bool {
-    let words = rig.queue().words().await.expect("the queue answers");
+    let words = rig.queue().look().await.expect("the queue answers").words;
     let looks = rig.host().read(std::slice::from_ref(attempt)).await.expect("the host answers");
     let seen = !matches!(
         looks[0],
@@ -155,11 +155,11 @@ async fn a_duplicate_executes_nothing(rig: &impl Rig) {
 
 async fn removing_ends_no_process_and_may_be_repeated(rig: &impl Rig) {
     let attempt = prepared(rig).await;
-    rig.queue().remove(&attempt).await.expect("absent is success");
+    rig.queue().remove(std::slice::from_ref(&attempt)).await.expect("absent is success");
     rig.queue().add(&[entry(&attempt)]).await.remove(0).expect("it is added");
     rig.give_a_place(&attempt);
     for _ in 0..2 {
-        rig.queue().remove(&attempt).await.expect("it may be repeated");
+        rig.queue().remove(std::slice::from_ref(&attempt)).await.expect("it may be repeated");
         assert!(is_claimed_and_alive(rig, &attempt).await);
     }
 }
@@ -169,7 +169,7 @@ async fn an_attempt_that_is_not_prepared_is_not_started(rig: &impl Rig) {
     let answers = rig.queue().add(&[entry(&attempt)]).await;
     rig.give_a_place(&attempt);
     let running = |word: &QueueWord| *word == QueueWord::Running;
-    let words = rig.queue().words().await.expect("the queue answers");
+    let words = rig.queue().look().await.expect("the queue answers").words;
     assert!(!words.values().any(|word| running(&word.says)), "{words:?}");
     if rig.queue().kind() == QueueKind::Direct {
         assert!(answers[0].is_err(), "{answers:?}");
