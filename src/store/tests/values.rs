@@ -130,29 +130,54 @@ fn attempt() -> BoxedStrategy<Attempt> {
     let times = (instant(), of(instant()), of(instant()), of(instant()), of(instant()));
     let claimed = of(select(vec![ClaimedBy::Job, ClaimedBy::Daemon]));
     let over = (of(end()), of(result), of(text()), of(stored()));
-    (place(), tenure(), times, claimed, of(silence()), of(then), of(ending()), over, of(text()))
-        .prop_map(|(place, tenure, times, claimed_by, silence, giving_up, ending, over, task)| {
-            Attempt {
-                id: AttemptId::new(""),
-                number: 0,
+    (
+        place(),
+        tenure(),
+        times,
+        claimed,
+        of(silence()),
+        of(then),
+        of(ending()),
+        over,
+        of(text()),
+        of(instant()),
+    )
+        .prop_map(
+            |(
                 place,
                 tenure,
-                made_at: times.0,
-                intent_at: times.1,
-                submitted_at: times.2,
-                queued_at: times.3,
-                task_id: task.map(TaskId::new),
+                times,
                 claimed_by,
-                started_at: times.4,
                 silence,
                 giving_up,
                 ending,
-                end: over.0,
-                result: over.1,
-                error: over.2,
-                stored: over.3,
-            }
-        })
+                over,
+                task,
+                cleaned,
+            )| {
+                Attempt {
+                    id: AttemptId::new(""),
+                    number: 0,
+                    place,
+                    tenure,
+                    made_at: times.0,
+                    intent_at: times.1,
+                    submitted_at: times.2,
+                    queued_at: times.3,
+                    task_id: task.map(TaskId::new),
+                    claimed_by,
+                    started_at: times.4,
+                    silence,
+                    giving_up,
+                    ending,
+                    end: over.0,
+                    result: over.1,
+                    error: over.2,
+                    stored: over.3,
+                    cleaned_at: cleaned,
+                }
+            },
+        )
         .boxed()
 }
 
