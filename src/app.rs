@@ -13,6 +13,7 @@ use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings};
 use crate::reconcile::{Context, Node};
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::store::open::StartWord;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -40,8 +41,14 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
             "the database was brought up to date"
         );
     }
-    let owner =
-        Owner { database_id: opened.database.as_str().to_owned(), generation: opened.generation.0 };
+    let word = |word: StartWord| word.as_str().to_owned();
+    let earlier = opened.earlier.into_iter().map(|(at, start)| (at.0, word(start)));
+    let owner = Owner {
+        database_id: opened.database.as_str().to_owned(),
+        generation: opened.generation.0,
+        earlier: earlier.collect(),
+        word: word(opened.word),
+    };
     let mut nodes = BTreeMap::new();
     for headnode in &settings.headnodes {
         nodes.insert(headnode.name.clone(), node(headnode, &owner)?);
@@ -78,8 +85,7 @@ fn node(settings: &HeadnodeSettings, owner: &Owner) -> Result<Node, AppError> {
             });
             let queue: Arc<dyn Queue> = Arc::new(Direct::new(host.work_dir().clone()));
             let host: Arc<dyn Host> = Arc::new(host);
-            let owner = format!("{} {}", owner.database_id, owner.generation);
-            Ok(Node { settings: settings.clone(), host, queue, owner })
+            Ok(Node { settings: settings.clone(), host, queue, owner: owner.text() })
         }
         (HostAddress::Local | HostAddress::Ssh(_), _) => {
             Err(AppError::NotBuilt { name: settings.name.to_string() })

@@ -11,8 +11,11 @@ use rusqlite_migration::{M, Migrations};
 
 use super::error::{StoreError, failed, opening};
 
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001-begin.sql"), include_str!("migrations/0002-headnodes.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001-begin.sql"),
+    include_str!("migrations/0002-headnodes.sql"),
+    include_str!("migrations/0003-starts.sql"),
+];
 
 /// "DWDB" in ASCII: how the file is told from another program's database.
 const APPLICATION_ID: i64 = 0x4457_4442;

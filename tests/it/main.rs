@@ -12,6 +12,7 @@ mod ending;
 mod intake;
 mod job;
 mod namespace;
+mod owner;
 mod panics;
 mod results;
 mod scene;

@@ -38,6 +38,10 @@ impl Host for Booming {
         self.0.own(owned_before).await
     }
 
+    async fn take_over(&self) -> Result<Option<String>, Fault> {
+        self.0.take_over().await
+    }
+
     async fn free_space(&self) -> Result<ByteCount, Fault> {
         self.0.free_space().await
     }

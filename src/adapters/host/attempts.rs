@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::job::{JobGround, case_json, case_lock, job_script};
 use super::names::is_plain_id;
-use super::shell::{About, Ran, Script, Shell, WorkDir};
+use super::shell::{About, Ran, Script, Shell, WorkDir, code};
 use super::{HostLook, Job, OutputFile, read};
 
 macro_rules! script {
@@ -34,6 +34,9 @@ const FREE_SPACE: Script = Script::short(About::Host, script!("free_space.sh"));
 const BELL: Script = Script::short(About::Host, script!("bell.sh"));
 /// Alone in not comparing the owner first: it makes it.
 const OWN: Script = Script::short(About::Host, include_str!("scripts/own.sh"));
+
+/// Likewise: it takes it from whoever has it.
+const TAKE_OVER: Script = Script::short(About::Host, include_str!("scripts/take_over.sh"));
 
 /// How many attempts one script reads: their paths stay far below what a command
 /// line takes.
@@ -68,7 +71,31 @@ impl<S: Shell> ShellHost<S> {
 
     pub async fn own(&self, owned_before: bool) -> Result<(), Fault> {
         let before = if owned_before { "yes" } else { "no" };
-        self.work_dir.must(OWN, &[before], &[], 1024).await.map(drop)
+        let earlier = self.work_dir.owner().earlier_lines();
+        self.work_dir.must(OWN, &[before], earlier.as_bytes(), 1024).await.map(drop)
+    }
+
+    pub async fn take_over(&self) -> Result<Option<String>, Fault> {
+        let answer = match self.work_dir.ask(TAKE_OVER, &[], &[], 1024).await? {
+            Ran::TimedOut => return Err(self.work_dir.timed_out(TAKE_OVER)),
+            Ran::Ended(answer) => answer,
+        };
+        match answer.code {
+            Some(0) => {
+                let former = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+                Ok((!former.is_empty()).then_some(former))
+            }
+            Some(code::MISSING) => {
+                let root = self.work_dir.root();
+                let text = format!(
+                    "{root} is missing\nhint: is {path} mounted? where it is the right place and \
+                     really empty, `mkdir -p {root}` says so",
+                    path = self.work_dir.path(),
+                );
+                Err(Fault::new(FaultClass::FatalHost, text))
+            }
+            Some(_) | None => Err(self.work_dir.failed(TAKE_OVER, &answer)),
+        }
     }
 
     pub async fn free_space(&self) -> Result<ByteCount, Fault> {

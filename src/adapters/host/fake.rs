@@ -229,6 +229,9 @@ fn compare(owner: Option<&Owner>, by: &Owner) -> Result<(), Fault> {
         Some(owner) if owner.generation > by.generation => {
             Err(fatal("work_dir was used by a later start of this database"))
         }
+        Some(owner) if (owner.generation, &owner.word) != (by.generation, &by.word) => {
+            Err(fatal("work_dir is used by another daemon on a copy of this database"))
+        }
         Some(_) => Ok(()),
     }
 }
@@ -263,11 +266,22 @@ impl Host for FakeHost {
 
     async fn own(&self, owned_before: bool) -> Result<(), Fault> {
         self.machine.act(Call::Own, None, |state| {
-            if state.owner.is_some() || owned_before {
+            let earlier = |owner: &Owner| {
+                owner.database_id == self.owner.database_id
+                    && self.owner.earlier.get(&owner.generation) == Some(&owner.word)
+            };
+            let known = state.owner.as_ref().is_some_and(earlier);
+            if !known && (state.owner.is_some() || owned_before) {
                 compare(state.owner.as_ref(), &self.owner)?;
             }
             state.owner = Some(self.owner.clone());
             Ok(())
+        })
+    }
+
+    async fn take_over(&self) -> Result<Option<String>, Fault> {
+        self.machine.act(Call::Own, None, |state| {
+            Ok(state.owner.replace(self.owner.clone()).map(|former| former.text()))
         })
     }
 

@@ -43,6 +43,10 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
         self.attempts.own(owned_before).await
     }
 
+    async fn take_over(&self) -> Result<Option<String>, Fault> {
+        self.attempts.take_over().await
+    }
+
     async fn free_space(&self) -> Result<ByteCount, Fault> {
         self.attempts.free_space().await
     }

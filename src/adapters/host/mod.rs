@@ -38,9 +38,13 @@ pub trait Host: Send + Sync + 'static {
 
     /// Makes `owner` ours, and the folders around it. `owned_before` says that this
     /// database has owned the work_dir: then a missing `owner` means that work_dir
-    /// is not mounted. Another database's id, or a newer generation of ours, is
-    /// `FatalHost` and changes nothing.
+    /// is not mounted. Another database's id, a newer generation of ours, or a start
+    /// that this database knows nothing of, is `FatalHost` and changes nothing.
     async fn own(&self, owned_before: bool) -> Result<(), Fault>;
+
+    /// Makes `owner` ours whoever it was, and says who; a person has asked for it. A
+    /// work_dir where nothing of ours ever was is `FatalHost`.
+    async fn take_over(&self) -> Result<Option<String>, Fault>;
 
     /// What unprivileged users may still write below work_dir.
     async fn free_space(&self) -> Result<ByteCount, Fault>;

@@ -12,7 +12,7 @@ use daylily_watch::adapters::host::fake::{FakeHost, FakeMachine, Started};
 use daylily_watch::adapters::host::shell::Owner;
 use daylily_watch::adapters::host::{Host, HostLook, Job};
 
-use crate::stage::{Stage, job_in, new_attempt, openers, owner};
+use crate::stage::{Stage, job_in, new_attempt, openers, owner, owner_of_a_copy};
 use crate::wait::{LIMIT, until, until_seen};
 
 /// A headnode whose jobs do as they are told.
@@ -180,11 +180,35 @@ async fn own_may_be_repeated(rig: &impl Rig) {
 async fn a_later_start_takes_over_and_the_earlier_one_is_shut_out(rig: &impl Rig) {
     let first = owned(rig).await;
     let second = rig.host(owner("ours", 2));
-    second.free_space().await.expect("an older generation is no obstacle");
+    assert_eq!(class(second.free_space().await), FaultClass::FatalHost, "it is not its own yet");
     second.own(true).await.expect("it is the same database");
     assert_eq!(class(first.free_space().await), FaultClass::FatalHost);
     assert_eq!(class(first.own(true).await), FaultClass::FatalHost);
     second.free_space().await.expect("it is ours");
+}
+
+async fn a_daemon_on_a_copy_of_the_database_is_refused_until_it_takes_over(rig: &impl Rig) {
+    let ours = rig.host(owner("ours", 2));
+    ours.own(false).await.expect("nobody owned it");
+    // By number it is the same start, a later one, and one that never saw ours.
+    for generation in [2, 3, 9] {
+        let mut copy = owner_of_a_copy("ours", generation);
+        copy.earlier.retain(|&earlier, _| earlier != 2);
+        let copy = rig.host(copy);
+        for before in [false, true] {
+            let fault = copy.own(before).await.expect_err("it is not its own");
+            assert_eq!(fault.class, FaultClass::FatalHost);
+            assert!(fault.text.contains("on a copy of this database"), "{}", fault.text);
+        }
+    }
+    let copy = rig.host(owner_of_a_copy("ours", 2));
+    let former = copy.take_over().await.expect("a person has asked for it");
+    assert_eq!(former.as_deref(), Some("ours 2 start-2"));
+    copy.free_space().await.expect("it is its own");
+    assert_eq!(class(ours.free_space().await), FaultClass::FatalHost);
+    let later = rig.host(owner("ours", 3));
+    assert_eq!(class(later.own(true).await), FaultClass::FatalHost, "nor does a restart help");
+    copy.take_over().await.expect("it may be repeated");
 }
 
 async fn another_database_is_refused_with_the_way_out(rig: &impl Rig) {
@@ -380,6 +404,7 @@ suite! {
     own_may_be_repeated,
     a_later_start_takes_over_and_the_earlier_one_is_shut_out,
     another_database_is_refused_with_the_way_out,
+    a_daemon_on_a_copy_of_the_database_is_refused_until_it_takes_over,
     a_missing_owner_where_there_was_one_is_not_made_again,
     nothing_is_read_or_done_for_a_stranger,
     a_prepared_attempt_has_nothing_yet,
