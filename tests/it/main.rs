@@ -14,6 +14,7 @@ mod job;
 mod namespace;
 mod owner;
 mod panics;
+mod removing;
 mod results;
 mod scene;
 mod stage;

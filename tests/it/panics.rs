@@ -8,8 +8,10 @@ use daylily_lifecycle::attempt::{ClaimedBy, Force};
 use daylily_lifecycle::case::{HoldWhy, StateName};
 use daylily_lifecycle::ids::{AttemptId, ByteCount, CaseName, HeadnodeName, IntakeName};
 use daylily_lifecycle::outcome::Fault;
+use daylily_watch::adapters::host::found::FoundAttempt;
 use daylily_watch::adapters::host::{
-    FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder, Shipped,
+    CleanOrder, Cleaned, FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder,
+    Shipped,
 };
 use daylily_watch::app;
 use daylily_watch::config;
@@ -63,6 +65,14 @@ impl Host for Booming {
 
     async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault> {
         self.0.read(attempts).await
+    }
+
+    async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {
+        self.0.list().await
+    }
+
+    async fn clean(&self, order: &CleanOrder) -> Result<Cleaned, Fault> {
+        self.0.clean(order).await
     }
 
     async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {

@@ -205,6 +205,7 @@ pub(crate) fn job_in(work_dir: &Path, attempt: &AttemptId, command: &str) -> Job
         setup: None,
         command: command.to_owned(),
         env: BTreeMap::new(),
+        record: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! one script, the same over any [`Shell`]. What a script printed is believed only
 //! after it was parsed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use daylily_lifecycle::outcome::{Fault, FaultClass};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::Timestamp;
 
-use super::job::{JobGround, case_json, case_lock, job_script};
+use super::found::{self, FoundAttempt};
+use super::job::{JobGround, case_json, case_lock, job_script, lock_of};
 use super::names::is_plain_id;
 use super::shell::{About, Ran, Script, Shell, WorkDir, code};
-use super::{HostLook, Job, OutputFile, read};
+use super::{CleanOrder, Cleaned, HostLook, Job, OutputFile, read};
 
 macro_rules! script {
     ($($part:literal),+) => {
@@ -30,6 +32,11 @@ const END: Script = Script::short(About::Case, script!("end.sh"));
 const OUTPUTS: Script =
     Script::short(About::Case, script!("outputs.sh")).within(Duration::from_secs(600));
 const TAIL: Script = Script::short(About::Case, script!("tail.sh"));
+const LIST: Script =
+    Script::short(About::Host, script!("list.sh")).within(Duration::from_secs(120));
+/// It removes as much as anybody's job has made.
+const CLEAN: Script = Script::short(About::Case, script!("claim.sh", "clean.sh"))
+    .within(Duration::from_secs(6 * 3600));
 const FREE_SPACE: Script = Script::short(About::Host, script!("free_space.sh"));
 const BELL: Script = Script::short(About::Host, script!("bell.sh"));
 /// Alone in not comparing the owner first: it makes it.
@@ -141,6 +148,40 @@ impl<S: Shell> ShellHost<S> {
         };
         read::parse(&answer.stdout, &answer.stderr, attempts)
             .ok_or_else(|| odd_answer(READ, "a reading", &answer.stderr))
+    }
+
+    pub async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {
+        let answer = self.work_dir.must(LIST, &[], &[], LISTING_MAX).await?;
+        found::parse(&answer).ok_or_else(|| odd_answer(LIST, "a list of attempts", ""))
+    }
+
+    pub async fn clean(&self, order: &CleanOrder) -> Result<Cleaned, Fault> {
+        let mut stdin = String::new();
+        for record in &order.attempts {
+            let tombstone = record.to_line();
+            stdin.push_str(&format!("{} {tombstone}\n", plain(&record.attempt)?));
+        }
+        let (intake, lock) = lock_of(&order.intake, &order.remote_name);
+        let lock = format!("cases/{intake}/{lock}");
+        let folder = if order.with_folder { order.remote_name.as_str() } else { "" };
+        let spared = |word: &str, paths: &[PathBuf]| -> Vec<String> {
+            paths.iter().map(|path| format!("{word}:{}", path.display())).collect()
+        };
+        let mut args: Vec<String> = [self.work_dir.path(), order.intake.as_str(), folder, &lock]
+            .map(str::to_owned)
+            .to_vec();
+        args.push(order.manifest.clone());
+        args.extend(spared("in", &order.apart));
+        args.extend(spared("on", &order.outside));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let answer = self.work_dir.must(CLEAN, &args, stdin.as_bytes(), 8192).await?;
+        let said = String::from_utf8_lossy(&answer);
+        let told = |word: &str| said.lines().find_map(|line| line.strip_prefix(word));
+        match (told("kept "), told("bytes ").and_then(|bytes| bytes.parse().ok())) {
+            (Some(why), _) => Ok(Cleaned::Kept { why: why.to_owned() }),
+            (None, Some(bytes)) => Ok(Cleaned::Done { bytes: ByteCount(bytes) }),
+            (None, None) => Err(odd_answer(CLEAN, "what was removed", &said)),
+        }
     }
 
     pub async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {

@@ -16,10 +16,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::globs;
+use super::found::FoundAttempt;
 use super::read::{self, ClaimText, Found, Machine};
+use super::record::CaseRecord;
 use super::shell::Owner;
 use super::{
-    FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder, Shipped, job,
+    CleanOrder, Cleaned, FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder,
+    Shipped, job,
 };
 
 /// What is called, for scripting what goes wrong.
@@ -36,6 +39,8 @@ pub enum Call {
     Fetch,
     Tail,
     Bell,
+    List,
+    Clean,
     Words,
     Add,
     Remove,
@@ -92,6 +97,7 @@ pub struct State {
     pub owner: Option<Owner>,
     pub free: ByteCount,
     pub attempts: BTreeMap<AttemptId, FakeAttempt>,
+    pub tombstones: BTreeMap<AttemptId, CaseRecord>,
     /// By absolute path.
     pub files: BTreeMap<String, (Vec<u8>, Timestamp)>,
     /// Destinations that were shipped to, and how often.
@@ -111,6 +117,7 @@ impl FakeMachine {
             owner: None,
             free: ByteCount(1 << 40),
             attempts: BTreeMap::new(),
+            tombstones: BTreeMap::new(),
             files: BTreeMap::new(),
             shipped: BTreeMap::new(),
             upsets: BTreeMap::new(),
@@ -325,6 +332,46 @@ impl Host for FakeHost {
 
     async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault> {
         self.act(Call::Read, |state| Ok(attempts.iter().map(|id| look(state, id)).collect()))
+    }
+
+    async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {
+        self.act(Call::List, |state| {
+            let prepared = state.attempts.iter().map(|(id, this)| FoundAttempt {
+                id: id.clone(),
+                has_job: true,
+                record: serde_json::from_str(&job::case_json(&this.job)).ok(),
+            });
+            let buried = state.tombstones.iter().map(|(id, record)| FoundAttempt {
+                id: id.clone(),
+                has_job: false,
+                record: Some(Box::new(record.clone())),
+            });
+            let mut found: Vec<_> = prepared.chain(buried).collect();
+            found.sort_by(|a, b| a.id.cmp(&b.id));
+            Ok(found)
+        })
+    }
+
+    async fn clean(&self, order: &CleanOrder) -> Result<Cleaned, Fault> {
+        self.act(Call::Clean, |state| {
+            let lives = |record: &&CaseRecord| {
+                let this = state.attempts.get(&record.attempt);
+                this.is_some_and(|this| this.running || this.processes > 0)
+            };
+            if let Some(record) = order.attempts.iter().find(lives) {
+                let why = format!("something of {} still runs", record.attempt);
+                return Ok(Cleaned::Kept { why });
+            }
+            for record in &order.attempts {
+                state.attempts.remove(&record.attempt);
+                state.tombstones.insert(record.attempt.clone(), record.clone());
+                if order.with_folder {
+                    let below = format!("{}/", record.dir);
+                    state.files.retain(|path, _| !path.starts_with(&below));
+                }
+            }
+            Ok(Cleaned::Done { bytes: ByteCount(1024) })
+        })
     }
 
     async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {

@@ -13,6 +13,8 @@ pub mod attempts;
 pub mod copy;
 pub mod fake;
 pub mod job;
+pub mod record;
+pub mod found;
 pub mod local;
 pub mod names;
 pub mod proof;
@@ -30,6 +32,8 @@ use daylily_lifecycle::ids::{
     Arrival, AttemptId, ByteCount, CaseName, Digest, Fingerprint, HeadnodeName, IntakeName,
 };
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault};
+use found::FoundAttempt;
+use record::CaseRecord;
 use tokio_util::sync::CancellationToken;
 
 #[async_trait::async_trait]
@@ -67,6 +71,14 @@ pub trait Host: Send + Sync + 'static {
     /// Reads attempts in one go, each in the order claim, alive, exit record. The
     /// answer has one look per attempt, in the order asked.
     async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault>;
+
+    /// Every attempt directory that is there, tombstones among them, by id.
+    async fn list(&self) -> Result<Vec<FoundAttempt>, Fault>;
+
+    /// Removes what an ended case has left, job.sh first, so that no queued copy can
+    /// ever start; of each attempt its record stays as a tombstone. Looks itself
+    /// whether anything of it lives. Goes on where an earlier try stopped.
+    async fn clean(&self, order: &CleanOrder) -> Result<Cleaned, Fault>;
 
     /// Takes the claim for the daemon if nobody has it, and says whose it is.
     async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault>;
@@ -177,6 +189,37 @@ pub struct Job {
     pub command: String,
     /// On top of a clean HOME, USER, LANG, PATH and XDG_RUNTIME_DIR.
     pub env: BTreeMap<String, String>,
+    /// What `case.json` says. None: no more than what is above.
+    pub record: Option<Box<CaseRecord>>,
+}
+
+/// What an ended case has left on its headnode, as far as it is in one folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CleanOrder {
+    /// Those that ran in the folder, oldest first, each with what stays of it.
+    pub attempts: Vec<CaseRecord>,
+    pub intake: IntakeName,
+    /// The name of the folder in that of its intake.
+    pub remote_name: String,
+    /// Whether that folder goes too: it is `<work_dir>/<intake>/<remote_name>`.
+    pub with_folder: bool,
+    /// The list of what was shipped there, as in [`ShipOrder`].
+    pub manifest: String,
+    /// Paths that may neither lie in the folder nor the other way.
+    pub apart: Vec<PathBuf>,
+    /// Paths that may not lie in the folder.
+    pub outside: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cleaned {
+    Done {
+        bytes: ByteCount,
+    },
+    /// Nothing was removed, and why: something of it lives, or the folder is another's.
+    Kept {
+        why: String,
+    },
 }
 
 /// What one look at an attempt directory saw.

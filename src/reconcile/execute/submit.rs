@@ -11,6 +11,7 @@ use daylily_lifecycle::outcome::{Conclusion, FaultClass, Seen, conclude};
 
 use super::{Context, Node, step_failed};
 use crate::adapters::host::Job;
+use crate::adapters::host::record::CaseRecord;
 use crate::adapters::queue::Entry;
 use crate::reconcile::Pass;
 use crate::reconcile::poll::{host_fault, look_at};
@@ -151,5 +152,6 @@ pub(super) fn job(context: &Context, node: &Node, case: &Case, attempt: &Attempt
         setup: pipeline.and_then(|pipeline| pipeline.setup.clone()),
         command: attempt.place.command.clone(),
         env,
+        record: Some(Box::new(CaseRecord::of(case, attempt))),
     }
 }

@@ -9,8 +9,10 @@ use daylily_lifecycle::attempt::{ClaimedBy, Force};
 use daylily_lifecycle::ids::{AttemptId, HeadnodeName};
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault, FaultClass};
 use daylily_watch::adapters::host::fake::{FakeHost, FakeMachine, Started};
+use daylily_watch::adapters::host::job::case_json;
+use daylily_watch::adapters::host::record::CaseRecord;
 use daylily_watch::adapters::host::shell::Owner;
-use daylily_watch::adapters::host::{Host, HostLook, Job};
+use daylily_watch::adapters::host::{CleanOrder, Cleaned, Host, HostLook, Job};
 
 use crate::stage::{Stage, job_in, new_attempt, openers, owner, owner_of_a_copy};
 use crate::wait::{LIMIT, until, until_seen};
@@ -27,6 +29,8 @@ pub(crate) trait Rig: Send + Sync {
     fn finish(&self, attempt: &AttemptId, line: &str, code: i32);
     /// How often the command was executed.
     fn executed(&self, attempt: &AttemptId) -> usize;
+    /// The same where the job may never have had a folder.
+    fn executed_at_all(&self, attempt: &AttemptId) -> usize;
     /// Puts a file below the job's directory.
     fn put(&self, attempt: &AttemptId, path: &str, content: &str);
     /// Returns when somebody waits for the bell.
@@ -66,6 +70,12 @@ impl Rig for Real {
 
     fn executed(&self, attempt: &AttemptId) -> usize {
         let lines = std::fs::read_to_string(format!("{}/executed", self.job(attempt).dir));
+        lines.unwrap_or_default().lines().count()
+    }
+
+    fn executed_at_all(&self, attempt: &AttemptId) -> usize {
+        let dir = self.0.path().join("new").join(format!("case-of-{attempt}"));
+        let lines = std::fs::read_to_string(dir.join("executed"));
         lines.unwrap_or_default().lines().count()
     }
 
@@ -115,6 +125,11 @@ impl Rig for Fake {
 
     fn executed(&self, attempt: &AttemptId) -> usize {
         self.0.state().attempts[attempt].executed as usize
+    }
+
+    fn executed_at_all(&self, attempt: &AttemptId) -> usize {
+        let state = self.0.state();
+        state.attempts.get(attempt).map_or(0, |this| this.executed as usize)
     }
 
     fn put(&self, attempt: &AttemptId, path: &str, content: &str) {
@@ -336,6 +351,74 @@ async fn ending_leaves_the_record_that_its_force_allows(rig: &impl Rig) {
     }
 }
 
+/// As `case.json` has it.
+fn record(job: &Job) -> CaseRecord {
+    serde_json::from_str(&case_json(job)).expect("it is a record")
+}
+
+fn clean_order(rig: &impl Rig, attempts: &[&AttemptId]) -> CleanOrder {
+    let jobs: Vec<Job> = attempts.iter().map(|attempt| rig.job(attempt)).collect();
+    let cleaned_at = "2026-11-20T07:00:00Z".parse().ok();
+    let tombstone = |job| CaseRecord { cleaned_at, ..record(job) };
+    CleanOrder {
+        attempts: jobs.iter().map(tombstone).collect(),
+        intake: jobs[0].intake.clone(),
+        remote_name: jobs[0].remote_name.clone(),
+        with_folder: true,
+        manifest: String::new(),
+        apart: Vec::new(),
+        outside: Vec::new(),
+    }
+}
+
+async fn every_attempt_directory_is_listed_with_its_record(rig: &impl Rig) {
+    let host = owned(rig).await;
+    assert_eq!(host.list().await, Ok(Vec::new()));
+    let mut attempts = [prepared(rig, &*host).await, started(rig, &*host).await];
+    attempts.sort();
+    let found = host.list().await.expect("it can be listed");
+    assert_eq!(
+        found.iter().map(|found| &found.id).collect::<Vec<_>>(),
+        [&attempts[0], &attempts[1]]
+    );
+    for found in found {
+        assert!(found.has_job);
+        assert_eq!(found.record.as_deref(), Some(&record(&rig.job(&found.id))));
+    }
+    rig.finish(&attempts[0], "", 0);
+    rig.finish(&attempts[1], "", 0);
+}
+
+async fn what_is_cleaned_leaves_a_tombstone_and_can_never_start(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = prepared(rig, &*host).await;
+    rig.put(&attempt, "deep/out.bam", "12345");
+    let order = clean_order(rig, &[&attempt]);
+    for again in [false, true] {
+        let cleaned = host.clean(&order).await.expect("it is done");
+        let Cleaned::Done { bytes } = cleaned else { panic!("{cleaned:?}") };
+        assert!(again || bytes.0 > 0, "{bytes}");
+        assert!(!rig.start(&attempt).await, "there is no job any more");
+        assert_eq!(rig.executed_at_all(&attempt), 0);
+        let found = host.list().await.expect("it can be listed").remove(0);
+        assert!(!found.has_job);
+        assert!(found.record.expect("it stays").cleaned_at.is_some());
+    }
+}
+
+async fn what_lives_is_not_cleaned(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = started(rig, &*host).await;
+    let order = clean_order(rig, &[&attempt]);
+    let cleaned = host.clean(&order).await.expect("it answers");
+    assert!(matches!(cleaned, Cleaned::Kept { .. }), "{cleaned:?}");
+    assert_eq!(look(&*host, &attempt).await.2, Alive::Yes);
+    rig.finish(&attempt, "done", 0);
+    until_over(&*host, &attempt).await;
+    let cleaned = host.clean(&order).await.expect("it answers");
+    assert!(matches!(cleaned, Cleaned::Done { .. }), "{cleaned:?}");
+}
+
 async fn outputs_are_the_files_that_match(rig: &impl Rig) {
     let host = owned(rig).await;
     let attempt = prepared(rig, &*host).await;
@@ -414,6 +497,9 @@ suite! {
     what_the_daemon_claimed_never_starts,
     a_claim_of_the_job_is_not_taken_from_it,
     ending_leaves_the_record_that_its_force_allows,
+    every_attempt_directory_is_listed_with_its_record,
+    what_is_cleaned_leaves_a_tombstone_and_can_never_start,
+    what_lives_is_not_cleaned,
     outputs_are_the_files_that_match,
     the_bell_rings_at_the_end_of_a_job,
     there_is_some_space,
