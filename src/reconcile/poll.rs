@@ -93,13 +93,29 @@ impl Poller {
         self.nodes.get(headnode).is_some_and(|node| node.owned)
     }
 
-    /// Starts a reading of each headnode whose time has come.
-    pub(super) fn start(&mut self, reader: &Reader) -> Pass<()> {
+    pub(super) fn is_reading(&self, headnode: &HeadnodeName) -> bool {
+        self.nodes.get(headnode).is_some_and(|node| node.in_flight.is_some())
+    }
+
+    /// Whether it is not known yet whose work_dir it is, and will be soon.
+    pub(super) fn is_to_be_owned(&self, reader: &Reader, headnode: &HeadnodeName) -> Pass<bool> {
+        let Some(node) = self.nodes.get(headnode) else { return Ok(false) };
+        let stored = reader.headnode(headnode)?;
+        Ok(!node.owned && stored.is_none_or(|stored| stored.state == HeadnodeState::Ok))
+    }
+
+    /// Starts a reading of each headnode whose time has come, apart from those that are
+    /// being adopted.
+    pub(super) fn start(
+        &mut self,
+        reader: &Reader,
+        adopting: impl Fn(&HeadnodeName) -> bool,
+    ) -> Pass<()> {
         let now = self.context.clock.now();
         let monotonic = self.context.clock.monotonic();
         for (name, poll) in &mut self.nodes {
             // A ring during a reading asks for another: what it tells of may be read already.
-            if poll.in_flight.is_some() {
+            if poll.in_flight.is_some() || adopting(name) {
                 continue;
             }
             let rung = poll.rung.swap(false, std::sync::atomic::Ordering::Relaxed);

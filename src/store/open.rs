@@ -332,6 +332,15 @@ pub(super) fn visit(state_dir: &Path, app_version: &str) -> Result<Connected, St
     Ok(db)
 }
 
+/// Notes that a backup was made, from another process than the daemon.
+pub fn note_backup(state_dir: &Path, app_version: &str, at: Timestamp) -> Result<(), StoreError> {
+    let db = visit(state_dir, app_version)?;
+    let path = state_dir.join(FILE);
+    db.execute("UPDATE meta SET last_backup_at = ?", [Instant(at)])
+        .map_err(|source| opening(&path, "note the backup", source))?;
+    db.close()
+}
+
 /// Opens for reading, with or without a daemon.
 pub(super) fn open_for_reading(
     state_dir: &Path,

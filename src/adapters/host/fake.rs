@@ -339,11 +339,13 @@ impl Host for FakeHost {
             let prepared = state.attempts.iter().map(|(id, this)| FoundAttempt {
                 id: id.clone(),
                 has_job: true,
+                has_claim: this.claim != ClaimText::Absent,
                 record: serde_json::from_str(&job::case_json(&this.job)).ok(),
             });
             let buried = state.tombstones.iter().map(|(id, record)| FoundAttempt {
                 id: id.clone(),
                 has_job: false,
+                has_claim: false,
                 record: Some(Box::new(record.clone())),
             });
             let mut found: Vec<_> = prepared.chain(buried).collect();

@@ -15,6 +15,7 @@ pub struct FoundAttempt {
     pub id: AttemptId,
     /// job.sh is there, so that it may have run, or may run yet.
     pub has_job: bool,
+    pub has_claim: bool,
     /// None: there is no case.json, or it is not one of this attempt.
     pub record: Option<Box<CaseRecord>>,
 }
@@ -23,6 +24,7 @@ pub struct FoundAttempt {
 pub(super) fn parse(stdout: &[u8]) -> Option<Vec<FoundAttempt>> {
     let mut dirs = BTreeSet::new();
     let mut jobs = BTreeSet::new();
+    let mut claims = BTreeSet::new();
     let mut records = BTreeMap::new();
     let mut whole = false;
     for line in stdout.split(|&byte| byte == b'\n') {
@@ -38,13 +40,16 @@ pub(super) fn parse(stdout: &[u8]) -> Option<Vec<FoundAttempt>> {
             dirs.extend(id(path, ""));
         } else if let Some(path) = line.strip_prefix(b"job ") {
             jobs.extend(id(path, "/job.sh"));
+        } else if let Some(path) = line.strip_prefix(b"claim ") {
+            claims.extend(id(path, "/claim"));
         } else if line == b"end" {
             whole = true;
         }
     }
     let found = dirs.into_iter().map(|id| {
-        let (has_job, record) = (jobs.contains(&id), records.remove(&id));
-        FoundAttempt { id, has_job, record }
+        let (has_job, has_claim) = (jobs.contains(&id), claims.contains(&id));
+        let record = records.remove(&id);
+        FoundAttempt { id, has_job, has_claim, record }
     });
     whole.then(|| found.collect())
 }
