@@ -18,6 +18,7 @@ use ulid::Ulid;
 
 use super::naming::queue_kind;
 use super::poll::host_fault;
+use super::unknown::made_at;
 use super::{Context, Node, Pass};
 use crate::adapters::host::HostLook;
 use crate::adapters::host::found::FoundAttempt;
@@ -373,13 +374,6 @@ impl Adoption<'_> {
 
 fn is_tombstone(record: Option<&CaseRecord>) -> bool {
     record.is_some_and(|record| record.cleaned_at.is_some())
-}
-
-/// From its id, which begins with the time.
-fn made_at(attempt: &AttemptId) -> Timestamp {
-    let ulid = attempt.as_str().strip_prefix("dw-").and_then(|id| Ulid::from_string(id).ok());
-    let ms = ulid.and_then(|ulid| i64::try_from(ulid.timestamp_ms()).ok());
-    ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// How an attempt has ended, where one reading tells that.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daylily_lifecycle::action::Action;
+use daylily_lifecycle::ids::HeadnodeName;
 use daylily_lifecycle::policy::Pause;
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -238,7 +239,9 @@ impl Driver {
         if !turned && self.scheduled == Some(journalled) {
             return Ok(false);
         }
-        let granted = schedule::give_slots(&self.context, &self.reader).await?;
+        let poller = &self.poller;
+        let ours = |headnode: &HeadnodeName| poller.is_ours(headnode);
+        let granted = schedule::give_slots(&self.context, &self.reader, ours).await?;
         self.scheduled = Some(journalled);
         Ok(granted)
     }

@@ -18,6 +18,7 @@ mod poll;
 mod prune;
 mod errands;
 mod adopt;
+mod unknown;
 pub mod clean;
 pub mod surroundings;
 mod naming;

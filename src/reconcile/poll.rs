@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinHandle, JoinSet};
 
-use super::{Context, Node, Pass, ringing};
+use super::{Context, Node, Pass, ringing, unknown};
 use crate::adapters::host::HostLook;
 use crate::store::read::Reader;
 use crate::store::read::live::Running;
@@ -266,6 +266,9 @@ impl Work {
     async fn look(&self, polled: &mut Polled) -> Pass<Result<(), Fault>> {
         if !self.owned {
             if let Err(fault) = self.node.host.own(self.owned_before).await {
+                return Ok(Err(fault));
+            }
+            if let Err(fault) = unknown::look(&self.context, &self.node).await? {
                 return Ok(Err(fault));
             }
             polled.owned = true;

@@ -15,6 +15,10 @@ use super::lock::StateLock;
 use super::open::{FILE, make_folder};
 use super::schema::{MIGRATIONS, back_up, sync_folder_of, written};
 
+/// The schema since which starts are remembered. In an older one none is, so that it
+/// knows none either.
+const WITH_STARTS: usize = 3;
+
 /// Puts the backup `from` in place and returns where the database that was there is
 /// now. An older backup is brought up to date at the next start.
 pub fn restore(
@@ -46,7 +50,7 @@ pub fn restore(
     }
     let whole = path.with_extension("db.restored");
     back_up(&backup, &whole)?;
-    let made_ready = answer_requests(&whole, now);
+    let made_ready = make_ready(&whole, now, found.schema);
     made_ready.map_err(|source| StoreError::Backup { to: whole.clone(), source: source.into() })?;
     let kept = keep_old(&path, now)?;
     std::fs::rename(&whole, &path).map_err(|source| StoreError::File {
@@ -58,8 +62,10 @@ pub fn restore(
     Ok(kept)
 }
 
-/// What people asked for when the backup was made is not what they want now.
-fn answer_requests(whole: &Path, now: Timestamp) -> rusqlite::Result<()> {
+/// What people asked for when the backup was made is not what they want now. And what
+/// was done on headnodes since is not in it: it forgets its starts, so that each
+/// work_dir takes it for a copy until it is adopted.
+fn make_ready(whole: &Path, now: Timestamp, schema: usize) -> rusqlite::Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(whole, flags)?;
     db.execute(
@@ -67,6 +73,9 @@ fn answer_requests(whole: &Path, now: Timestamp) -> rusqlite::Result<()> {
          WHERE done_at IS NULL",
         [Instant(now)],
     )?;
+    if schema >= WITH_STARTS {
+        db.execute("DELETE FROM starts", [])?;
+    }
     db.close().map_err(|(_, error)| error)
 }
 

@@ -67,6 +67,10 @@ impl Host for Booming {
         self.0.read(attempts).await
     }
 
+    async fn names(&self) -> Result<Vec<AttemptId>, Fault> {
+        self.0.names().await
+    }
+
     async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {
         self.0.list().await
     }

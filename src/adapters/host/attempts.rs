@@ -32,6 +32,7 @@ const END: Script = Script::short(About::Case, script!("end.sh"));
 const OUTPUTS: Script =
     Script::short(About::Case, script!("outputs.sh")).within(Duration::from_secs(600));
 const TAIL: Script = Script::short(About::Case, script!("tail.sh"));
+const NAMES: Script = Script::short(About::Host, script!("names.sh"));
 const LIST: Script =
     Script::short(About::Host, script!("list.sh")).within(Duration::from_secs(120));
 /// It removes as much as anybody's job has made.
@@ -148,6 +149,11 @@ impl<S: Shell> ShellHost<S> {
         };
         read::parse(&answer.stdout, &answer.stderr, attempts)
             .ok_or_else(|| odd_answer(READ, "a reading", &answer.stderr))
+    }
+
+    pub async fn names(&self) -> Result<Vec<AttemptId>, Fault> {
+        let answer = self.work_dir.must(NAMES, &[], &[], LISTING_MAX).await?;
+        found::names(&answer).ok_or_else(|| odd_answer(NAMES, "a list of attempts", ""))
     }
 
     pub async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {

@@ -334,6 +334,10 @@ impl Host for FakeHost {
         self.act(Call::Read, |state| Ok(attempts.iter().map(|id| look(state, id)).collect()))
     }
 
+    async fn names(&self) -> Result<Vec<AttemptId>, Fault> {
+        Ok(self.list().await?.into_iter().map(|found| found.id).collect())
+    }
+
     async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {
         self.act(Call::List, |state| {
             let prepared = state.attempts.iter().map(|(id, this)| FoundAttempt {

@@ -54,6 +54,13 @@ pub(super) fn parse(stdout: &[u8]) -> Option<Vec<FoundAttempt>> {
     whole.then(|| found.collect())
 }
 
+/// What `names.sh` printed, likewise.
+pub(super) fn names(stdout: &[u8]) -> Option<Vec<AttemptId>> {
+    let lines = stdout.split(|&byte| byte == b'\n');
+    let names = lines.filter_map(|line| id(line.strip_prefix(b"dir ")?, ""));
+    stdout.ends_with(b"end\n").then(|| names.collect())
+}
+
 fn id(path: &[u8], below: &str) -> Option<AttemptId> {
     let path = std::str::from_utf8(path).ok()?;
     let id = path.strip_prefix("./")?.strip_suffix(below)?;

@@ -70,6 +70,10 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
         self.attempts.read(attempts).await
     }
 
+    async fn names(&self) -> Result<Vec<AttemptId>, Fault> {
+        self.attempts.names().await
+    }
+
     async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {
         self.attempts.list().await
     }

@@ -72,6 +72,10 @@ pub trait Host: Send + Sync + 'static {
     /// answer has one look per attempt, in the order asked.
     async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault>;
 
+    /// The names of the attempt directories, tombstones among them: cheap however many
+    /// there are.
+    async fn names(&self) -> Result<Vec<AttemptId>, Fault>;
+
     /// Every attempt directory that is there, tombstones among them, by id.
     async fn list(&self) -> Result<Vec<FoundAttempt>, Fault>;
 

@@ -233,8 +233,9 @@ impl<S: Shell> WorkDir<S> {
             code::COPY => (
                 FaultClass::FatalHost,
                 format!(
-                    "{path} is used by another daemon on a copy of this database\nhint: end that \
-                     one, for good; then `{ADOPT}` takes over what runs there"
+                    "{path} is used by another daemon on a copy of this database, or this one was \
+                     restored from a backup\nhint: end that daemon, for good, if there is one; \
+                     then `{ADOPT}` takes over what runs there"
                 ),
             ),
             code::ODD_OWNER => (

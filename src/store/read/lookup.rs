@@ -1,7 +1,7 @@
 //! Finding a case by what a person types: a name, an id, or the beginning of either.
 
 use daylily_lifecycle::case::{Case, StateName};
-use daylily_lifecycle::ids::{Arrival, AttemptId, CaseId, CaseName, IntakeName};
+use daylily_lifecycle::ids::{Arrival, AttemptId, CaseId, CaseName, HeadnodeName, IntakeName};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -86,6 +86,17 @@ impl Reader {
     pub fn knows_attempt(&self, attempt: &AttemptId) -> Result<bool, StoreError> {
         self.at_once("look for an attempt", |db| {
             db.prepare_cached("SELECT 1 FROM attempts WHERE id = ?")?.exists([attempt.as_str()])
+        })
+    }
+
+    /// The attempt of a headnode that was made last.
+    pub fn newest_attempt(&self, headnode: &HeadnodeName) -> Result<Option<AttemptId>, StoreError> {
+        self.at_once("look for the newest attempt", |db| {
+            db.prepare_cached(
+                "SELECT id FROM attempts WHERE headnode = ? ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row([headnode.as_str()], |row| Ok(AttemptId::new(row.get::<_, String>(0)?)))
+            .optional()
         })
     }
 

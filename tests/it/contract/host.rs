@@ -381,6 +381,7 @@ async fn every_attempt_directory_is_listed_with_its_record(rig: &impl Rig) {
         found.iter().map(|found| &found.id).collect::<Vec<_>>(),
         [&attempts[0], &attempts[1]]
     );
+    assert_eq!(host.names().await.map(|names| names.len()), Ok(2));
     for found in found {
         assert!(found.has_job);
         assert_eq!(found.record.as_deref(), Some(&record(&rig.job(&found.id))));

@@ -6,13 +6,16 @@ mod same;
 mod setup;
 mod world;
 
+mod adopting;
 mod arriving;
 mod bad_input;
 mod cancelling;
 mod changes;
+mod cleaning;
 mod failing;
 mod identity;
 mod killed;
 mod lessons;
 mod many;
 mod places;
+mod restoring;
