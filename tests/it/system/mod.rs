@@ -19,3 +19,4 @@ mod lessons;
 mod many;
 mod places;
 mod restoring;
+mod under_pueue;
