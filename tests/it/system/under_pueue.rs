@@ -96,3 +96,28 @@ fn a_daemon_killed_with_cases_in_the_queue_finds_them_there() {
     world.until_succeeded(&["HG001", "HG002"]);
     each_ran_once(&world, &["HG001", "HG002"]);
 }
+
+#[test]
+fn what_waits_in_the_queue_of_a_lost_database_is_taken_over_and_cleaned_away() {
+    let pueued = Pueued::start();
+    let mut world = World::started(under(&pueued, "cp input out.txt"));
+    pueued.must(&["pause", "--group", "default"]);
+    bring(&world, &["HG001"]);
+    world.until_state("HG001", StateName::Queued);
+    let attempt = world.attempt("HG001");
+    world.kill();
+    std::fs::remove_dir_all(world.path("state")).unwrap();
+    world.start();
+    world.until_because("HG001", "adopt HEADNODE");
+    let said = world.verb(&["adopt", "here", "--reason", "lost"]);
+    assert!(said.out.contains("1 attempt that may run"), "{said:?}");
+    assert_eq!(world.state("HG001"), Some(StateName::Queued));
+    assert_eq!(world.attempt("HG001"), attempt);
+    assert_eq!(world.verb(&["resume", "HG001"]).code, Some(0));
+    pueued.must(&["start", "--group", "default"]);
+    world.until_succeeded(&["HG001"]);
+    each_ran_once(&world, &["HG001"]);
+    assert_eq!(world.verb(&["clean", "HG001"]).code, Some(0));
+    assert!(pueued.labelled(attempt.as_str()).is_empty(), "no entry of it is left");
+    assert!(std::fs::metadata(world.copy_of("HG001")).is_err());
+}
