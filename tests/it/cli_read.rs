@@ -72,7 +72,7 @@ async fn busy() -> Scene {
         bytes_total: ByteCount(50 * 1024),
         rate: ByteCount(1024),
     };
-    let told = StepProgress { case: shipping, attempt: attempt_of("HG003"), progress };
+    let told = StepProgress { case: shipping, attempt: Some(attempt_of("HG003")), progress };
     scene.store.progress(vec![told], at(199)).await.expect("it is stored");
     scene.plan().await;
     scene.alive();

@@ -16,6 +16,7 @@ mod panics;
 mod results;
 mod scene;
 mod stage;
+mod stop;
 mod store;
 mod system;
 mod trouble;

@@ -1,6 +1,8 @@
 use daylily_lifecycle::case::{
     Case, CaseKind, Condition, ConditionName, LastChange, Order, Priority,
 };
+use std::collections::BTreeMap;
+
 use daylily_lifecycle::ids::{
     Actor, Arrival, ByteCount, CaseId, CaseName, Fingerprint, GroupName, HeadnodeName, IntakeName,
     PipelineName, Slot,
@@ -34,6 +36,10 @@ fn appeared() -> Case {
         headnode: HeadnodeName::new("here"),
         group: None,
         gpus: 0,
+        params: BTreeMap::new(),
+        notify: Vec::new(),
+        rule: None,
+        priority_by: None,
     };
     let appeared = Appeared {
         case: CaseId::new("01A"),
@@ -68,6 +74,8 @@ fn scanned(holds: &[(ConditionName, bool)], settles_at: Option<Timestamp>) -> Ca
         problems: Vec::new(),
         refused: None,
         folder: None,
+        refuted: false,
+        order: None,
     };
     after(Some(&appeared()), Observation::Scanned(Box::new(scanned)))
 }

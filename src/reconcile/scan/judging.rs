@@ -5,22 +5,72 @@ use std::path::Path;
 
 use daylily_lifecycle::case::Case;
 use daylily_lifecycle::observation::Scanned;
-use daylily_lifecycle::settle::{FAR, Judged, Memory, judge};
+use daylily_lifecycle::settle::{self, FAR, Judged, Memory, judge};
 use jiff::Timestamp;
 
+use super::orders::{Matching, Orders, read_case_file};
 use super::rules::Rules;
+use crate::config::case_file::{self, CaseFile};
+use crate::intake::directory::manifest::{self, Found, Presence};
 use crate::intake::directory::mount::folder_at;
-use crate::intake::directory::scan::{ScanError, scan};
+use crate::intake::directory::scan::{ScanError, scan_telling};
+use crate::tree::TreeError;
 
 /// Walks through the folder, so it belongs on a thread that may block.
-pub fn scan_and_judge(case: &Case, rules: &Rules, now: Timestamp) -> Result<Scanned, ScanError> {
+pub fn scan_and_judge(
+    case: &Case,
+    rules: &Rules,
+    orders: &Orders,
+    now: Timestamp,
+) -> Result<Scanned, ScanError> {
     let path = Path::new(&case.path);
+    let failed = |name: &str, source| {
+        let source = TreeError::Io { path: path.join(name), source };
+        ScanError::Walk { folder: path.to_owned(), source }
+    };
     let before = folder_at(path);
-    let tree = scan(path, &rules.scan, now)?;
+    // Read first: what is put in its place during the walk has another fingerprint.
+    let found = manifest::read(path, &rules.manifest).map_err(|source| failed("", source))?;
+    let mut presence = match &found {
+        Found::There(listed) => Some(Presence::of(listed)),
+        Found::None | Found::Missing { .. } | Found::Odd { .. } => None,
+    };
+    let mut matching = Matching::default();
+    let mut tree = scan_telling(path, &rules.scan, now, &mut |file| {
+        matching.saw(orders, file);
+        if let Some(presence) = &mut presence {
+            presence.saw(file);
+        }
+    })?;
+    let mut problems = std::mem::take(&mut tree.problems);
+    let mut add = |more: Vec<String>| {
+        let new = more.into_iter().filter(|problem| !problems.contains(problem));
+        let new: Vec<String> = new.collect();
+        problems.extend(new);
+    };
+    tree.manifest = match (presence, &found) {
+        (Some(presence), _) => presence.finish(path),
+        (None, Found::Missing { name }) => settle::Manifest::Missing { name: name.clone() },
+        (None, Found::Odd { name, problems }) => {
+            add(problems.clone());
+            settle::Manifest::Odd { name: name.clone() }
+        }
+        (None, Found::None | Found::There(_)) => settle::Manifest::None,
+    };
+    let said = match rules.scan.ignore.matches(case_file::NAME) {
+        true => Ok(CaseFile::default()),
+        false => read_case_file(path).map_err(|source| failed(case_file::NAME, source))?,
+    };
+    let said = said.unwrap_or_else(|wrong| {
+        add(wrong);
+        CaseFile::default()
+    });
+    let order = orders.order(matching, said);
     // Replaced in between, it is told by the next scan which one it is.
     let folder = before.filter(|before| folder_at(path).as_ref() == Some(before));
     let judged = judge(&tree, &memory(case), &rules.settle, now);
     let settles_at = settles_at(&judged, now);
+    add(judged.disagreements);
     Ok(Scanned {
         files: tree.files,
         bytes: tree.bytes,
@@ -28,9 +78,11 @@ pub fn scan_and_judge(case: &Case, rules: &Rules, now: Timestamp) -> Result<Scan
         last_change: judged.last_change,
         settles_at,
         conditions: judged.conditions,
-        problems: tree.problems,
+        problems,
         refused: judged.refused,
         folder,
+        refuted: judged.refuted,
+        order: Some(Box::new(order)),
     })
 }
 
@@ -40,6 +92,7 @@ fn memory(case: &Case) -> Memory<'_> {
         fingerprint: case.content.fingerprint.as_ref(),
         last_change: case.last_change.as_ref(),
         conditions: &case.conditions,
+        compared: case.compared.as_ref(),
         accepted: case.accepted.is_some(),
         last_event: None,
         new_content: case.prior.as_ref().map(|_| case.content.digest.is_some()),
