@@ -57,8 +57,9 @@ impl Asking<'_> {
         let wake = Wake::At(self.after(self.policy.rescan));
         let compared = self.case.compared.as_ref().map(|compared| &compared.fingerprint)
             == self.case.content.fingerprint.as_ref();
-        let arriving = self.case.state.name() == StateName::Arriving;
-        if only_content_is_open && unread && !compared && arriving {
+        // What is held may be held for long, and much: it is read when it goes on.
+        let goes_on = self.case.state.name() == StateName::Arriving && self.case.hold.is_none();
+        if only_content_is_open && unread && !compared && goes_on {
             return self.step(StepName::Manifest, Action::Compare, wake, because);
         }
         if only_content_is_open && unknown && !unread && self.case.content.digest.is_none() {

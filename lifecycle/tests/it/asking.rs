@@ -59,6 +59,9 @@ fn a_manifest_is_compared_when_nothing_else_is_waited_for_and_once() {
     case = after(&case, 13, scan("f1", true, &[]));
     assert_eq!(case.state.name(), StateName::Ready);
 
+    let held = after(&diagram_uncompared("f1"), 20, asked(Verb::Hold));
+    assert_eq!(planned(&held, 21).actions, [Action::Scan], "what is held is not read whole");
+
     let mut changing = diagram_uncompared("f1");
     for condition in &mut changing.conditions {
         condition.holds &= condition.name != ConditionName::Quiet;

@@ -241,7 +241,7 @@ fn live(steps: &[Step], stop: bool) -> Result<(Option<Case>, i64), TestCaseError
             prop_assert!(
                 plan.actions.iter().all(|action| matches!(
                     action,
-                    Action::Scan | Action::Hash | Action::Compare | Action::Decide { .. }
+                    Action::Scan | Action::Hash | Action::Decide { .. }
                 )),
                 "a held case acts: {:?}",
                 plan.actions

@@ -160,6 +160,15 @@ fn a_content_that_is_still_compared_needs_time() {
 }
 
 #[test]
+fn a_manifest_is_compared_in_time_and_what_it_names_comes_by_a_person() {
+    let open = |name| [(ConditionName::Quiet, true), (name, false)];
+    check(&scanned(&open(ConditionName::Checksums), None), &world(SlotState::Free), Needs::Time);
+    check(&scanned(&open(ConditionName::Manifest), None), &world(SlotState::Free), Needs::Person);
+    let both = [(ConditionName::Manifest, false), (ConditionName::Checksums, false)];
+    check(&scanned(&both, None), &world(SlotState::Free), Needs::Person);
+}
+
+#[test]
 fn an_intake_that_cannot_be_read_needs_a_person() {
     let mut world = world(SlotState::Free);
     let unreadable = Unreadable { since: now(), because: "gone".to_owned(), next_look: now() };
