@@ -5,13 +5,13 @@ use std::path::Path;
 
 use daylily_lifecycle::case::Case;
 use daylily_lifecycle::observation::Scanned;
-use daylily_lifecycle::settle::{self, FAR, Judged, Memory, judge};
+use daylily_lifecycle::settle::{FAR, Judged, Memory, judge};
 use jiff::Timestamp;
 
 use super::orders::{Matching, Orders, read_case_file};
 use super::rules::Rules;
 use crate::config::case_file::{self, CaseFile};
-use crate::intake::directory::manifest::{self, Found, Presence};
+use crate::intake::directory::manifest;
 use crate::intake::directory::mount::folder_at;
 use crate::intake::directory::scan::{ScanError, scan_telling};
 use crate::tree::TreeError;
@@ -24,17 +24,14 @@ pub fn scan_and_judge(
     now: Timestamp,
 ) -> Result<Scanned, ScanError> {
     let path = Path::new(&case.path);
-    let failed = |name: &str, source| {
-        let source = TreeError::Io { path: path.join(name), source };
+    let failed = |source| {
+        let source = TreeError::Io { path: path.to_owned(), source };
         ScanError::Walk { folder: path.to_owned(), source }
     };
     let before = folder_at(path);
     // Read first: what is put in its place during the walk has another fingerprint.
-    let found = manifest::read(path, &rules.manifest).map_err(|source| failed("", source))?;
-    let mut presence = match &found {
-        Found::There(listed) => Some(Presence::of(listed)),
-        Found::None | Found::Missing { .. } | Found::Odd { .. } => None,
-    };
+    let found = manifest::read(path, &rules.manifest).map_err(failed)?;
+    let mut presence = found.presence();
     let mut matching = Matching::default();
     let mut tree = scan_telling(path, &rules.scan, now, &mut |file| {
         matching.saw(orders, file);
@@ -43,26 +40,23 @@ pub fn scan_and_judge(
         }
     })?;
     let mut problems = std::mem::take(&mut tree.problems);
-    let mut add = |more: Vec<String>| {
-        let new = more.into_iter().filter(|problem| !problems.contains(problem));
-        let new: Vec<String> = new.collect();
-        problems.extend(new);
-    };
-    tree.manifest = match (presence, &found) {
-        (Some(presence), _) => presence.finish(path),
-        (None, Found::Missing { name }) => settle::Manifest::Missing { name: name.clone() },
-        (None, Found::Odd { name, problems }) => {
-            add(problems.clone());
-            settle::Manifest::Odd { name: name.clone() }
+    // The walk and the reader of a file may have met the same.
+    let mut add = |more: &[String]| {
+        for problem in more {
+            if !problems.contains(problem) {
+                problems.push(problem.clone());
+            }
         }
-        (None, Found::None | Found::There(_)) => settle::Manifest::None,
     };
+    add(found.problems());
+    tree.manifest =
+        presence.map_or_else(|| found.without_files(), |presence| presence.finish(path));
     let said = match rules.scan.ignore.matches(case_file::NAME) {
         true => Ok(CaseFile::default()),
-        false => read_case_file(path).map_err(|source| failed(case_file::NAME, source))?,
+        false => read_case_file(path).map_err(failed)?,
     };
     let said = said.unwrap_or_else(|wrong| {
-        add(wrong);
+        add(&wrong);
         CaseFile::default()
     });
     let order = orders.order(matching, said);
@@ -70,7 +64,7 @@ pub fn scan_and_judge(
     let folder = before.filter(|before| folder_at(path).as_ref() == Some(before));
     let judged = judge(&tree, &memory(case), &rules.settle, now);
     let settles_at = settles_at(&judged, now);
-    add(judged.disagreements);
+    add(&judged.disagreements);
     Ok(Scanned {
         files: tree.files,
         bytes: tree.bytes,

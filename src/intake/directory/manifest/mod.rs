@@ -49,6 +49,32 @@ pub enum Found {
     There(Listed),
 }
 
+impl Found {
+    /// For a walk through the folder to tell what is there.
+    pub fn presence(&self) -> Option<Presence<'_>> {
+        match self {
+            Self::There(listed) => Some(Presence::of(listed)),
+            Self::None | Self::Missing { .. } | Self::Odd { .. } => None,
+        }
+    }
+
+    /// What `settle` is told, where nothing is named.
+    pub fn without_files(&self) -> settle::Manifest {
+        match self {
+            Self::Missing { name } => settle::Manifest::Missing { name: name.clone() },
+            Self::Odd { name, .. } => settle::Manifest::Odd { name: name.clone() },
+            Self::None | Self::There(_) => settle::Manifest::None,
+        }
+    }
+
+    pub fn problems(&self) -> &[String] {
+        match self {
+            Self::Odd { problems, .. } => problems,
+            Self::None | Self::Missing { .. } | Self::There(_) => &[],
+        }
+    }
+}
+
 /// A manifest: the files that it names, in its order.
 #[derive(Debug)]
 pub struct Listed {
@@ -80,7 +106,9 @@ pub fn read(folder: &Path, settings: &ManifestSettings) -> io::Result<Found> {
         |name: &&str| settings.marker.as_deref() != Some(*name) && !settings.ignore.matches(name);
     for name in candidates.into_iter().filter(is_data) {
         let name = name.to_owned();
-        match small_file::read(folder, &name, MOST_BYTES)? {
+        let read = small_file::read(folder, &name, MOST_BYTES);
+        let read = read.map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")));
+        match read? {
             SmallFile::Missing => {}
             SmallFile::Odd(why) => return Ok(Found::Odd { name, problems: vec![why] }),
             SmallFile::Text(text) => return Ok(understood(name, &text, settings)),

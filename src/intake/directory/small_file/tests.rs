@@ -16,6 +16,7 @@ fn only_a_small_regular_text_file_is_read() {
     let odd = |text: &str| SmallFile::Odd(text.to_owned());
     assert_eq!(seen("text"), SmallFile::Text("é".to_owned()));
     assert_eq!(seen("nothing"), SmallFile::Missing);
+    assert_eq!(seen("text/below"), SmallFile::Missing);
     assert_eq!(seen("large"), odd("large is larger than 10 bytes, and no more is read"));
     assert_eq!(seen("latin"), odd("latin is not UTF-8, from byte 2 on; save it as UTF-8"));
     assert_eq!(seen("folder"), odd("folder is no regular file"));
