@@ -11,7 +11,7 @@ use crate::adapters::host::proof::{Logout, Proof, Survived, logout, prove, survi
 use crate::adapters::host::shell::{Ask, Ran, SHORT, Shell};
 use crate::app;
 use crate::cli::disk;
-use crate::config::{HeadnodeSettings, PipelineSettings, RuleSettings, Settings};
+use crate::config::{HeadnodeSettings, PipelineSettings, QueueKind, RuleSettings, Settings};
 use crate::store::read::Reader;
 
 pub(super) async fn headnode(
@@ -49,6 +49,10 @@ pub(super) async fn headnode(
             let hint = "see whether /bin/sh runs and the file system answers";
             report.fail(&name(".proofs"), fault.text, hint);
         }
+    }
+    if headnode.queue == QueueKind::Pueue {
+        let pueue = app::pueue_settings(headnode, settings);
+        super::pueue::pueue(report, &name(".pueue"), headnode, &pueue, &shell).await;
     }
     commands(report, &name(".command"), settings, headnode, &shell).await;
     survival(report, &name(".jobs"), &shell, &folder).await;

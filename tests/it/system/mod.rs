@@ -19,3 +19,4 @@ mod many;
 mod manifests;
 mod places;
 mod stopping;
+mod under_pueue;
