@@ -305,7 +305,7 @@ impl Adoption<'_> {
             Some(intake) => intake.path.join(record.name.as_str()).to_string_lossy().into_owned(),
             None => remote_dir.clone(),
         });
-        let pipeline = record.pipeline.clone().or_else(|| intake.map(|i| i.pipeline.clone()));
+        let pipeline = record.pipeline.clone().or_else(|| intake.and_then(|i| i.pipeline.clone()));
         Adopted {
             case: case.clone(),
             intake: record.intake.clone(),
@@ -319,6 +319,10 @@ impl Adoption<'_> {
                 headnode: settings.name.clone(),
                 group: record.group.clone(),
                 gpus: record.gpus.unwrap_or(0),
+                params: record.params.clone().unwrap_or_default(),
+                notify: record.notify.clone().unwrap_or_default(),
+                rule: record.rule.clone(),
+                priority_by: None,
             },
             folder: record.folder.clone(),
             content: Content {
@@ -337,6 +341,8 @@ impl Adoption<'_> {
                     work_dir,
                     owner: self.node.owner.clone(),
                     command: record.command.clone().unwrap_or_default(),
+                    stop: record.stop.clone(),
+                    params: record.params.clone().unwrap_or_default(),
                     config_hash: record.config_hash.clone().unwrap_or_default(),
                 },
             },

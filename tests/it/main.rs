@@ -20,6 +20,7 @@ mod results;
 mod scene;
 mod servers;
 mod stage;
+mod stop;
 mod store;
 mod system;
 mod trouble;

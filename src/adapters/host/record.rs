@@ -2,6 +2,8 @@
 //! the rows of a lost database. Of a removed attempt it is all that stays. Files of
 //! earlier versions say less, and what is not understood counts as not said.
 
+use std::collections::BTreeMap;
+
 use daylily_lifecycle::attempt::{Attempt, AttemptResult, End, QueueKind, Stored};
 use daylily_lifecycle::case::{Case, Priority};
 use daylily_lifecycle::ids::{
@@ -52,6 +54,10 @@ record! {
     queue: QueueKind,
     slots: Vec<Slot>,
     command: String,
+    stop: String,
+    params: BTreeMap<String, String>,
+    rule: String,
+    notify: Vec<String>,
     config_hash: String,
     made_at: Timestamp,
     /// A tombstone: the data was removed then.
@@ -90,6 +96,10 @@ impl CaseRecord {
             queue: Some(place.queue),
             slots: Some(attempt.tenure.slots().to_vec()),
             command: Some(place.command.clone()).filter(|text| text.len() <= COMMAND_MAX),
+            stop: place.stop.clone().filter(|text| text.len() <= COMMAND_MAX),
+            params: Some(place.params.clone()),
+            rule: order.rule.clone(),
+            notify: Some(order.notify.clone()),
             config_hash: Some(place.config_hash.clone()),
             made_at: Some(attempt.made_at),
             cleaned_at: None,

@@ -8,6 +8,7 @@ mod world;
 
 mod adopting;
 mod arriving;
+mod asking;
 mod bad_input;
 mod cancelling;
 mod changes;
@@ -17,6 +18,8 @@ mod identity;
 mod killed;
 mod lessons;
 mod many;
+mod manifests;
 mod places;
 mod restoring;
+mod stopping;
 mod under_pueue;
