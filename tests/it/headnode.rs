@@ -39,7 +39,9 @@ async fn an_outage_fails_nothing_frees_nothing_and_is_over_by_itself() {
                 })
                 .await;
             stage.until_because("runs", "the job is not assumed to have failed").await;
+            let tries = stage.steps_tried();
             stage.passes(600).await;
+            assert_eq!(stage.steps_tried(), tries, "only one probe at a time is made");
             for case in stage.cases() {
                 assert!(case.hold.is_none() && !case.state.name().is_terminal(), "{}", case.name);
                 let slots = case.attempt().map(|attempt| attempt.tenure.slots().len());

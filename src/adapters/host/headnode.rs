@@ -8,7 +8,6 @@ use std::time::Duration;
 use daylily_lifecycle::attempt::{ClaimedBy, Force};
 use daylily_lifecycle::ids::{AttemptId, ByteCount, HeadnodeName};
 use daylily_lifecycle::outcome::Fault;
-use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::ShellHost;
@@ -63,10 +62,6 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
 
     async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
         self.attempts.prepare_all(jobs).await
-    }
-
-    fn clock_skew(&self) -> Option<SignedDuration> {
-        self.work_dir().clock_skew()
     }
 
     async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault> {

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use daylily_lifecycle::outcome::{Fault, FaultClass};
-use jiff::SignedDuration;
 
 /// Runs POSIX sh scripts on one machine.
 ///
@@ -17,12 +16,6 @@ use jiff::SignedDuration;
 pub trait Shell: Send + Sync + 'static {
     /// A fault says that the script may or may not have run.
     async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault>;
-
-    /// How far the clock there is ahead of ours, as last measured. None: it was not, or
-    /// it is ours.
-    fn clock_skew(&self) -> Option<SignedDuration> {
-        None
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -120,10 +113,6 @@ impl<S: Shell> WorkDir<S> {
     /// `path` is absolute.
     pub fn new(shell: S, path: String, owner: Owner) -> Self {
         Self { shell, path, owner }
-    }
-
-    pub fn clock_skew(&self) -> Option<SignedDuration> {
-        self.shell.clock_skew()
     }
 
     /// Where the attempt directories are.

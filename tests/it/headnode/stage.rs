@@ -10,7 +10,7 @@ use daylily_lifecycle::attempt::QueueKind;
 use daylily_lifecycle::case::{Case, StateName};
 use daylily_lifecycle::ids::{Actor, AttemptId, CaseName, HeadnodeName, IntakeName};
 use daylily_lifecycle::policy::HeadnodeState;
-use daylily_watch::adapters::host::fake::{FakeHost, FakeMachine};
+use daylily_watch::adapters::host::fake::{Call, FakeHost, FakeMachine};
 use daylily_watch::adapters::host::shell::Owner;
 use daylily_watch::adapters::queue::fake::FakeQueue;
 use daylily_watch::app::VERSION;
@@ -73,6 +73,14 @@ impl Stage {
 
     pub(super) fn machine(&self) -> &FakeMachine {
         &self.machine
+    }
+
+    /// Everything that was tried there beside looking whether it answers.
+    pub(super) fn steps_tried(&self) -> u64 {
+        let state = self.machine.state();
+        let probing = [Call::Own, Call::Words, Call::Read, Call::FreeSpace];
+        let steps = state.calls.iter().filter(|(call, _)| !probing.contains(call));
+        steps.map(|(_, count)| count).sum()
     }
 
     pub(super) fn queue(&self) -> &FakeQueue {
