@@ -84,3 +84,15 @@ async fn what_could_not_be_removed_is_removed_with_the_next_look() {
     stage.tick().await;
     assert_eq!(entries(&stage, &attempt), []);
 }
+
+#[tokio::test]
+async fn a_job_that_was_halted_in_its_queue_is_left_there() {
+    let mut stage = Stage::new().await;
+    let (case, attempt) = stage.running().await;
+    stage.queue.list()[0].says = QueueWord::Waiting;
+    let before = stage.calls(Call::Remove);
+    stage.tick().await;
+    assert_eq!(entries(&stage, &attempt), [QueueWord::Waiting]);
+    assert_eq!(stage.calls(Call::Remove), before);
+    assert_eq!(stage.case(&case).state.name(), StateName::Running);
+}
