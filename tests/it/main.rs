@@ -14,6 +14,7 @@ mod job;
 mod namespace;
 mod panics;
 mod results;
+mod rsync;
 mod scene;
 mod servers;
 mod ssh;
