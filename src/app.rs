@@ -3,11 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::adapters::host::Host;
+use daylily_lifecycle::outcome::{Fault, FaultClass};
+use tokio_util::sync::CancellationToken;
+
 use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
-use crate::adapters::host::shell::Owner;
+use crate::adapters::host::shell::{Owner, Shell, WorkDir};
+use crate::adapters::host::ssh::masters::{LineSettings, Masters};
+use crate::adapters::host::ssh::shell::SshShell;
+use crate::adapters::host::ssh::sockets::SocketFolder;
+use crate::adapters::host::ssh::{SshHostSettings, ssh_host};
+use crate::adapters::host::{FetchOrder, Fetched, Host, Progress, ShipOrder, Shipped, Transfer};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
+use crate::adapters::queue::pueue::{Pueue, PueueSettings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings};
 use crate::reconcile::{Context, Node};
@@ -18,11 +26,8 @@ use crate::store::error::StoreError;
 pub enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(
-        "headnode {name}: this version reaches only `host: local` with `queue: direct`\n\
-         hint: a later version brings ssh and pueue"
-    )]
-    NotBuilt { name: String },
+    #[error("headnode {name}: `queue: slurm` is not built yet\nhint: use queue: direct or pueue")]
+    NoSlurm { name: String },
 }
 
 /// What the version writes into the database and compares there.
@@ -44,7 +49,7 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
         Owner { database_id: opened.database.as_str().to_owned(), generation: opened.generation.0 };
     let mut nodes = BTreeMap::new();
     for headnode in &settings.headnodes {
-        nodes.insert(headnode.name.clone(), node(headnode, &owner)?);
+        nodes.insert(headnode.name.clone(), node(headnode, &settings, &owner)?);
     }
     store.sync_intakes(settings.intakes.iter().map(|i| i.name.clone()).collect()).await?;
     store.sync_headnodes(settings.headnodes.iter().map(|h| h.name.clone()).collect()).await?;
@@ -56,33 +61,119 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
     Ok(Context { settings: Arc::new(settings), store, clock, nodes: Arc::new(nodes) })
 }
 
-/// Runs scripts on a headnode without being its owner, for `check`. None: this version
-/// does not reach it.
-pub fn shell(headnode: &HeadnodeSettings) -> Option<LocalShell> {
+/// Runs scripts on a headnode without being its owner, for `check`. Over ssh it opens a
+/// connection of its own, to be closed when nothing is asked any more.
+pub fn shell(headnode: &HeadnodeSettings) -> Arc<dyn Shell> {
     match &headnode.host {
-        HostAddress::Local => Some(LocalShell::new(&headnode.path, &headnode.env)),
-        HostAddress::Ssh(_) => None,
+        HostAddress::Local => Arc::new(LocalShell::new(&headnode.path, &headnode.env)),
+        HostAddress::Ssh(host) => {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let whose = format!("check {}", std::process::id());
+            let masters = masters(headnode, host, whose, clock.clone());
+            let (path, env) = (headnode.path.clone(), headnode.env.clone());
+            Arc::new(SshShell::new(masters, clock, path, env))
+        }
     }
 }
 
-fn node(settings: &HeadnodeSettings, owner: &Owner) -> Result<Node, AppError> {
-    match (&settings.host, settings.queue) {
-        (HostAddress::Local, QueueKind::Direct) => {
+fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Result<Node, AppError> {
+    let word = format!("{} {}", owner.database_id, owner.generation);
+    let (host, queue): (Arc<dyn Host>, Arc<dyn Queue>) = match &headnode.host {
+        HostAddress::Local => {
             let host = LocalHost::new(LocalHostSettings {
-                name: settings.name.clone(),
-                work_dir: settings.work_dir.clone(),
+                name: headnode.name.clone(),
+                work_dir: headnode.work_dir.clone(),
                 owner: owner.clone(),
-                path: settings.path.clone(),
-                env: settings.env.clone(),
-                umask: settings.umask,
+                path: headnode.path.clone(),
+                env: headnode.env.clone(),
+                umask: headnode.umask,
             });
-            let queue: Arc<dyn Queue> = Arc::new(Direct::new(host.work_dir().clone()));
-            let host: Arc<dyn Host> = Arc::new(host);
-            let owner = format!("{} {}", owner.database_id, owner.generation);
-            Ok(Node { settings: settings.clone(), host, queue, owner })
+            let queue = queue(headnode, settings, host.work_dir())?;
+            (Arc::new(host), queue)
         }
-        (HostAddress::Local | HostAddress::Ssh(_), _) => {
-            Err(AppError::NotBuilt { name: settings.name.to_string() })
+        HostAddress::Ssh(address) => {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let masters = masters(headnode, address, owner.database_id.clone(), clock.clone());
+            let host_settings = SshHostSettings {
+                name: headnode.name.clone(),
+                work_dir: headnode.work_dir.to_string_lossy().into_owned(),
+                owner: owner.clone(),
+                path: headnode.path.clone(),
+                env: headnode.env.clone(),
+                umask: headnode.umask,
+            };
+            let host = ssh_host(host_settings, masters, clock, NotCopied);
+            let queue = queue(headnode, settings, host.work_dir())?;
+            (Arc::new(host), queue)
         }
+    };
+    Ok(Node { settings: headnode.clone(), host, queue, owner: word })
+}
+
+/// The connections to a headnode. `whose` they are tells them from those of others.
+fn masters(
+    headnode: &HeadnodeSettings,
+    host: &str,
+    whose: String,
+    clock: Arc<dyn Clock>,
+) -> Arc<Masters> {
+    let settings = LineSettings {
+        headnode: headnode.name.clone(),
+        host: host.to_owned(),
+        config_file: headnode.ssh.config_file.clone(),
+        connect_timeout: headnode.ssh.connect_timeout,
+        control_path: headnode.ssh.control_path.clone(),
+        folder: SocketFolder::of_this_user(),
+        whose,
+    };
+    Arc::new(Masters::new(settings, clock))
+}
+
+/// What starts the jobs that a host prepares in this work_dir.
+fn queue<S: Shell>(
+    headnode: &HeadnodeSettings,
+    settings: &Settings,
+    work_dir: &Arc<WorkDir<S>>,
+) -> Result<Arc<dyn Queue>, AppError> {
+    let name = headnode.name.clone();
+    match headnode.queue {
+        QueueKind::Direct => Ok(Arc::new(Direct::new(work_dir.clone()))),
+        QueueKind::Pueue => {
+            let (command, keep) = (headnode.pueue.command.clone(), settings.state_dir.clone());
+            let pueue = PueueSettings::new(name, command, keep);
+            Ok(Arc::new(Pueue::new(work_dir.clone(), pueue)))
+        }
+        QueueKind::Slurm => Err(AppError::NoSlurm { name: name.to_string() }),
+    }
+}
+
+/// What stands where files are moved over ssh until rsync does it.
+struct NotCopied;
+
+impl NotCopied {
+    fn fault<T>() -> Result<T, Fault> {
+        let text = "this version does not copy to a headnode over ssh";
+        Err(Fault::new(FaultClass::FatalHost, text))
+    }
+}
+
+#[async_trait::async_trait]
+impl Transfer for NotCopied {
+    async fn ship(
+        &self,
+        _order: &ShipOrder,
+        _progress: &Progress,
+        _stop: &CancellationToken,
+    ) -> Result<Shipped, Fault> {
+        Self::fault()
+    }
+
+    async fn fetch(
+        &self,
+        _order: &FetchOrder,
+        _progress: &Progress,
+        _stop: &CancellationToken,
+    ) -> Result<Fetched, Fault> {
+        Self::fault()
     }
 }

@@ -20,6 +20,7 @@ pub mod proof;
 pub mod quote;
 pub mod read;
 pub mod shell;
+pub mod ssh;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -92,6 +93,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// Waits for the doorbell, at most `limit`. True: it rang. Only a hint.
     async fn bell(&self, limit: Duration) -> Result<bool, Fault>;
+
+    /// Lets go of what was opened to get there, at the end of the daemon. Jobs run on.
+    async fn close(&self) {}
 }
 
 /// Moves folders to a headnode and files back: what [`Host::ship`] and [`Host::fetch`]

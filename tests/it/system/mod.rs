@@ -16,3 +16,4 @@ mod killed;
 mod lessons;
 mod many;
 mod places;
+mod under_pueue;
