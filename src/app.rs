@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use daylily_lifecycle::outcome::{Fault, FaultClass};
-use tokio_util::sync::CancellationToken;
-
 use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
+use crate::adapters::host::rsync::{RsyncSettings, RsyncTransfer};
 use crate::adapters::host::shell::{Owner, Shell, WorkDir};
 use crate::adapters::host::ssh::masters::{LineSettings, Masters};
 use crate::adapters::host::ssh::shell::SshShell;
 use crate::adapters::host::ssh::sockets::SocketFolder;
 use crate::adapters::host::ssh::{SshHostSettings, ssh_host};
-use crate::adapters::host::{FetchOrder, Fetched, Host, Progress, ShipOrder, Shipped, Transfer};
+use crate::adapters::host::{self, Host};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
 use crate::adapters::queue::pueue::{Pueue, PueueSettings};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings};
+use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings, Verify};
 use crate::reconcile::{Context, Node};
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -102,7 +100,21 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
                 env: headnode.env.clone(),
                 umask: headnode.umask,
             };
-            let host = ssh_host(host_settings, masters, clock, NotCopied);
+            let rsync = RsyncSettings {
+                program: "rsync".into(),
+                path: headnode.path.clone(),
+                umask: headnode.umask,
+                verify: match headnode.verify {
+                    Verify::Quick => host::Verify::Quick,
+                    Verify::Checksum => host::Verify::Checksum,
+                },
+                bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
+                stall_after: RsyncSettings::STALL_AFTER,
+            };
+            let line = masters.clone();
+            let host = ssh_host(host_settings, masters, clock, |work_dir| {
+                RsyncTransfer::new(line, work_dir.clone(), owner.clone(), rsync)
+            });
             let queue = queue(headnode, settings, host.work_dir())?;
             (Arc::new(host), queue)
         }
@@ -144,36 +156,5 @@ fn queue<S: Shell>(
             Ok(Arc::new(Pueue::new(work_dir.clone(), pueue)))
         }
         QueueKind::Slurm => Err(AppError::NoSlurm { name: name.to_string() }),
-    }
-}
-
-/// What stands where files are moved over ssh until rsync does it.
-struct NotCopied;
-
-impl NotCopied {
-    fn fault<T>() -> Result<T, Fault> {
-        let text = "this version does not copy to a headnode over ssh";
-        Err(Fault::new(FaultClass::FatalHost, text))
-    }
-}
-
-#[async_trait::async_trait]
-impl Transfer for NotCopied {
-    async fn ship(
-        &self,
-        _order: &ShipOrder,
-        _progress: &Progress,
-        _stop: &CancellationToken,
-    ) -> Result<Shipped, Fault> {
-        Self::fault()
-    }
-
-    async fn fetch(
-        &self,
-        _order: &FetchOrder,
-        _progress: &Progress,
-        _stop: &CancellationToken,
-    ) -> Result<Fetched, Fault> {
-        Self::fault()
     }
 }
