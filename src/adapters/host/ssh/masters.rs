@@ -103,6 +103,12 @@ impl BulkLine {
     }
 }
 
+impl BulkLine {
+    pub(super) fn socket(&self) -> &std::path::Path {
+        &self.socket
+    }
+}
+
 impl Drop for BulkLine {
     fn drop(&mut self) {
         if let Some(line) = &self.line {
