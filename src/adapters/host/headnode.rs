@@ -27,6 +27,11 @@ impl<S: Shell, T: Transfer> Headnode<S, T> {
         Self { attempts, transfer }
     }
 
+    /// The same headnode with another way to move files.
+    pub fn moving_by<U: Transfer>(self, transfer: U) -> Headnode<S, U> {
+        Headnode { attempts: self.attempts, transfer }
+    }
+
     /// For a queue, which starts jobs where this host prepares them.
     pub fn work_dir(&self) -> &Arc<WorkDir<S>> {
         self.attempts.work_dir()

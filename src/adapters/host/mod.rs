@@ -12,6 +12,7 @@ pub mod headnode;
 pub mod attempts;
 pub mod copy;
 pub mod rsync;
+pub mod shared;
 pub mod fake;
 pub mod job;
 pub mod local;
@@ -24,6 +25,7 @@ pub mod ssh;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -122,6 +124,28 @@ pub trait Transfer: Send + Sync + 'static {
         progress: &Progress,
         stop: &CancellationToken,
     ) -> Result<Fetched, Fault>;
+}
+
+/// One whose kind the configuration decides.
+#[async_trait::async_trait]
+impl Transfer for Arc<dyn Transfer> {
+    async fn ship(
+        &self,
+        order: &ShipOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Shipped, Fault> {
+        (**self).ship(order, progress, stop).await
+    }
+
+    async fn fetch(
+        &self,
+        order: &FetchOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Fetched, Fault> {
+        (**self).fetch(order, progress, stop).await
+    }
 }
 
 /// Bytes and files moved so far, for the watchdog and the steps table.
