@@ -3,14 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::adapters::host::Host;
-use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
+use crate::adapters::host::local::{LocalCopy, LocalHost, LocalHostSettings, LocalShell};
+use crate::adapters::host::rsync::{RsyncSettings, RsyncTransfer};
+use crate::adapters::host::shared::{Mapping, SharedTransfer};
 use crate::adapters::host::shell::{Owner, Shell, WorkDir};
+use crate::adapters::host::ssh::masters::{LineSettings, Masters};
+use crate::adapters::host::ssh::shell::SshShell;
+use crate::adapters::host::ssh::sockets::SocketFolder;
+use crate::adapters::host::ssh::{SshHostSettings, ssh_host};
+use crate::adapters::host::{Host, Transfer, Verify};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
 use crate::adapters::queue::pueue::{Pueue, PueueSettings};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings};
+use crate::config::{self, HeadnodeSettings, HostAddress, QueueKind, Settings};
 use crate::reconcile::{Context, Node};
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -19,11 +25,6 @@ use crate::store::error::StoreError;
 pub enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(
-        "headnode {name}: this version reaches only `host: local`\n\
-         hint: a later version brings ssh"
-    )]
-    NotBuilt { name: String },
     #[error("headnode {name}: `queue: slurm` is not built yet\nhint: use queue: direct or pueue")]
     NoSlurm { name: String },
 }
@@ -59,17 +60,24 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
     Ok(Context { settings: Arc::new(settings), store, clock, nodes: Arc::new(nodes) })
 }
 
-/// Runs scripts on a headnode without being its owner, for `check`. None: this version
-/// does not reach it.
-pub fn shell(headnode: &HeadnodeSettings) -> Option<LocalShell> {
+/// Runs scripts on a headnode without being its owner, for `check`. Over ssh it opens a
+/// connection of its own, to be closed when nothing is asked any more.
+pub fn shell(headnode: &HeadnodeSettings) -> Arc<dyn Shell> {
     match &headnode.host {
-        HostAddress::Local => Some(LocalShell::new(&headnode.path, &headnode.env)),
-        HostAddress::Ssh(_) => None,
+        HostAddress::Local => Arc::new(LocalShell::new(&headnode.path, &headnode.env)),
+        HostAddress::Ssh(host) => {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let whose = format!("check {}", std::process::id());
+            let masters = masters(headnode, host, whose, clock.clone());
+            let (path, env) = (headnode.path.clone(), headnode.env.clone());
+            Arc::new(SshShell::new(masters, clock, path, env))
+        }
     }
 }
 
 fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Result<Node, AppError> {
-    match &headnode.host {
+    let word = format!("{} {}", owner.database_id, owner.generation);
+    let (host, queue): (Arc<dyn Host>, Arc<dyn Queue>) = match &headnode.host {
         HostAddress::Local => {
             let host = LocalHost::new(LocalHostSettings {
                 name: headnode.name.clone(),
@@ -79,13 +87,81 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
                 env: headnode.env.clone(),
                 umask: headnode.umask,
             });
+            let copy = LocalCopy::new(headnode.umask);
+            let transfer = shared(headnode, host.work_dir(), Arc::new(copy));
             let queue = queue(headnode, settings, host.work_dir())?;
-            let host: Arc<dyn Host> = Arc::new(host);
-            let owner = format!("{} {}", owner.database_id, owner.generation);
-            Ok(Node { settings: headnode.clone(), host, queue, owner })
+            (Arc::new(host.moving_by(transfer)), queue)
         }
-        HostAddress::Ssh(_) => Err(AppError::NotBuilt { name: headnode.name.to_string() }),
+        HostAddress::Ssh(address) => {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let masters = masters(headnode, address, owner.database_id.clone(), clock.clone());
+            let host_settings = SshHostSettings {
+                name: headnode.name.clone(),
+                work_dir: headnode.work_dir.to_string_lossy().into_owned(),
+                owner: owner.clone(),
+                path: headnode.path.clone(),
+                env: headnode.env.clone(),
+                umask: headnode.umask,
+            };
+            let line = masters.clone();
+            let host = ssh_host(host_settings, masters, clock, |work_dir| {
+                let (there, owner) = (work_dir.clone(), owner.clone());
+                let transfer = RsyncTransfer::new(line, there, owner, rsync(headnode));
+                shared(headnode, work_dir, Arc::new(transfer))
+            });
+            let queue = queue(headnode, settings, host.work_dir())?;
+            (Arc::new(host), queue)
+        }
+    };
+    Ok(Node { settings: headnode.clone(), host, queue, owner: word })
+}
+
+/// What moves cases where the headnode does not see them itself, and results in any case.
+fn shared<S: Shell>(
+    headnode: &HeadnodeSettings,
+    work_dir: &Arc<WorkDir<S>>,
+    moving: Arc<dyn Transfer>,
+) -> Arc<dyn Transfer> {
+    match &headnode.ship {
+        config::Ship::Copy => moving,
+        config::Ship::Shared { here, there } => {
+            let mapping = Mapping { here: here.clone(), there: there.clone() };
+            Arc::new(SharedTransfer::new(mapping, work_dir.clone(), moving))
+        }
     }
+}
+
+fn rsync(headnode: &HeadnodeSettings) -> RsyncSettings {
+    RsyncSettings {
+        program: "rsync".into(),
+        path: headnode.path.clone(),
+        umask: headnode.umask,
+        verify: match headnode.verify {
+            config::Verify::Quick => Verify::Quick,
+            config::Verify::Checksum => Verify::Checksum,
+        },
+        bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
+        stall_after: RsyncSettings::STALL_AFTER,
+    }
+}
+
+/// The connections to a headnode. `whose` they are tells them from those of others.
+fn masters(
+    headnode: &HeadnodeSettings,
+    host: &str,
+    whose: String,
+    clock: Arc<dyn Clock>,
+) -> Arc<Masters> {
+    let settings = LineSettings {
+        headnode: headnode.name.clone(),
+        host: host.to_owned(),
+        config_file: headnode.ssh.config_file.clone(),
+        connect_timeout: headnode.ssh.connect_timeout,
+        control_path: headnode.ssh.control_path.clone(),
+        folder: SocketFolder::of_this_user(),
+        whose,
+    };
+    Arc::new(Masters::new(settings, clock))
 }
 
 /// What starts the jobs that a host prepares in this work_dir.

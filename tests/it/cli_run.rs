@@ -8,4 +8,4 @@ mod ends;
 mod init;
 mod once;
 mod pueue;
-mod site;
+pub(crate) mod site;

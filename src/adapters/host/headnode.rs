@@ -11,7 +11,7 @@ use daylily_lifecycle::outcome::Fault;
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::ShellHost;
-use super::shell::{Shell, WorkDir};
+use super::shell::{Heard, Shell, WorkDir};
 use super::{
     FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder, Shipped, Transfer,
 };
@@ -25,6 +25,11 @@ pub struct Headnode<S, T> {
 impl<S: Shell, T: Transfer> Headnode<S, T> {
     pub fn joined(attempts: ShellHost<S>, transfer: T) -> Self {
         Self { attempts, transfer }
+    }
+
+    /// The same headnode with another way to move files.
+    pub fn moving_by<U: Transfer>(self, transfer: U) -> Headnode<S, U> {
+        Headnode { attempts: self.attempts, transfer }
     }
 
     /// For a queue, which starts jobs where this host prepares them.
@@ -99,5 +104,13 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
 
     async fn bell(&self, limit: Duration) -> Result<bool, Fault> {
         self.attempts.bell(limit).await
+    }
+
+    fn heard(&self) -> Heard {
+        self.work_dir().shell().heard()
+    }
+
+    async fn close(&self) {
+        self.work_dir().shell().close().await;
     }
 }

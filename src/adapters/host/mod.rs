@@ -11,6 +11,8 @@
 pub mod headnode;
 pub mod attempts;
 pub mod copy;
+pub mod rsync;
+pub mod shared;
 pub mod fake;
 pub mod job;
 pub mod local;
@@ -19,9 +21,11 @@ pub mod proof;
 pub mod quote;
 pub mod read;
 pub mod shell;
+pub mod ssh;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -32,6 +36,8 @@ use daylily_lifecycle::ids::{
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault};
 use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
+
+use self::shell::Heard;
 
 #[async_trait::async_trait]
 pub trait Host: Send + Sync + 'static {
@@ -111,6 +117,14 @@ pub trait Host: Send + Sync + 'static {
 
     /// Waits for the doorbell, at most `limit`. True: it rang. Only a hint.
     async fn bell(&self, limit: Duration) -> Result<bool, Fault>;
+
+    /// What was heard of the other side besides answers.
+    fn heard(&self) -> Heard {
+        Heard::default()
+    }
+
+    /// Lets go of what was opened to get there, at the end of the daemon. Jobs run on.
+    async fn close(&self) {}
 }
 
 /// Moves folders to a headnode and files back: what [`Host::ship`] and [`Host::fetch`]
@@ -130,6 +144,28 @@ pub trait Transfer: Send + Sync + 'static {
         progress: &Progress,
         stop: &CancellationToken,
     ) -> Result<Fetched, Fault>;
+}
+
+/// One whose kind the configuration decides.
+#[async_trait::async_trait]
+impl Transfer for Arc<dyn Transfer> {
+    async fn ship(
+        &self,
+        order: &ShipOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Shipped, Fault> {
+        (**self).ship(order, progress, stop).await
+    }
+
+    async fn fetch(
+        &self,
+        order: &FetchOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Fetched, Fault> {
+        (**self).fetch(order, progress, stop).await
+    }
 }
 
 /// Bytes and files moved so far, for the watchdog and the steps table.
