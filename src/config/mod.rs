@@ -209,6 +209,8 @@ pub struct PipelineSettings {
     /// At least one word; the script becomes the last argument.
     pub shell: Vec<String>,
     pub setup: Option<String>,
+    /// What `check` runs in place of the command.
+    pub probe: Option<String>,
     pub env: BTreeMap<String, String>,
     pub expect: Vec<String>,
     pub limits: Limits,

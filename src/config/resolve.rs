@@ -194,6 +194,7 @@ fn pipeline(fields: &Fields) -> PipelineSettings {
         command: text(fields, "command"),
         shell: fields.texts("shell"),
         setup: some(fields, "setup"),
+        probe: some(fields, "probe"),
         env: fields.variables("env"),
         expect: fields.texts("expect"),
         limits: Limits {

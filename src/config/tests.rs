@@ -85,7 +85,6 @@ http: {token: {file: ./token}}
         .collect();
     insta::assert_snapshot!(named.join("\n"), @r#"
     2: intakes[0].settle.manifest: no checksums are verified
-    12: pipelines.default.probe: `check` does not run it
     12: pipelines.default.stop: only processes on the headnode are ended
     13: rules: every case gets its intake's pipeline
     14: retention: nothing is removed

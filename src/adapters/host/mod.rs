@@ -19,6 +19,8 @@ pub mod proof;
 pub mod quote;
 pub mod read;
 pub mod shell;
+pub mod survey;
+pub mod trial;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

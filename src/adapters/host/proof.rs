@@ -42,7 +42,7 @@ pub enum Logout {
 }
 
 /// Tries everything in `dir`, which must be there; `work_dir` need not.
-pub async fn prove(shell: &impl Shell, dir: &str, work_dir: &str) -> Result<Vec<Proof>, Fault> {
+pub async fn prove(shell: &dyn Shell, dir: &str, work_dir: &str) -> Result<Vec<Proof>, Fault> {
     let answer = ask(shell, PROVE, &[dir, work_dir]).await?;
     let text = String::from_utf8_lossy(&answer.stdout).into_owned();
     let proofs = text.lines().filter_map(|line| {
@@ -54,7 +54,7 @@ pub async fn prove(shell: &impl Shell, dir: &str, work_dir: &str) -> Result<Vec<
 }
 
 /// Whether what `direct` starts in `dir` outlives the end of its starter.
-pub async fn survives(shell: &impl Shell, dir: &str) -> Result<Survived, Fault> {
+pub async fn survives(shell: &dyn Shell, dir: &str) -> Result<Survived, Fault> {
     let answer = ask(shell, PROBE, &[dir]).await?;
     let text = String::from_utf8_lossy(&answer.stdout).into_owned();
     let mut lines = text.lines();
@@ -70,7 +70,7 @@ pub async fn survives(shell: &impl Shell, dir: &str) -> Result<Survived, Fault> 
     })
 }
 
-pub async fn logout(shell: &impl Shell) -> Result<Logout, Fault> {
+pub async fn logout(shell: &dyn Shell) -> Result<Logout, Fault> {
     let answer = ask(shell, LOGOUT, &[]).await?;
     let text = String::from_utf8_lossy(&answer.stdout).into_owned();
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -84,7 +84,7 @@ pub async fn logout(shell: &impl Shell) -> Result<Logout, Fault> {
     })
 }
 
-async fn ask(shell: &impl Shell, script: &'static str, args: &[&str]) -> Result<Answer, Fault> {
+pub(super) async fn ask(shell: &dyn Shell, script: &'static str, args: &[&str]) -> Result<Answer, Fault> {
     let args = args.iter().map(|&arg| arg.to_owned()).collect();
     let ask = Ask { script, args, stdin: &[], limit: SHORT, keep: 64 << 10 };
     match shell.run(ask).await? {

@@ -2,6 +2,7 @@
 //! hosts differ in, and [`WorkDir`], which runs a script in one work_dir after it has
 //! compared the owner. Nothing of anybody's making is ever put into a script's text.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use daylily_lifecycle::outcome::{Fault, FaultClass};
@@ -16,6 +17,14 @@ use daylily_lifecycle::outcome::{Fault, FaultClass};
 pub trait Shell: Send + Sync + 'static {
     /// A fault says that the script may or may not have run.
     async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault>;
+}
+
+/// One way to a machine, used by several.
+#[async_trait::async_trait]
+impl<S: Shell + ?Sized> Shell for Arc<S> {
+    async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault> {
+        (**self).run(ask).await
+    }
 }
 
 #[derive(Debug, Clone)]
