@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ulid::Ulid;
+
 use crate::adapters::host::Host;
 use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
 use crate::adapters::host::shell::{Owner, Shell, WorkDir};
+use crate::adapters::host::trial::{Listed, Trial, TrialGround, TrialPlace};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
+use crate::adapters::queue::pueue::proof::Entries;
 use crate::adapters::queue::pueue::{Pueue, PueueSettings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings};
@@ -104,4 +108,30 @@ fn queue<S: Shell>(
         }
         QueueKind::Slurm => Err(AppError::NoSlurm { name: name.to_string() }),
     }
+}
+
+/// A job to be tried in `folder` on a headnode, through its queue, without being the
+/// owner of its work_dir.
+pub fn trial(
+    headnode: &HeadnodeSettings,
+    settings: &Settings,
+    shell: Arc<dyn Shell>,
+    folder: &str,
+) -> Result<Trial<Arc<dyn Shell>>, AppError> {
+    let ground = TrialGround {
+        headnode: headnode.name.clone(),
+        path: headnode.path.clone(),
+        env: headnode.env.clone(),
+        umask: headnode.umask,
+    };
+    let place = TrialPlace::new(shell.clone(), folder, &Ulid::generate().to_string());
+    let queue = queue(headnode, settings, place.work_dir())?;
+    let listed: Option<Box<dyn Listed>> = match headnode.queue {
+        QueueKind::Direct | QueueKind::Slurm => None,
+        QueueKind::Pueue => {
+            let (headnode, command) = (headnode.name.clone(), headnode.pueue.command.clone());
+            Some(Box::new(Entries { shell, headnode, command }))
+        }
+    };
+    Ok(Trial::new(place, ground, queue, listed, Arc::new(SystemClock)))
 }

@@ -51,8 +51,9 @@ pub enum Rsync {
 impl Rsync {
     /// Such as (3, 2, 7), where what it says can be understood.
     pub fn version(says: &str) -> Option<(u32, u32, u32)> {
-        let words = says.split_whitespace();
-        let version = words.skip_while(|word| *word != "version").nth(1)?;
+        let (_, version) = says.split_once("rsync")?;
+        let (_, version) = version.split_once("rsync version").or(version.split_once("version"))?;
+        let version = version.split_whitespace().next()?;
         let mut numbers = version.trim_start_matches('v').split('.').map(|part| {
             let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
             part[..digits].parse::<u32>().ok()
@@ -115,9 +116,10 @@ struct Facts<'a>(&'a str);
 
 impl<'a> Facts<'a> {
     fn all(&self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.lines().filter_map(|line| line.split_once('\t')).filter_map(move |(n, said)| {
-            (n == name).then_some(said)
-        })
+        self.0
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .filter_map(move |(n, said)| (n == name).then_some(said))
     }
 
     fn one(&self, name: &'a str) -> Option<&'a str> {

@@ -3,13 +3,12 @@
 //! It leaves nothing behind: the folder is removed, the entry taken out of the queue, and
 //! every process ended, however it went.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use daylily_lifecycle::attempt::{ClaimedBy, Force};
-use daylily_lifecycle::ids::{
-    Arrival, AttemptId, CaseName, GroupName, HeadnodeName, IntakeName,
-};
+use daylily_lifecycle::ids::{Arrival, AttemptId, CaseName, GroupName, HeadnodeName, IntakeName};
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault, FaultClass};
 use tokio_util::sync::CancellationToken;
 
@@ -36,16 +35,22 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// How long what was ended may take to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
-/// One trial on one headnode.
-pub struct Trial<S> {
+/// The folder of one trial, which is a work_dir of its own.
+pub struct TrialPlace<S> {
     shell: S,
     dir: String,
+    attempt: AttemptId,
+    work_dir: Arc<WorkDir<S>>,
+}
+
+/// One trial on one headnode.
+pub struct Trial<S> {
+    place: TrialPlace<S>,
     umask: u32,
     host: ShellHost<S>,
-    queue: Box<dyn Queue>,
-    /// Says how many entries the queue has of a label; None where it keeps no list.
+    queue: Arc<dyn Queue>,
+    /// None where the queue keeps no list.
     listed: Option<Box<dyn Listed>>,
-    attempt: AttemptId,
     clock: Arc<dyn Clock>,
 }
 
@@ -62,7 +67,7 @@ pub struct TrialOrder {
     pub shell: Vec<String>,
     pub setup: Option<String>,
     pub command: String,
-    pub env: std::collections::BTreeMap<String, String>,
+    pub env: BTreeMap<String, String>,
     /// How long the queue may take to begin it.
     pub begin: Duration,
     /// How long it may run.
@@ -96,36 +101,42 @@ pub enum CameTo {
 pub struct TrialGround {
     pub headnode: HeadnodeName,
     pub path: Vec<String>,
-    pub env: std::collections::BTreeMap<String, String>,
+    pub env: BTreeMap<String, String>,
     pub umask: u32,
 }
 
-impl<S: Shell + Clone> Trial<S> {
-    /// `id` is told from all others; `folder` is there and ours to write to. The queue is
-    /// made by `queue` of the trial's own work_dir.
-    pub fn new<Q>(
-        shell: S,
-        folder: &str,
-        id: &str,
-        ground: TrialGround,
-        clock: Arc<dyn Clock>,
-        queue: Q,
-    ) -> Self
-    where
-        Q: FnOnce(Arc<WorkDir<S>>) -> (Box<dyn Queue>, Option<Box<dyn Listed>>),
-    {
+impl<S: Shell + Clone> TrialPlace<S> {
+    /// In `folder`, which is there and ours to write to; `id` is told from all others.
+    pub fn new(shell: S, folder: &str, id: &str) -> Self {
         let dir = format!("{}/.daylily-watch-trial.{id}", folder.trim_end_matches('/'));
         let owner = Owner { database_id: format!("trial-{id}"), generation: 1 };
         let work_dir = Arc::new(WorkDir::new(shell.clone(), dir.clone(), owner));
-        let TrialGround { headnode, path, env, umask } = ground;
-        let mut ground = JobGround::new(work_dir.root(), path, env, umask);
-        // Nobody waits for room on a full disk here.
-        (ground.retry_every, ground.retries) = (Duration::from_secs(1), 5);
-        let (queue, listed) = queue(work_dir.clone());
-        let host = ShellHost::new(headnode, work_dir, ground);
         // The daemon takes what begins with `dw-` for its own.
         let attempt = AttemptId::new(format!("daylily-check-{id}"));
-        Self { shell, dir, umask, host, queue, listed, attempt, clock }
+        Self { shell, dir, attempt, work_dir }
+    }
+
+    /// For the queue.
+    pub fn work_dir(&self) -> &Arc<WorkDir<S>> {
+        &self.work_dir
+    }
+}
+
+impl<S: Shell> Trial<S> {
+    /// `queue` starts what is in the work_dir of `place`.
+    pub fn new(
+        place: TrialPlace<S>,
+        ground: TrialGround,
+        queue: Arc<dyn Queue>,
+        listed: Option<Box<dyn Listed>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let TrialGround { headnode, path, env, umask } = ground;
+        let mut ground = JobGround::new(place.work_dir.root(), path, env, umask);
+        // Nobody waits for room on a full disk here.
+        (ground.retry_every, ground.retries) = (Duration::from_secs(1), 5);
+        let host = ShellHost::new(headnode, place.work_dir.clone(), ground);
+        Self { place, umask, host, queue, listed, clock }
     }
 
     /// Runs it to an end and clears everything away. A fault says that it could not be
@@ -150,14 +161,17 @@ impl<S: Shell + Clone> Trial<S> {
         stop: &CancellationToken,
     ) -> Result<(CameTo, String), Fault> {
         let umask = format!("{:04o}", self.umask & 0o777);
-        let made = ask(&self.shell, BEGIN, &[&self.dir, &umask]).await?;
+        let made = ask(&self.place.shell, BEGIN, &[&self.place.dir, &umask]).await?;
         if made.code != Some(0) {
             let said = made.stderr.lines().next().unwrap_or("the folder cannot be made");
-            return Err(Fault::new(FaultClass::TransientStep, format!("{}: {said}", self.dir)));
+            return Err(Fault::new(
+                FaultClass::TransientStep,
+                format!("{}: {said}", self.place.dir),
+            ));
         }
         self.host.own(false).await?;
         self.host.prepare(&self.job(order)).await?;
-        let entry = Entry { attempt: self.attempt.clone(), group: order.group.clone() };
+        let entry = Entry { attempt: self.place.attempt.clone(), group: order.group.clone() };
         match self.queue.add(&[entry]).await.pop() {
             Some(Ok(_)) => {}
             // It may be there: what follows shows.
@@ -165,15 +179,11 @@ impl<S: Shell + Clone> Trial<S> {
             Some(Err(fault)) => return Err(fault),
         }
         let came_to = self.watched(order, stop).await?;
-        let said = self.host.tail(&self.attempt, SAID_MAX).await.unwrap_or_default();
+        let said = self.host.tail(&self.place.attempt, SAID_MAX).await.unwrap_or_default();
         Ok((came_to, said))
     }
 
-    async fn watched(
-        &self,
-        order: &TrialOrder,
-        stop: &CancellationToken,
-    ) -> Result<CameTo, Fault> {
+    async fn watched(&self, order: &TrialOrder, stop: &CancellationToken) -> Result<CameTo, Fault> {
         let added = self.clock.monotonic();
         let mut began = None;
         loop {
@@ -205,7 +215,7 @@ impl<S: Shell + Clone> Trial<S> {
     }
 
     async fn look(&self) -> Result<Option<HostLook>, Fault> {
-        Ok(self.host.read(std::slice::from_ref(&self.attempt)).await?.pop())
+        Ok(self.host.read(std::slice::from_ref(&self.place.attempt)).await?.pop())
     }
 
     /// Ends what runs, takes the entry out of the queue and removes the folder.
@@ -215,13 +225,13 @@ impl<S: Shell + Clone> Trial<S> {
         // What still runs would lose the ground under its feet, and nobody could tell any
         // more what it is.
         ended?;
-        let removed = ask(&self.shell, END, &[&self.dir]).await?;
+        let removed = ask(&self.place.shell, END, &[&self.place.dir]).await?;
         taken_out?;
         match removed.code {
             Some(0) => Ok(()),
             Some(_) | None => {
                 let said = removed.stderr.lines().next().unwrap_or_default();
-                let text = format!("{} cannot be removed: {said}", self.dir);
+                let text = format!("{} cannot be removed: {said}", self.place.dir);
                 Err(Fault::new(FaultClass::TransientStep, text))
             }
         }
@@ -233,7 +243,8 @@ impl<S: Shell + Clone> Trial<S> {
             // It was never made.
             return Ok(());
         };
-        if exit == ExitRecord::Absent && self.host.take_claim(&self.attempt).await? == ClaimedBy::Daemon
+        if exit == ExitRecord::Absent
+            && self.host.take_claim(&self.place.attempt).await? == ClaimedBy::Daemon
         {
             return Ok(());
         }
@@ -247,10 +258,10 @@ impl<S: Shell + Clone> Trial<S> {
                 | None => return Ok(()),
             }
             if self.clock.monotonic().saturating_sub(begun) >= GONE_WITHIN {
-                let text = format!("processes with DAYLILY_ATTEMPT={}", self.attempt);
+                let text = format!("processes with DAYLILY_ATTEMPT={}", self.place.attempt);
                 return Err(Fault::new(FaultClass::TransientStep, text));
             }
-            self.host.end(&self.attempt, force).await?;
+            self.host.end(&self.place.attempt, force).await?;
             force = Force::KillAll;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -258,16 +269,16 @@ impl<S: Shell + Clone> Trial<S> {
 
     /// pueue sees the end of a task only after a while, and lets go of it only then.
     async fn taken_out(&self) -> Result<(), Fault> {
-        let label = std::slice::from_ref(&self.attempt);
+        let label = std::slice::from_ref(&self.place.attempt);
         let Some(listed) = &self.listed else { return self.queue.remove(label).await };
         let begun = self.clock.monotonic();
         loop {
-            if listed.entries(&self.attempt).await? == 0 {
+            if listed.entries(&self.place.attempt).await? == 0 {
                 return Ok(());
             }
             self.queue.remove(label).await?;
             if self.clock.monotonic().saturating_sub(begun) >= GONE_WITHIN {
-                let text = format!("the entry {} in the queue", self.attempt);
+                let text = format!("the entry {} in the queue", self.place.attempt);
                 return Err(Fault::new(FaultClass::TransientStep, text));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -276,14 +287,14 @@ impl<S: Shell + Clone> Trial<S> {
 
     fn job(&self, order: &TrialOrder) -> Job {
         Job {
-            attempt: self.attempt.clone(),
+            attempt: self.place.attempt.clone(),
             intake: IntakeName::new("check"),
             name: CaseName::new(CASE),
             arrival: Arrival::FIRST,
             digest: None,
             number: 1,
             remote_name: CASE.to_owned(),
-            dir: format!("{}/{CASE}", self.dir),
+            dir: format!("{}/{CASE}", self.place.dir),
             shell: order.shell.clone(),
             setup: order.setup.clone(),
             command: order.command.clone(),

@@ -111,6 +111,7 @@ fn the_least_configuration_gets_every_default() {
                 "-c",
             ],
             setup: None,
+            probe: None,
             env: {},
             expect: [],
             limits: Limits {
@@ -211,6 +212,7 @@ pipelines:
       ./check
     shell: [bash, -lc]
     setup: module load dose
+    probe: dose --version
     env: {OMP_NUM_THREADS: "8"}
     expect: ["out/*.dcm"]
     limits: {run: 7d, queue: 24h, on_limit: cancel}
@@ -391,6 +393,9 @@ log: {level: debug, format: json, file: daylily.log}
             ],
             setup: Some(
                 "module load dose",
+            ),
+            probe: Some(
+                "dose --version",
             ),
             env: {
                 "OMP_NUM_THREADS": "8",

@@ -9,6 +9,7 @@
 
 pub mod answers;
 pub mod document;
+pub mod proof;
 mod kept;
 pub mod trouble;
 
