@@ -15,6 +15,8 @@ mod namespace;
 mod panics;
 mod results;
 mod scene;
+mod servers;
+mod ssh;
 mod stage;
 mod store;
 mod system;

@@ -1,0 +1,3 @@
+//! What is tested of hosts behind ssh, against real sshds.
+
+mod fixture;
