@@ -13,10 +13,14 @@ mod intake;
 mod job;
 mod namespace;
 mod panics;
+mod pueue;
 mod results;
 mod scene;
 mod servers;
+<<<<<<< HEAD
 mod ssh;
+=======
+>>>>>>> pueue
 mod stage;
 mod store;
 mod system;

@@ -22,6 +22,8 @@ pub(crate) struct Pueued {
     dir: TempDir,
     /// As whom it runs, where that is not we.
     user: Option<(u32, u32)>,
+    /// Its socket is where XDG_RUNTIME_DIR says, and not where its configuration does.
+    by_runtime_dir: bool,
     child: Option<Child>,
 }
 
@@ -30,25 +32,32 @@ pub(crate) struct Pueued {
 pub(crate) struct Said {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
+    #[allow(dead_code, reason = "it is shown when a test fails")]
     pub(crate) err: String,
 }
 
 impl Pueued {
     /// One that listens, with the group `default` of ten places.
     pub(crate) fn start() -> Self {
-        Self::start_as(None)
+        Self::make(None, false)
     }
 
-    /// The same as the user of this name.
-    pub(crate) fn start_as(user: Option<&str>) -> Self {
-        let user = user.map(|name| {
-            let user = User::from_name(name).ok().flatten();
-            let user = user.unwrap_or_else(|| panic!("no user {name}: run `make servers`"));
-            (user.uid.as_raw(), user.gid.as_raw())
-        });
+    /// The same as the user of this name, where we may be anybody.
+    pub(crate) fn start_as(name: &str) -> Self {
+        let user = User::from_name(name).ok().flatten();
+        let user = user.unwrap_or_else(|| panic!("no user {name}: run `make servers`"));
+        Self::make(Some((user.uid.as_raw(), user.gid.as_raw())), false)
+    }
+
+    /// The same with its socket in XDG_RUNTIME_DIR.
+    pub(crate) fn start_in_runtime_dir() -> Self {
+        Self::make(None, true)
+    }
+
+    fn make(user: Option<(u32, u32)>, by_runtime_dir: bool) -> Self {
         // A socket's path is short.
         let dir = tempfile::Builder::new().prefix("pq-").tempdir_in("/tmp").unwrap();
-        let mut pueued = Self { dir, user, child: None };
+        let mut pueued = Self { dir, user, by_runtime_dir, child: None };
         for folder in ["data", "run"] {
             fs::create_dir(pueued.path(folder)).unwrap();
         }
@@ -65,13 +74,12 @@ impl Pueued {
 
     fn configuration(&self) -> String {
         let at = |below: &str| self.path(below).display().to_string();
-        format!(
-            "shared:\n  pueue_directory: {}\n  runtime_directory: {}\n  use_unix_socket: true\n  \
-             unix_socket_path: {}\nclient:\n  show_confirmation_questions: false\ndaemon: {{}}\n",
-            at("data"),
-            at("run"),
-            at("run/socket")
-        )
+        let mut text = format!("shared:\n  pueue_directory: {}\n", at("data"));
+        if !self.by_runtime_dir {
+            let (run, socket) = (at("run"), at("run/socket"));
+            text.push_str(&format!("  runtime_directory: {run}\n  unix_socket_path: {socket}\n"));
+        }
+        text + "  use_unix_socket: true\nclient: {}\ndaemon: {}\n"
     }
 
     /// A file or folder of its own.
@@ -85,8 +93,12 @@ impl Pueued {
 
     /// What a headnode needs in its `env` to talk to it.
     pub(crate) fn env(&self) -> BTreeMap<String, String> {
-        let config = self.config().display().to_string();
-        BTreeMap::from([("PUEUE_CONFIG_PATH".to_owned(), config)])
+        let at = |path: PathBuf| path.display().to_string();
+        let mut env = BTreeMap::from([("PUEUE_CONFIG_PATH".to_owned(), at(self.config()))]);
+        if self.by_runtime_dir {
+            env.insert("XDG_RUNTIME_DIR".to_owned(), at(self.path("run")));
+        }
+        env
     }
 
     /// A program with its configuration and a clean environment otherwise.
@@ -96,7 +108,7 @@ impl Pueued {
         assert!(program.is_file(), "{} is missing: run `make servers`", program.display());
         let mut command = Command::new(program);
         command.env_clear().env("HOME", self.dir.path()).env("LANG", "C.UTF-8");
-        command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("PUEUE_CONFIG_PATH", self.config());
+        command.env("PATH", "/usr/local/bin:/usr/bin:/bin").envs(self.env());
         command.current_dir("/").stdin(Stdio::null());
         if let Some((uid, gid)) = self.user {
             command.uid(uid).gid(gid);
@@ -182,18 +194,22 @@ impl Pueued {
         until("the list is empty", LIMIT, || self.list()["tasks"] == serde_json::json!({}));
     }
 
-    /// Everything that carries its configuration in the environment, as its tasks do.
-    fn leave_nothing(&self) {
+    /// Ends everything that carries its configuration in the environment, as its tasks do,
+    /// and says whether there was anything.
+    fn leave_nothing(&self) -> bool {
         let mark = format!("PUEUE_CONFIG_PATH={}", self.config().display());
+        let mut left = false;
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
             let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
             let environ = fs::read(entry.path().join("environ")).unwrap_or_default();
             let ours = environ.split(|&b| b == 0).any(|variable| variable == mark.as_bytes());
             if let Some(pid) = pid.filter(|_| ours) {
+                left = true;
                 // It may have ended by itself.
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
         }
+        left
     }
 }
 
@@ -203,9 +219,6 @@ impl Drop for Pueued {
             let _ = child.kill();
             let _ = child.wait();
         }
-        // A shell that was just being started is met the second time.
-        self.leave_nothing();
-        holds(std::time::Duration::from_millis(20), || false);
-        self.leave_nothing();
+        holds(LIMIT, || !self.leave_nothing());
     }
 }
