@@ -17,10 +17,7 @@ mod pueue;
 mod results;
 mod scene;
 mod servers;
-<<<<<<< HEAD
 mod ssh;
-=======
->>>>>>> pueue
 mod stage;
 mod store;
 mod system;

@@ -25,8 +25,10 @@ impl Ground {
         let site = setup.site;
         let sshd = (!site.is_here()).then(|| Sshd::with(setup.login, &[]));
         let pueued = sshd.as_ref().filter(|_| site.has_pueue()).map(|sshd| {
-            let somebody_else = sshd.uid() != Uid::effective();
-            Pueued::start_as(somebody_else.then(|| sshd.user()))
+            match sshd.uid() == Uid::effective() {
+                true => Pueued::start(),
+                false => Pueued::start_as(sshd.user()),
+            }
         });
         let ground = Self { site, pueued, sshd };
         for folder in ["new_cases", "state", "elsewhere"] {
