@@ -23,20 +23,19 @@ impl Ground {
     /// Starts the servers and makes the folders that are there before the daemon.
     pub(crate) fn lay(setup: &Setup, dir: &Path) -> Self {
         let site = setup.site;
-        let sshd = (!site.is_here()).then(|| Sshd::with(setup.login, &[]));
-        let pueued = sshd.as_ref().filter(|_| site.has_pueue()).map(|sshd| {
-            match sshd.uid() == Uid::effective() {
-                true => Pueued::start(),
-                false => Pueued::start_as(sshd.user()),
-            }
+        let sshd = site.is_far().then(|| Sshd::with(setup.login, &[]));
+        let pueued = site.has_pueue().then(|| match &sshd {
+            Some(sshd) if sshd.uid() != Uid::effective() => Pueued::start_as(sshd.user()),
+            Some(_) | None => Pueued::start(),
         });
         let ground = Self { site, pueued, sshd };
         for folder in ["new_cases", "state", "elsewhere"] {
             fs::create_dir(dir.join(folder)).expect("it is new");
         }
-        if !site.is_here() {
+        fs::create_dir(dir.join("bin")).expect("it is new");
+        if site.is_far() {
             fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("it is ours");
-            for folder in ["work", "bin", "run"] {
+            for folder in ["work", "run"] {
                 fs::create_dir(dir.join(folder)).expect("it is new");
             }
             ground.give(&dir.join("work"));
@@ -47,14 +46,14 @@ impl Ground {
 
     /// What the configuration says of the headnode.
     pub(crate) fn lines(&self, setup: &Setup, dir: &Path) -> Vec<String> {
-        let Some(sshd) = &self.sshd else {
-            return ["host: local", "work_dir: ./work", "queue: direct"].map(str::to_owned).into();
+        let mut lines = match &self.sshd {
+            None => vec!["host: local".to_owned()],
+            Some(sshd) => vec![
+                format!("host: {}", sshd.host()),
+                format!("ssh: {{config_file: {}{}}}", sshd.config_file().display(), setup.ssh),
+            ],
         };
-        let mut lines = vec![
-            format!("host: {}", sshd.host()),
-            format!("ssh: {{config_file: {}{}}}", sshd.config_file().display(), setup.ssh),
-            format!("work_dir: {}", dir.join("work").display()),
-        ];
+        lines.push(format!("work_dir: {}", dir.join("work").display()));
         match &self.pueued {
             None => lines.push("queue: direct".to_owned()),
             Some(pueued) => {

@@ -98,7 +98,7 @@ impl World {
         let mut said = self.because(name);
         said = said.replace(&self.path("").display().to_string(), "DIR/");
         said = said.replace(PROGRAMS, "TOOLS");
-        if !self.ground.site().is_here() {
+        if self.ground.site().is_far() {
             let sshd = self.ground.sshd();
             for (what, name) in [
                 (sshd.config_file().parent().unwrap().display().to_string(), "SSHD"),

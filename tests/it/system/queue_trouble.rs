@@ -13,7 +13,7 @@ use super::site::Site;
 use super::world::{World, processes_of, write};
 use crate::wait;
 
-const SITE: Site = Site::SshPueue;
+const SITE: Site = Site::HerePueue;
 
 /// Only the case that has a file `wait` waits to be let go.
 const SOME_WAIT: &str =
@@ -214,7 +214,7 @@ fn a_recycled_task_id_is_not_taken_for_the_job_that_had_it() {
     let id = world.ground.pueued().labelled(world.attempt("runs").as_str())[0].0.clone();
     world.let_go();
     world.until_succeeded(&["runs"]);
-    world.ground.pueued().must(&["clean"]);
+    world.until("its entry is gone", |world| jobs(world, "runs") == 0);
     // Somebody else's entry gets the id, and fails.
     let theirs = world.ground.pueued().add("theirs", "exit 7");
     assert_eq!(theirs, id, "pueue gives the id out again");
@@ -311,23 +311,27 @@ fn a_pueued_that_stands_still_fails_nothing() {
 }
 
 #[test]
-fn a_job_that_pueue_killed_is_ended_by_what_it_left_behind() {
+fn what_outlives_a_kill_by_pueue_keeps_its_place_until_it_is_ended() {
     // `pueue kill` reaches the shell and not what took a session of its own.
     let world = with_one_that_runs(Setup {
-        lost_after: "2s",
+        lost_after: "1s",
         ..Setup::job(SITE, "setsid sleep 1000 & until [ -e \"$GO\" ]; do sleep 0.05; done")
     });
     let attempt = world.attempt("runs");
     let (id, _) = world.ground.pueued().labelled(attempt.as_str()).remove(0);
     world.ground.pueued().must(&["kill", &id]);
-    world.until("the case has ended or a person is asked", |world| {
-        let case = world.case("runs").unwrap();
-        let ended = case.state.name() == StateName::Failed || case.hold.is_some();
+    world.until_because("runs", "it runs on and is watched by its processes");
+    assert!(!wait::holds(Duration::from_secs(3), || {
+        world.state("runs") != Some(StateName::Running) || world.all_slots_are_free()
+    }));
+    assert!(!processes_of(&attempt).is_empty());
+    assert_eq!(world.ask("cancel", "runs"), "done");
+    world.until("the place is free", |world| {
         let free = world.all_slots_are_free();
         assert!(!free || processes_of(&attempt).is_empty(), "the place is free, it runs on");
-        ended
+        free
     });
+    world.until_state("runs", StateName::Cancelled);
     assert_eq!(world.runs().len(), 1);
-    assert!(!wait::holds(Duration::from_secs(1), || world.runs().len() > 1));
-    world.is_lawful();
+    world.is_settled();
 }

@@ -5,6 +5,8 @@
 pub(crate) enum Site {
     /// This machine, without a queue.
     Here,
+    /// This machine, under pueue: the daemon on the headnode itself.
+    HerePueue,
     /// Over ssh, under pueue.
     SshPueue,
     /// Over ssh, without a queue.
@@ -12,12 +14,12 @@ pub(crate) enum Site {
 }
 
 impl Site {
-    pub(crate) fn is_here(self) -> bool {
-        self == Self::Here
+    pub(crate) fn is_far(self) -> bool {
+        matches!(self, Self::SshPueue | Self::SshDirect)
     }
 
     pub(crate) fn has_pueue(self) -> bool {
-        self == Self::SshPueue
+        matches!(self, Self::HerePueue | Self::SshPueue)
     }
 }
 
@@ -35,6 +37,7 @@ macro_rules! on_sites {
         }
     )+};
     (@here) => { crate::system::site::Site::Here };
+    (@here_pueue) => { crate::system::site::Site::HerePueue };
     (@ssh_pueue) => { crate::system::site::Site::SshPueue };
     (@ssh_direct) => { crate::system::site::Site::SshDirect };
 }

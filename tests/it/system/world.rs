@@ -118,7 +118,7 @@ impl World {
         command.args(CONFIG_FLAG).arg(self.path("config.yaml")).current_dir(self.dir.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.unwrap());
         command.env_remove("XDG_RUNTIME_DIR");
-        if !self.ground.site().is_here() {
+        if self.ground.site().is_far() {
             command.env("XDG_RUNTIME_DIR", self.path("run"));
         }
         if let Ok(near) = fs::canonicalize(self.path("near")) {
