@@ -1,3 +1,7 @@
 //! What is tested of hosts behind ssh, against real sshds.
 
+pub(crate) mod far;
+mod connections;
 mod fixture;
+mod scripts;
+mod trouble;

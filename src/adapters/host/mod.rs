@@ -19,6 +19,7 @@ pub mod proof;
 pub mod quote;
 pub mod read;
 pub mod shell;
+pub mod ssh;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

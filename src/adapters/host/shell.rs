@@ -11,11 +11,45 @@ use daylily_lifecycle::outcome::{Fault, FaultClass};
 /// A script gets a clean environment (HOME, USER, LANG, PATH, XDG_RUNTIME_DIR and the
 /// headnode's own), no terminal and no other standard input than `stdin`. It runs in
 /// a process group of its own, which is ended when the time is up or the future is
-/// dropped.
+/// dropped; on another machine as soon as that machine hears of it.
 #[async_trait::async_trait]
 pub trait Shell: Send + Sync + 'static {
     /// A fault says that the script may or may not have run.
     async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault>;
+
+    /// What was heard of the other side besides answers.
+    fn heard(&self) -> Heard {
+        Heard::default()
+    }
+
+    /// Lets go of what was opened to get there. A later script opens it again.
+    async fn close(&self) {}
+}
+
+/// A shell of whichever kind.
+pub type AnyShell = Box<dyn Shell>;
+
+#[async_trait::async_trait]
+impl Shell for AnyShell {
+    async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault> {
+        (**self).run(ask).await
+    }
+
+    fn heard(&self) -> Heard {
+        (**self).heard()
+    }
+
+    async fn close(&self) {
+        (**self).close().await;
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// The beginning of what the login shell printed, by the latest script that met any.
+    pub noise: Option<String>,
+    /// How far that machine's clock is before ours, to some milliseconds.
+    pub clock_skew_ms: Option<i64>,
 }
 
 #[derive(Debug, Clone)]
@@ -38,7 +72,7 @@ pub enum Ran {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// None: ended by a signal.
+    /// None: ended by a signal. Some shells tell that as 128 and the signal's number.
     pub code: Option<i32>,
     pub stdout: Vec<u8>,
     /// There was more on standard output than was to be kept.
@@ -113,6 +147,10 @@ impl<S: Shell> WorkDir<S> {
     /// `path` is absolute.
     pub fn new(shell: S, path: String, owner: Owner) -> Self {
         Self { shell, path, owner }
+    }
+
+    pub fn shell(&self) -> &S {
+        &self.shell
     }
 
     /// Where the attempt directories are.

@@ -11,8 +11,10 @@ use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault, FaultClass};
 use daylily_watch::adapters::host::fake::{FakeHost, FakeMachine, Started};
 use daylily_watch::adapters::host::shell::Owner;
 use daylily_watch::adapters::host::{Host, HostLook, Job};
+use daylily_watch::adapters::queue::Queue as _;
 
-use crate::stage::{Stage, job_in, new_attempt, openers, owner};
+use crate::ssh::far::Far;
+use crate::stage::{Stage, entry, job_in, new_attempt, openers, owner};
 use crate::wait::{LIMIT, until, until_seen};
 
 /// A headnode whose jobs do as they are told.
@@ -30,7 +32,7 @@ pub(crate) trait Rig: Send + Sync {
     /// Puts a file below the job's directory.
     fn put(&self, attempt: &AttemptId, path: &str, content: &str);
     /// Returns when somebody waits for the bell.
-    fn until_listened_to(&self);
+    async fn until_listened_to(&self);
     /// Takes the owner away, as an unmounted work_dir does.
     fn unmount(&self);
 }
@@ -48,8 +50,7 @@ impl Rig for Real {
     }
 
     fn job(&self, attempt: &AttemptId) -> Job {
-        let told = "echo executed >>executed; while [ ! -s told ]; do sleep 0.02; done; . ./told";
-        self.0.job(attempt, told)
+        self.0.job(attempt, AS_TOLD)
     }
 
     async fn start(&self, attempt: &AttemptId) -> bool {
@@ -58,32 +59,97 @@ impl Rig for Real {
     }
 
     fn finish(&self, attempt: &AttemptId, line: &str, code: i32) {
-        let dir = self.job(attempt).dir;
-        let told = format!("echo '{line}'; exit {code}\n");
-        std::fs::write(format!("{dir}/new"), told).expect("the folder is there");
-        std::fs::rename(format!("{dir}/new"), format!("{dir}/told")).expect("it was written");
+        tell(&self.job(attempt), line, code);
     }
 
     fn executed(&self, attempt: &AttemptId) -> usize {
-        let lines = std::fs::read_to_string(format!("{}/executed", self.job(attempt).dir));
-        lines.unwrap_or_default().lines().count()
+        executions(&self.job(attempt))
     }
 
     fn put(&self, attempt: &AttemptId, path: &str, content: &str) {
-        let path = Path::new(&self.job(attempt).dir).join(path);
-        std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("it can be made");
-        std::fs::write(path, content).expect("it can be written");
+        put_below(&self.job(attempt), path, content);
     }
 
-    fn until_listened_to(&self) {
-        let bell = self.0.path().join(".daylily-watch/bell");
-        until("somebody waits for the bell", LIMIT, || openers(&bell) > 0);
+    async fn until_listened_to(&self) {
+        until_somebody_waits_for_the_bell(self.0.path()).await;
     }
 
     fn unmount(&self) {
         let root = self.0.path().join(".daylily-watch");
         std::fs::rename(root, self.0.path().join("away")).expect("it is there");
     }
+}
+
+struct Ssh(Far);
+
+fn ssh() -> Ssh {
+    Ssh(Far::start())
+}
+
+#[async_trait::async_trait]
+impl Rig for Ssh {
+    fn host(&self, owner: Owner) -> Box<dyn Host> {
+        Box::new(self.0.host_of(owner))
+    }
+
+    fn job(&self, attempt: &AttemptId) -> Job {
+        self.0.job(attempt, AS_TOLD)
+    }
+
+    async fn start(&self, attempt: &AttemptId) -> bool {
+        let host = self.0.host_of(owner("ours", 1));
+        let _ = self.0.direct_of(&host).add(&[entry(attempt)]).await;
+        let claim = self.0.path().join(format!(".daylily-watch/{attempt}/claim"));
+        std::fs::read_to_string(claim).unwrap_or_default().contains("\"by\":\"job\"")
+    }
+
+    fn finish(&self, attempt: &AttemptId, line: &str, code: i32) {
+        tell(&self.job(attempt), line, code);
+    }
+
+    fn executed(&self, attempt: &AttemptId) -> usize {
+        executions(&self.job(attempt))
+    }
+
+    fn put(&self, attempt: &AttemptId, path: &str, content: &str) {
+        put_below(&self.job(attempt), path, content);
+    }
+
+    async fn until_listened_to(&self) {
+        until_somebody_waits_for_the_bell(&self.0.path()).await;
+    }
+
+    fn unmount(&self) {
+        let root = self.0.path().join(".daylily-watch");
+        std::fs::rename(root, self.0.path().join("away")).expect("it is there");
+    }
+}
+
+/// The command of a job that runs till it is told to finish.
+const AS_TOLD: &str =
+    "echo executed >>executed; while [ ! -s told ]; do sleep 0.02; done; . ./told";
+
+fn tell(job: &Job, line: &str, code: i32) {
+    let dir = &job.dir;
+    let told = format!("echo '{line}'; exit {code}\n");
+    std::fs::write(format!("{dir}/new"), told).expect("the folder is there");
+    std::fs::rename(format!("{dir}/new"), format!("{dir}/told")).expect("it was written");
+}
+
+fn executions(job: &Job) -> usize {
+    let lines = std::fs::read_to_string(format!("{}/executed", job.dir));
+    lines.unwrap_or_default().lines().count()
+}
+
+fn put_below(job: &Job, path: &str, content: &str) {
+    let path = Path::new(&job.dir).join(path);
+    std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("it can be made");
+    std::fs::write(path, content).expect("it can be written");
+}
+
+async fn until_somebody_waits_for_the_bell(work_dir: &Path) {
+    let bell = &work_dir.join(".daylily-watch/bell");
+    until_seen("somebody waits for the bell", LIMIT, || async { openers(bell) > 0 }).await;
 }
 
 struct Fake(Arc<FakeMachine>);
@@ -124,7 +190,7 @@ impl Rig for Fake {
         state.files.insert(path, (content.as_bytes().to_vec(), now));
     }
 
-    fn until_listened_to(&self) {}
+    async fn until_listened_to(&self) {}
 
     fn unmount(&self) {
         self.0.state().owner = None;
@@ -344,8 +410,7 @@ async fn the_bell_rings_at_the_end_of_a_job(rig: &impl Rig) {
     assert_eq!(host.bell(Duration::from_millis(50)).await, Ok(false));
     let (rung, ()) = tokio::join!(host.bell(LIMIT), async {
         // A ring that nobody waits for is lost.
-        tokio::task::yield_now().await;
-        rig.until_listened_to();
+        rig.until_listened_to().await;
         rig.finish(&attempt, "done", 0);
     });
     assert_eq!(rung, Ok(true));
@@ -365,6 +430,12 @@ macro_rules! suite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
                 super::$test(&super::real()).await;
+            })*
+        }
+        mod ssh {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(&super::ssh()).await;
             })*
         }
         mod fake {

@@ -7,10 +7,13 @@ use daylily_lifecycle::ids::{AttemptId, HeadnodeName};
 use daylily_lifecycle::outcome::QueueWord;
 use daylily_lifecycle::outcome::{Alive, Claim};
 use daylily_watch::adapters::host::fake::{FakeHost, FakeMachine};
+use daylily_watch::adapters::host::ssh::shell::SshShell;
 use daylily_watch::adapters::host::{Host, HostLook, Job};
 use daylily_watch::adapters::queue::Queue;
+use daylily_watch::adapters::queue::direct::Direct;
 use daylily_watch::adapters::queue::fake::FakeQueue;
 
+use crate::ssh::far::{Far, FarHost};
 use crate::stage::{Stage, entry, job_in, new_attempt, owner};
 use crate::wait::{LIMIT, until_seen};
 
@@ -42,6 +45,40 @@ impl Rig for Real {
 
     fn job(&self, attempt: &AttemptId) -> Job {
         self.0.job(attempt, "echo executed >>executed; sleep 1000")
+    }
+
+    fn give_a_place(&self, _attempt: &AttemptId) {}
+
+    fn executed(&self, attempt: &AttemptId) -> usize {
+        let lines = std::fs::read_to_string(format!("{}/executed", self.job(attempt).dir));
+        lines.unwrap_or_default().lines().count()
+    }
+}
+
+struct Ssh {
+    far: Far,
+    host: FarHost,
+    direct: Direct<SshShell>,
+}
+
+async fn ssh() -> Ssh {
+    let far = Far::start();
+    let host = far.host_of(owner("ours", 1));
+    host.own(false).await.expect("nobody owned it");
+    Ssh { direct: far.direct_of(&host), host, far }
+}
+
+impl Rig for Ssh {
+    fn queue(&self) -> &dyn Queue {
+        &self.direct
+    }
+
+    fn host(&self) -> &dyn Host {
+        &self.host
+    }
+
+    fn job(&self, attempt: &AttemptId) -> Job {
+        self.far.job(attempt, "echo executed >>executed; sleep 1000")
     }
 
     fn give_a_place(&self, _attempt: &AttemptId) {}
@@ -179,6 +216,7 @@ async fn an_attempt_that_is_not_prepared_is_not_started(rig: &impl Rig) {
 macro_rules! suite {
     ($($test:ident,)*) => {
         suite!(@direct real, $($test,)*);
+        suite!(@direct ssh, $($test,)*);
         suite!(@direct fake_direct, $($test,)*);
         suite!(@direct fake_list, $($test,)*);
     };

@@ -9,8 +9,25 @@ use nix::unistd::Pid;
 
 use crate::wait::{LIMIT, until};
 
+/// Those that `of` itself has started.
+pub(crate) fn children(of: u32) -> Vec<u32> {
+    all().remove(&of).unwrap_or_default()
+}
+
 /// `root` and everything below it, parents first.
 pub(crate) fn family(root: u32) -> Vec<u32> {
+    let children = all();
+    let mut family = vec![root];
+    let mut at = 0;
+    while at < family.len() {
+        family.extend(children.get(&family[at]).into_iter().flatten());
+        at += 1;
+    }
+    family
+}
+
+/// Every process by its parent.
+fn all() -> BTreeMap<u32, Vec<u32>> {
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for entry in fs::read_dir("/proc").expect("/proc is there").flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
@@ -20,13 +37,7 @@ pub(crate) fn family(root: u32) -> Vec<u32> {
             children.entry(parent).or_default().push(pid);
         }
     }
-    let mut family = vec![root];
-    let mut at = 0;
-    while at < family.len() {
-        family.extend(children.get(&family[at]).into_iter().flatten());
-        at += 1;
-    }
-    family
+    children
 }
 
 /// Stops all of it, the first before its children, so that nothing is missed.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use nix::unistd::{Gid, Uid};
 use tempfile::TempDir;
 
-use super::processes::{end_all, end_children, family, freeze, is_alive, program, thaw};
+use super::processes::{children, end_all, end_children, family, freeze, is_alive, program, thaw};
 use super::{Account, account, installed};
 use crate::wait::{LIMIT, holds, until};
 
@@ -149,10 +149,19 @@ impl Sshd {
         }
     }
 
-    /// Processes of its sessions, sshd's own and what they run.
+    /// How many connections there are now.
+    pub(crate) fn open_connections(&self) -> usize {
+        let listener = self.listener.as_ref().map(|listener| listener.id());
+        listener
+            .map(|pid| children(pid).into_iter().filter(|&pid| is_alive(pid)).count())
+            .unwrap_or(0)
+    }
+
+    /// How many processes its sessions run, without sshd's own.
     pub(crate) fn session_processes(&self) -> usize {
         let family = self.listener.as_ref().map(|listener| family(listener.id()));
-        family.unwrap_or_default().into_iter().skip(1).filter(|&pid| is_alive(pid)).count()
+        let runs = |&pid: &u32| is_alive(pid) && !program(pid).starts_with("sshd");
+        family.unwrap_or_default().into_iter().filter(runs).count()
     }
 
     /// Lets nobody in from now on who is not in already.

@@ -1,0 +1,53 @@
+//! Owns a headnode that ssh reaches: its connections, and a shell over one of them.
+//! Nothing but one fixed line ever goes through the login shell there, and nothing opens
+//! a connection but [`masters`].
+
+pub mod masters;
+pub mod shell;
+pub mod sockets;
+mod prelude;
+mod answer;
+mod connect;
+mod log;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use daylily_lifecycle::ids::HeadnodeName;
+
+use self::masters::Masters;
+use self::shell::SshShell;
+use super::Transfer;
+use super::attempts::ShellHost;
+use super::headnode::Headnode;
+use super::job::JobGround;
+use super::shell::{Owner, WorkDir};
+use crate::clock::Clock;
+
+/// What a headnode behind ssh is made of, beside its connections.
+#[derive(Debug, Clone)]
+pub struct SshHostSettings {
+    pub name: HeadnodeName,
+    /// Absolute there.
+    pub work_dir: String,
+    pub owner: Owner,
+    /// Put before the PATH; `~/` at the start is the home there.
+    pub path: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    /// Of what a case's command makes.
+    pub umask: u32,
+}
+
+/// `transfer` moves its files, over the bulk lines of the same `masters`.
+pub fn ssh_host<T: Transfer>(
+    settings: SshHostSettings,
+    masters: Arc<Masters>,
+    clock: Arc<dyn Clock>,
+    transfer: T,
+) -> Headnode<SshShell, T> {
+    let SshHostSettings { name, work_dir, owner, path, env, umask } = settings;
+    let shell = SshShell::new(masters, clock, path.clone(), env.clone());
+    let work_dir = WorkDir::new(shell, work_dir, owner);
+    let ground = JobGround::new(work_dir.root(), path, env, umask);
+    Headnode::joined(ShellHost::new(name, Arc::new(work_dir), ground), transfer)
+}
