@@ -311,6 +311,37 @@ fn a_pueued_that_stands_still_fails_nothing() {
 }
 
 #[test]
+fn a_daemon_killed_with_cases_in_the_queue_finds_them_there() {
+    let mut world = with_one_that_is_queued();
+    world.kill();
+    world.ground.pueued().must(&["start", "--all"]);
+    world.until("it has run", |world| world.runs_of("queued").len() == 1);
+    world.start();
+    world.until_succeeded(&["queued"]);
+    world.let_go();
+    world.until_succeeded(&["runs"]);
+    assert_eq!(world.runs().len(), 2);
+    world.is_settled();
+}
+
+#[test]
+fn a_queued_case_is_cancelled_and_its_entry_goes() {
+    let world = with_one_that_is_queued();
+    let attempt = world.attempt("queued");
+    assert_eq!(world.ask("cancel", "queued"), "done");
+    world.until_state("queued", StateName::Cancelled);
+    world.until("its entry is gone", |world| jobs(world, "queued") == 0);
+    // Added once more by hand it finds its claim taken.
+    entry(&world, &attempt);
+    world.ground.pueued().must(&["start", "--all"]);
+    world.until("that is gone as well", |world| jobs(world, "queued") == 0);
+    world.let_go();
+    world.until_succeeded(&["runs"]);
+    assert!(world.runs_of("queued").is_empty());
+    world.is_settled();
+}
+
+#[test]
 fn what_outlives_a_kill_by_pueue_keeps_its_place_until_it_is_ended() {
     // `pueue kill` reaches the shell and not what took a session of its own.
     let world = with_one_that_runs(Setup {
