@@ -247,6 +247,7 @@ pub fn observations(number: u32) -> Vec<Named> {
         named("decided: end, limit", Observation::Decided(Decision::End { why: EndingWhy::Limit })),
         named("decided: end observed", Observation::Decided(Decision::EndObserved)),
         named("decided: rerun", Observation::Decided(Decision::Rerun)),
+        named("contact regained", Observation::ContactRegained),
         named("panicked", Observation::Panicked { text: "index out of bounds".to_owned() }),
     ];
     for (name, look) in looks() {

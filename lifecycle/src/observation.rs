@@ -91,6 +91,8 @@ pub enum Observation {
     Panicked {
         text: String,
     },
+    /// Its headnode, or the queue there, answers again.
+    ContactRegained,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use daylily_lifecycle::case::Priority;
 use daylily_lifecycle::ids::{ByteCount, GroupName, HeadnodeName, IntakeName, PipelineName};
-use daylily_lifecycle::policy::{Limits, OnLost, Retry};
+use daylily_lifecycle::policy::{Limits, OnLost, Retry, TransferHours};
 use daylily_lifecycle::settle::MarkerMissing;
 use jiff::{SignedDuration, tz::TimeZone};
 
@@ -166,14 +166,6 @@ pub enum Ship {
         here: PathBuf,
         there: String,
     },
-}
-
-/// From one time of the day to another, perhaps past midnight, in the time zone of the
-/// configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TransferHours {
-    pub from: jiff::civil::Time,
-    pub to: jiff::civil::Time,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

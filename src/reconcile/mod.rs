@@ -14,6 +14,7 @@ mod advance;
 mod execute;
 mod schedule;
 mod poll;
+mod contact;
 mod prune;
 pub mod surroundings;
 mod naming;

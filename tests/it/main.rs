@@ -13,6 +13,7 @@ mod intake;
 mod job;
 mod namespace;
 mod panics;
+mod pueue;
 mod results;
 mod scene;
 mod servers;

@@ -1,5 +1,9 @@
 //! The lifecycle, tested from outside: tables, sentences, laws.
 
+mod circuit;
+mod classes;
+mod contact;
+mod queue;
 mod laws;
 mod plans;
 mod schedule;

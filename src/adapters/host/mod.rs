@@ -33,6 +33,7 @@ use daylily_lifecycle::ids::{
     Arrival, AttemptId, ByteCount, CaseName, Digest, Fingerprint, HeadnodeName, IntakeName,
 };
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault};
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 #[async_trait::async_trait]
@@ -62,6 +63,20 @@ pub trait Host: Send + Sync + 'static {
     /// Writes `case.json`, `lock` and, last and by rename, `job.sh`. Repeating it
     /// leaves what is there as it is.
     async fn prepare(&self, job: &Job) -> Result<(), Fault>;
+
+    /// Prepares several in one go where that can be; the answers are in the order asked.
+    async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            answers.push(self.prepare(job).await);
+        }
+        answers
+    }
+
+    /// How far its clock is ahead of ours, as last measured. None: it was not.
+    fn clock_skew(&self) -> Option<SignedDuration> {
+        None
+    }
 
     /// Reads attempts in one go, each in the order claim, alive, exit record. The
     /// answer has one look per attempt, in the order asked.

@@ -3,6 +3,7 @@
 //! the machine's own is read or touched. A server that is not installed fails the test.
 
 pub(crate) mod processes;
+pub(crate) mod pueued;
 pub(crate) mod sshd;
 
 use nix::unistd::{Gid, Uid, User};

@@ -13,7 +13,8 @@ use daylily_watch::store::{Planned, Store};
 use nix::unistd::Pid;
 
 use super::setup::{Setup, UNTIL_LET_GO};
-use super::world::{INTAKE, World, now, write};
+use super::site::{Site, on_sites};
+use super::world::{HEADNODE, INTAKE, World, now, write};
 use crate::wait;
 
 const QUIET: Duration = Duration::from_secs(2);
@@ -34,14 +35,13 @@ fn unfinished(world: &World) -> u64 {
     world.reader().counts().unwrap().iter().map(|count| count.cases).sum()
 }
 
-#[test]
-fn a_thousand_cases_at_once_are_found_within_10_s_and_each_runs_once() {
+fn a_thousand_cases_at_once_are_found_within_10_s_and_each_runs_once(site: Site) {
     let mut world = World::alone(Setup {
         quiet: "2s",
         fetch: "[]",
         more: vec!["log: {level: warn}".to_owned()],
         headnode: vec!["max_transfers: 8".to_owned()],
-        ..Setup::job("true").slots(16)
+        ..Setup::job(site, "true").slots(16)
     });
     world.start();
     let names: Vec<String> = (0..1000).map(|n| format!("case {n:04}")).collect();
@@ -78,7 +78,7 @@ fn finished(world: &World, cases: usize) {
     runtime.block_on(async {
         let (store, _) =
             Store::open(&world.path("state"), now(), env!("CARGO_PKG_VERSION")).unwrap();
-        let (intake, headnode) = (IntakeName::new(INTAKE), HeadnodeName::new("here"));
+        let (intake, headnode) = (IntakeName::new(INTAKE), HeadnodeName::new(HEADNODE));
         store.sync_intakes(vec![intake.clone()]).await.unwrap();
         store.sync_headnodes(vec![headnode.clone()]).await.unwrap();
         for chunk in (0..cases).collect::<Vec<_>>().chunks(500) {
@@ -139,14 +139,13 @@ fn idle(world: &World) -> Duration {
     (processor_time(world) - before) / SECONDS
 }
 
-#[test]
-fn ten_thousand_finished_cases_cost_nothing() {
-    let mut world = World::alone(Setup::default());
+fn ten_thousand_finished_cases_cost_nothing(site: Site) {
+    let mut world = World::alone(Setup::at(site));
     world.start();
     one_runs(&world);
     let without = idle(&world);
     drop(world);
-    let mut world = World::alone(Setup::default());
+    let mut world = World::alone(Setup::at(site));
     finished(&world, 10_000);
     world.start();
     one_runs(&world);
@@ -161,12 +160,11 @@ fn ten_thousand_finished_cases_cost_nothing() {
     assert!(peak < 64 << 10, "{peak} KiB");
 }
 
-#[test]
-fn cases_that_wait_for_something_cost_next_to_nothing() {
+fn cases_that_wait_for_something_cost_next_to_nothing(site: Site) {
     let mut world = World::alone(Setup {
         settle: ", marker: daylily.ready".to_owned(),
         headnode: vec!["ship_ahead: 1".to_owned()],
-        ..Setup::job(UNTIL_LET_GO).slots(1)
+        ..Setup::job(site, UNTIL_LET_GO).slots(1)
     });
     let intake = world.intake();
     fs::create_dir(intake.join("empty")).unwrap();
@@ -198,4 +196,10 @@ fn cases_that_wait_for_something_cost_next_to_nothing() {
     let cost = idle(&world);
     assert!(cost < Duration::from_millis(50), "{cost:?} per second");
     world.is_lawful();
+}
+
+on_sites! {
+    a_thousand_cases_at_once_are_found_within_10_s_and_each_runs_once: here, ssh_pueue, ssh_direct;
+    ten_thousand_finished_cases_cost_nothing: here, ssh_pueue, ssh_direct;
+    cases_that_wait_for_something_cost_next_to_nothing: here, ssh_pueue, ssh_direct;
 }

@@ -1,9 +1,12 @@
 //! The whole program, as its users start it: what it promises, shown from outside by
 //! what lies in folders, what the jobs wrote of themselves, and what the database says.
 
+mod ground;
+mod instruments;
 mod runs;
 mod same;
 mod setup;
+mod site;
 mod world;
 
 mod arriving;
@@ -16,3 +19,4 @@ mod killed;
 mod lessons;
 mod many;
 mod places;
+mod queue_trouble;

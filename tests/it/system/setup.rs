@@ -3,8 +3,16 @@
 
 use std::path::Path;
 
+use super::site::Site;
+use super::world::HEADNODE;
+use crate::servers::sshd::Login;
+
+/// A job that ends when the test says so.
+pub(crate) const UNTIL_LET_GO: &str = "until [ -e \"$GO\" ]; do sleep 0.05; done; cp input out.txt";
+
 /// What a test wants of its world. Text goes into the file as it is.
 pub(crate) struct Setup {
+    pub(crate) site: Site,
     pub(crate) quiet: &'static str,
     pub(crate) rescan: &'static str,
     /// More keys of `settle`, each with a comma before it.
@@ -24,13 +32,22 @@ pub(crate) struct Setup {
     pub(crate) retry: &'static str,
     /// More lines at the top.
     pub(crate) more: Vec<String>,
+    /// What meets commands behind sshd.
+    pub(crate) login: Login,
+    /// More keys of `ssh`, each with a comma before it.
+    pub(crate) ssh: String,
+    pub(crate) poll: &'static str,
+    /// Nobody has made the groups in pueue.
+    pub(crate) no_groups: bool,
     /// As whom the daemon runs; None: as the tests do.
     pub(crate) uid: Option<u32>,
 }
 
-impl Default for Setup {
-    fn default() -> Self {
+impl Setup {
+    /// Nothing special.
+    pub(crate) fn at(site: Site) -> Self {
         Self {
+            site,
             quiet: "1s",
             rescan: "1m",
             settle: String::new(),
@@ -43,17 +60,16 @@ impl Default for Setup {
             lost_after: "2m",
             retry: "{first: 500ms, most: 2s, for: 12h}",
             more: Vec::new(),
+            login: Login::Plain,
+            ssh: String::new(),
+            poll: "{min: 200ms, max: 2s}",
+            no_groups: false,
             uid: None,
         }
     }
-}
 
-/// A job that ends when the test says so.
-pub(crate) const UNTIL_LET_GO: &str = "until [ -e \"$GO\" ]; do sleep 0.05; done; cp input out.txt";
-
-impl Setup {
-    pub(crate) fn job(job: &str) -> Self {
-        Self { job: job.to_owned(), ..Self::default() }
+    pub(crate) fn job(site: Site, job: &str) -> Self {
+        Self { job: job.to_owned(), ..Self::at(site) }
     }
 
     pub(crate) fn slots(mut self, slots: usize) -> Self {
@@ -61,7 +77,8 @@ impl Setup {
         self
     }
 
-    pub(crate) fn yaml(&self, dir: &Path) -> String {
+    /// `ground` are the lines of the headnode that say where it is.
+    pub(crate) fn yaml(&self, dir: &Path, ground: &[String]) -> String {
         let lines = |indent: &str, lines: &[String]| -> String {
             lines.iter().map(|line| format!("{indent}{line}\n")).collect()
         };
@@ -76,7 +93,7 @@ impl Setup {
             "timezone: UTC
 lost_after: {lost_after}
 retry: {retry}
-poll: {{min: 200ms, max: 2s}}
+poll: {poll}
 results: {{fetch: {fetch}}}
 {more}intakes:
   - name: new_cases
@@ -84,11 +101,8 @@ results: {{fetch: {fetch}}}
     rescan: {rescan}
     settle: {{quiet: {quiet}{settle}}}
 {intake}headnodes:
-  - name: here
-    host: local
-    work_dir: ./work
-    queue: direct
-    groups: {groups}
+  - name: {HEADNODE}
+{ground}    groups: {groups}
 {headnode}pipelines:
   default:
     env: {{RUNS: \"{runs}\", GO: \"{go}\", ELSEWHERE: \"{elsewhere}\"}}
@@ -101,6 +115,8 @@ results: {{fetch: {fetch}}}
 {pipeline}",
             lost_after = self.lost_after,
             retry = self.retry,
+            poll = self.poll,
+            ground = lines("    ", ground),
             fetch = self.fetch,
             more = lines("", &self.more),
             rescan = self.rescan,

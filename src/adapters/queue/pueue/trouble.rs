@@ -256,7 +256,8 @@ fn not_found(asked: Asked<'_>) -> String {
 fn not_running(asked: Asked<'_>, user: &str, gist: &str) -> String {
     let Asked { headnode, around, .. } = asked;
     // One that hides its socket elsewhere was started with another XDG_RUNTIME_DIR.
-    if let Some(daemon) = around.daemons.first().filter(|_| gist.contains("No such file")) {
+    let elsewhere = around.daemons.iter().find(|daemon| daemon.named != Some(false));
+    if let Some(daemon) = elsewhere.filter(|_| gist.contains("No such file")) {
         let runtime = match around.runtime.as_str() {
             "" => "is not set for us".to_owned(),
             runtime => format!("is {runtime} for us"),

@@ -18,6 +18,11 @@ client() {
         USER="${USER:-$(id -un)}" LANG="${LANG:-C.UTF-8}" PATH="$PATH" \
         ${XDG_RUNTIME_DIR:+"XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR"} \
         ${PUEUE_CONFIG_PATH:+"PUEUE_CONFIG_PATH=$PUEUE_CONFIG_PATH"} "$pueue" "$@"
+    # It is there, or this would not have been reached: what is for another machine is
+    # taken for a script that is none.
+    set -- "$?"
+    [ "$1" -ne 127 ] || return 126
+    return "$1"
 }
 
 # What tells a person, and us, where this was asked and which daemons of ours are there.
