@@ -8,6 +8,9 @@ use ulid::Ulid;
 use crate::adapters::host::Host;
 use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
 use crate::adapters::host::shell::{Owner, Shell, WorkDir};
+use crate::adapters::host::ssh::masters::{LineSettings, Masters};
+use crate::adapters::host::ssh::shell::SshShell;
+use crate::adapters::host::ssh::sockets::SocketFolder;
 use crate::adapters::host::trial::{Listed, Trial, TrialGround, TrialPlace};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
@@ -63,13 +66,31 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
     Ok(Context { settings: Arc::new(settings), store, clock, nodes: Arc::new(nodes) })
 }
 
-/// Runs scripts on a headnode without being its owner, for `check`. None: this version
-/// does not reach it.
-pub fn shell(headnode: &HeadnodeSettings) -> Option<LocalShell> {
-    match &headnode.host {
-        HostAddress::Local => Some(LocalShell::new(&headnode.path, &headnode.env)),
-        HostAddress::Ssh(_) => None,
-    }
+/// Runs scripts on this machine the way a local headnode does.
+pub fn local_shell(headnode: &HeadnodeSettings) -> LocalShell {
+    LocalShell::new(&headnode.path, &headnode.env)
+}
+
+/// Runs scripts on this machine, whatever the headnodes are.
+pub fn shell_here() -> LocalShell {
+    LocalShell::new(&[], &BTreeMap::new())
+}
+
+/// Runs scripts on a headnode behind ssh, over connections that are shared with all who
+/// are called the same: a daemon by its database's id.
+pub fn ssh_shell(headnode: &HeadnodeSettings, host: &str, whose: &str) -> SshShell {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let line = LineSettings {
+        headnode: headnode.name.clone(),
+        host: host.to_owned(),
+        config_file: headnode.ssh.config_file.clone(),
+        connect_timeout: headnode.ssh.connect_timeout,
+        control_path: headnode.ssh.control_path.clone(),
+        folder: SocketFolder::of_this_user(),
+        whose: whose.to_owned(),
+    };
+    let masters = Arc::new(Masters::new(line, clock.clone()));
+    SshShell::new(masters, clock, headnode.path.clone(), headnode.env.clone())
 }
 
 fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Result<Node, AppError> {

@@ -4,6 +4,7 @@
 
 mod headnode;
 mod intakes;
+mod programs;
 mod results;
 mod state;
 
@@ -162,6 +163,7 @@ fn headnodes(settings: &Settings, reader: Option<&Reader>, known: Known) -> anyh
     let mut report = Report::default();
     runtime.block_on(async {
         let at_once = listen(&stop)?;
+        programs::programs(&mut report, settings).await;
         let checks = settings.headnodes.iter().map(|headnode| {
             headnode::headnode(At { settings, headnode, reader, known, stop: stop.clone() })
         });

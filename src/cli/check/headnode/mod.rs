@@ -3,7 +3,7 @@
 
 mod reach;
 mod work_dir;
-mod programs;
+pub(super) mod programs;
 mod queue;
 mod jobs;
 mod probe;

@@ -9,7 +9,7 @@ use crate::adapters::host::survey::{Rsync, Survey};
 use crate::config::{PipelineSettings, Ship};
 
 /// The first that makes missing folders on the way to where it copies.
-const RSYNC_LEAST: (u32, u32, u32) = (3, 2, 3);
+pub(in crate::cli::check) const RSYNC_LEAST: (u32, u32, u32) = (3, 2, 3);
 
 /// rsync runs at both ends of a copy, found in PATH there.
 pub(super) fn rsync(report: &mut Report, at: &At<'_>, survey: &Survey) {
@@ -24,7 +24,7 @@ pub(super) fn rsync(report: &mut Report, at: &At<'_>, survey: &Survey) {
                 report.fail(
                     &check,
                     text,
-                    "install rsync 3.2.3 or later there, and put its folder into `path`",
+                    at.there("install rsync 3.2.3 or later, and put its folder into `path` of the headnode"),
                 );
             }
             Some((major, minor, patch)) => {
