@@ -31,7 +31,7 @@ pub struct Place {
     pub is_folder: bool,
     pub is_writable: bool,
     pub owner: String,
-    /// What unprivileged users may write there.
+    /// What unprivileged users may write there; nothing where no file can be made.
     pub free: Option<ByteCount>,
     /// What is in work_dir already and cannot be written to.
     pub closed: Option<String>,
@@ -106,9 +106,13 @@ fn ahead(there: Timestamp, before: Timestamp, after: Timestamp) -> SignedDuratio
 }
 
 fn free(text: &str) -> Option<ByteCount> {
-    let (blocks, size) = text.split_once(' ')?;
-    let (blocks, size): (u64, u64) = (blocks.parse().ok()?, size.parse().ok()?);
-    Some(ByteCount(blocks.saturating_mul(size)))
+    let numbers: Vec<u64> = text.split(' ').filter_map(|number| number.parse().ok()).collect();
+    match numbers[..] {
+        // One that counts its files has none left.
+        [_, _, files, 0] if files > 0 => Some(ByteCount(0)),
+        [blocks, size, _, _] => Some(ByteCount(blocks.saturating_mul(size))),
+        _ => None,
+    }
 }
 
 /// Lines of a name, a tab, and what is said of it.

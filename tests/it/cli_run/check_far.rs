@@ -12,8 +12,14 @@ use daylily_watch::clock::SystemClock;
 use super::far::{Checked, FarSite};
 use crate::wait::{LIMIT, until};
 
-/// What the design promises of a headnode on loopback.
-const QUICK: Duration = Duration::from_secs(5);
+/// About 2 s by itself. What makes it quick is that little is asked, and at the same time;
+/// the time alone would tell how busy the machine is.
+#[track_caller]
+fn quick(far: &FarSite, took: Duration) {
+    let sessions = far.sshd.sessions();
+    assert!(sessions <= 35, "{sessions} scripts were run there");
+    assert!(took < LIMIT, "{took:?}");
+}
 
 fn timed(far: &FarSite) -> (Checked, Duration) {
     #[allow(clippy::disallowed_methods, reason = "how long it takes is what is tested")]
@@ -32,7 +38,7 @@ fn a_headnode_under_pueue_is_healthy_and_quickly_looked_through_over_one_connect
     assert!(probe.ends_with("group default): ready on [user] with 0027\nhint: "), "{probe}");
     assert!(checked.said("headnode.hpc.pueue").starts_with("ok: pueue 4.0.4 and pueued 4.0.4, "));
     assert_eq!(far.sshd.connections(), 1);
-    assert!(took < QUICK, "{took:?}");
+    quick(&far, took);
 }
 
 #[test]
@@ -44,7 +50,7 @@ fn a_headnode_without_a_queue_is_healthy_and_its_jobs_outlive_the_connection() {
     assert!(jobs.contains("outlives its starter and the connection"), "{jobs}");
     // The second is the one that is dropped.
     assert_eq!(far.sshd.connections(), 2);
-    assert!(took < QUICK, "{took:?}");
+    quick(&far, took);
 }
 
 #[test]
@@ -78,7 +84,7 @@ fn the_daemons_connection_is_used_and_left_open() {
     let database =
         rusqlite::Connection::open(far.site.at("state/daylily.db")).expect("it was made");
     let whose: String = database
-        .query_row("SELECT value FROM meta WHERE key = 'database_id'", [], |row| row.get(0))
+        .query_row("SELECT database_id FROM meta", [], |row| row.get(0))
         .expect("it has an id");
     drop(database);
     let line = LineSettings {
@@ -117,8 +123,7 @@ fn a_persons_connection_is_asked_for_used_and_left_open() {
     );
     let said = far.check().fails_alone("headnode.hpc.ssh");
     assert!(said.contains("nobody has opened the connection to hpc"), "{said}");
-    let line = format!("-M -N -S {} {host}", socket.display());
-    assert!(said.contains(&line), "{said}");
+    assert!(said.ends_with("ssh -F [ssh_config] -M -N -S [dir]/run/mine headnode"), "{said}");
 
     let ssh = || {
         let mut ssh = Command::new("ssh");

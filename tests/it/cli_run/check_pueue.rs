@@ -130,12 +130,14 @@ fn groups_that_are_not_as_configured_are_told_with_the_line_that_makes_them_so()
 fn the_probe_runs_in_the_group_of_its_intake_with_its_first_gpu() {
     let mut far = FarSite::pueue();
     far.pueued().must(&["group", "add", "gpu_a", "--parallel", "1"]);
+    // Nothing would begin there.
+    far.pueued().must(&["pause", "-g", "default"]);
     far.set("groups", "[{name: gpu_a, gpus: [7]}]");
-    far.set_pipeline("command: dy-r, setup: MODULE=dose, probe: 'echo $PUEUE_GROUP $CUDA_VISIBLE_DEVICES $MODULE'");
+    far.set_pipeline("command: dy-r, setup: MODULE=dose, probe: 'echo $DAYLILY_SLOT $CUDA_VISIBLE_DEVICES $MODULE'");
     let checked = far.check();
     assert_eq!(checked.code(), 0, "{}", checked.of_headnode());
     let said = checked.said("headnode.hpc.probe");
-    assert!(said.contains("(pipeline default, group gpu_a): gpu_a 7 dose"), "{said}");
+    assert!(said.contains("(pipeline default, group gpu_a): gpu_a/0 7 dose"), "{said}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ tell place "$place"
 tell owner "$(stat -L -c %U -- "$place" 2>/dev/null)"
 [ ! -d "$place" ] || tell folder yes
 if [ -w "$place" ] && [ -x "$place" ]; then tell writable yes; fi
-tell free "$(stat -f -c '%a %S' -- "$place" 2>/dev/null)"
+tell free "$(stat -f -c '%a %S %c %d' -- "$place" 2>/dev/null)"
 [ ! -e "$1/.daylily-watch" ] || [ -w "$1/.daylily-watch" ] || tell closed "$1/.daylily-watch"
 
 if rsync=$(command -v rsync); then

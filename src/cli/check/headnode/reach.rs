@@ -81,6 +81,10 @@ pub(super) async fn reach(report: &mut Report, at: &At<'_>) -> Option<Reached> {
     let (shell, whose) = connection(at, host).await;
     if let Err(fault) = shell.masters().connect().await {
         not_connected(report, at, host, fault);
+        if whose == Whose::Ours {
+            // What ssh said stays there otherwise.
+            shell.close().await;
+        }
         return None;
     }
     report.ok(&at.name("ssh"), format!("{host} is reached, over {}", whose.words()));

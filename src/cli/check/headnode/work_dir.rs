@@ -113,7 +113,7 @@ pub(super) fn proven(report: &mut Report, at: &At<'_>, survey: &Survey, proofs: 
         return report.fail(
             &at.name("work_dir"),
             text,
-            "make room there; `df -h` and `df -i` tell",
+            "make room there; `df -h`, `df -i` and `quota` tell how much there is",
         );
     }
     for proof in proofs {
