@@ -3,9 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::adapters::host::Host;
+use daylily_lifecycle::outcome::{Fault, FaultClass};
+use tokio_util::sync::CancellationToken;
+
 use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
 use crate::adapters::host::shell::{Owner, Shell, WorkDir};
+use crate::adapters::host::ssh::masters::{LineSettings, Masters};
+use crate::adapters::host::ssh::shell::SshShell;
+use crate::adapters::host::ssh::sockets::SocketFolder;
+use crate::adapters::host::ssh::{SshHostSettings, ssh_host};
+use crate::adapters::host::{FetchOrder, Fetched, Host, Progress, ShipOrder, Shipped, Transfer};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
 use crate::adapters::queue::pueue::{Pueue, PueueSettings};
@@ -19,11 +26,6 @@ use crate::store::error::StoreError;
 pub enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(
-        "headnode {name}: this version reaches only `host: local`\n\
-         hint: a later version brings ssh"
-    )]
-    NotBuilt { name: String },
     #[error("headnode {name}: `queue: slurm` is not built yet\nhint: use queue: direct or pueue")]
     NoSlurm { name: String },
 }
@@ -59,17 +61,24 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
     Ok(Context { settings: Arc::new(settings), store, clock, nodes: Arc::new(nodes) })
 }
 
-/// Runs scripts on a headnode without being its owner, for `check`. None: this version
-/// does not reach it.
-pub fn shell(headnode: &HeadnodeSettings) -> Option<LocalShell> {
+/// Runs scripts on a headnode without being its owner, for `check`. Over ssh it opens a
+/// connection of its own, to be closed when nothing is asked any more.
+pub fn shell(headnode: &HeadnodeSettings) -> Arc<dyn Shell> {
     match &headnode.host {
-        HostAddress::Local => Some(LocalShell::new(&headnode.path, &headnode.env)),
-        HostAddress::Ssh(_) => None,
+        HostAddress::Local => Arc::new(LocalShell::new(&headnode.path, &headnode.env)),
+        HostAddress::Ssh(host) => {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let whose = format!("check {}", std::process::id());
+            let masters = masters(headnode, host, whose, clock.clone());
+            let (path, env) = (headnode.path.clone(), headnode.env.clone());
+            Arc::new(SshShell::new(masters, clock, path, env))
+        }
     }
 }
 
 fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Result<Node, AppError> {
-    match &headnode.host {
+    let word = format!("{} {}", owner.database_id, owner.generation);
+    let (host, queue): (Arc<dyn Host>, Arc<dyn Queue>) = match &headnode.host {
         HostAddress::Local => {
             let host = LocalHost::new(LocalHostSettings {
                 name: headnode.name.clone(),
@@ -80,12 +89,44 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
                 umask: headnode.umask,
             });
             let queue = queue(headnode, settings, host.work_dir())?;
-            let host: Arc<dyn Host> = Arc::new(host);
-            let owner = format!("{} {}", owner.database_id, owner.generation);
-            Ok(Node { settings: headnode.clone(), host, queue, owner })
+            (Arc::new(host), queue)
         }
-        HostAddress::Ssh(_) => Err(AppError::NotBuilt { name: headnode.name.to_string() }),
-    }
+        HostAddress::Ssh(address) => {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let masters = masters(headnode, address, owner.database_id.clone(), clock.clone());
+            let host_settings = SshHostSettings {
+                name: headnode.name.clone(),
+                work_dir: headnode.work_dir.to_string_lossy().into_owned(),
+                owner: owner.clone(),
+                path: headnode.path.clone(),
+                env: headnode.env.clone(),
+                umask: headnode.umask,
+            };
+            let host = ssh_host(host_settings, masters, clock, NotCopied);
+            let queue = queue(headnode, settings, host.work_dir())?;
+            (Arc::new(host), queue)
+        }
+    };
+    Ok(Node { settings: headnode.clone(), host, queue, owner: word })
+}
+
+/// The connections to a headnode. `whose` they are tells them from those of others.
+fn masters(
+    headnode: &HeadnodeSettings,
+    host: &str,
+    whose: String,
+    clock: Arc<dyn Clock>,
+) -> Arc<Masters> {
+    let settings = LineSettings {
+        headnode: headnode.name.clone(),
+        host: host.to_owned(),
+        config_file: headnode.ssh.config_file.clone(),
+        connect_timeout: headnode.ssh.connect_timeout,
+        control_path: headnode.ssh.control_path.clone(),
+        folder: SocketFolder::of_this_user(),
+        whose,
+    };
+    Arc::new(Masters::new(settings, clock))
 }
 
 /// What starts the jobs that a host prepares in this work_dir.
@@ -103,5 +144,36 @@ fn queue<S: Shell>(
             Ok(Arc::new(Pueue::new(work_dir.clone(), pueue)))
         }
         QueueKind::Slurm => Err(AppError::NoSlurm { name: name.to_string() }),
+    }
+}
+
+/// What stands where files are moved over ssh until rsync does it.
+struct NotCopied;
+
+impl NotCopied {
+    fn fault<T>() -> Result<T, Fault> {
+        let text = "this version does not copy to a headnode over ssh";
+        Err(Fault::new(FaultClass::FatalHost, text))
+    }
+}
+
+#[async_trait::async_trait]
+impl Transfer for NotCopied {
+    async fn ship(
+        &self,
+        _order: &ShipOrder,
+        _progress: &Progress,
+        _stop: &CancellationToken,
+    ) -> Result<Shipped, Fault> {
+        Self::fault()
+    }
+
+    async fn fetch(
+        &self,
+        _order: &FetchOrder,
+        _progress: &Progress,
+        _stop: &CancellationToken,
+    ) -> Result<Fetched, Fault> {
+        Self::fault()
     }
 }

@@ -2,6 +2,7 @@
 //! hosts differ in, and [`WorkDir`], which runs a script in one work_dir after it has
 //! compared the owner. Nothing of anybody's making is ever put into a script's text.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use daylily_lifecycle::outcome::{Fault, FaultClass};
@@ -26,11 +27,9 @@ pub trait Shell: Send + Sync + 'static {
     async fn close(&self) {}
 }
 
-/// A shell of whichever kind.
-pub type AnyShell = Box<dyn Shell>;
-
+/// One way to a machine, used by several.
 #[async_trait::async_trait]
-impl Shell for AnyShell {
+impl<S: Shell + ?Sized> Shell for Arc<S> {
     async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault> {
         (**self).run(ask).await
     }

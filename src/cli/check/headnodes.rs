@@ -1,18 +1,23 @@
 //! Checks of where cases run.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use daylily_lifecycle::ids::PipelineName;
 use daylily_lifecycle::policy::HeadnodeState;
 use nix::unistd::{AccessFlags, access};
 
 use super::state::as_owner;
 use super::{Known, Report};
-use crate::adapters::host::local::LocalShell;
 use crate::adapters::host::proof::{Logout, Proof, Survived, logout, prove, survives};
 use crate::adapters::host::shell::{Ask, Ran, SHORT, Shell};
 use crate::app;
 use crate::cli::disk;
-use crate::config::{HeadnodeSettings, PipelineSettings, Settings};
+use crate::config::{HeadnodeSettings, HostAddress, PipelineSettings, Settings};
 use crate::store::read::Reader;
+
+/// From here on times of both sides, put beside each other, mislead.
+const MUCH_SKEW_MS: i64 = 2_000;
 
 pub(super) async fn headnode(
     report: &mut Report,
@@ -22,36 +27,105 @@ pub(super) async fn headnode(
     known: Known,
 ) {
     let name = |what: &str| format!("headnode.{}{what}", headnode.name);
-    let Some(shell) = app::shell(headnode) else {
-        let text = "this version reaches only `host: local`";
-        return report.fail(&name(""), text, "use host: local");
-    };
     standing(report, &name(""), headnode, reader);
     groups(report, &name(".groups"), headnode);
-    let work_dir = &headnode.work_dir;
+    let shell = app::shell(headnode);
+    let found = match &headnode.host {
+        HostAddress::Local => here(report, &name(".work_dir"), &headnode.work_dir),
+        HostAddress::Ssh(_) => there(report, headnode, &shell).await,
+    };
+    if let Some(folder) = found {
+        let work_dir = headnode.work_dir.to_string_lossy();
+        match prove(&shell, &folder, &work_dir).await {
+            Ok(proofs) => proven(report, headnode, &proofs, reader, known),
+            Err(fault) => {
+                let hint = "see whether /bin/sh runs and the file system answers";
+                report.fail(&name(".proofs"), fault.text, hint);
+            }
+        }
+        commands(report, &name(".command"), settings, headnode, &shell).await;
+        survival(report, &name(".jobs"), &shell, &folder).await;
+    }
+    shell.close().await;
+}
+
+/// The nearest folder to a work_dir on this machine that is there, where it will do.
+fn here(report: &mut Report, check: &str, work_dir: &Path) -> Option<String> {
     let folder = disk::nearest(work_dir);
     if !folder.is_dir() {
         let text = format!("{} is in its place and is not a folder", folder.display());
-        return report.fail(&name(".work_dir"), text, "correct work_dir");
+        report.fail(check, text, "correct work_dir");
+        return None;
     }
     if access(&folder, AccessFlags::W_OK | AccessFlags::X_OK).is_err() {
         let text = format!("{} cannot be written to", folder.display());
-        let hint = as_owner(&folder);
-        return report.fail(&name(".work_dir"), text, hint);
+        report.fail(check, text, as_owner(&folder));
+        return None;
     }
     let will = if folder == *work_dir { "can be written to" } else { "is made at the first start" };
     let free = disk::free(&folder).map(|free| format!("; {free} are free")).unwrap_or_default();
-    report.ok(&name(".work_dir"), format!("{} {will}{free}", work_dir.display()));
-    let (folder, work_dir) = (folder.to_string_lossy(), work_dir.to_string_lossy());
-    match prove(&shell, &folder, &work_dir).await {
-        Ok(proofs) => proven(report, headnode, &proofs, reader, known),
+    report.ok(check, format!("{} {will}{free}", work_dir.display()));
+    Some(folder.to_string_lossy().into_owned())
+}
+
+/// The same over ssh, with what is to be known of the way there.
+async fn there(
+    report: &mut Report,
+    headnode: &HeadnodeSettings,
+    shell: &Arc<dyn Shell>,
+) -> Option<String> {
+    let name = |what: &str| format!("headnode.{}.{what}", headnode.name);
+    // Ends with 1: no folder is in its place, 2: it cannot be written to.
+    let script = "d=$1; while [ ! -e \"$d\" ] && [ \"$d\" != / ]; do d=$(dirname -- \"$d\"); done
+        printf %s \"$d\"; [ -d \"$d\" ] || exit 1; [ -w \"$d\" ] && [ -x \"$d\" ] || exit 2";
+    let work_dir = headnode.work_dir.to_string_lossy().into_owned();
+    let ask =
+        Ask { script, args: vec![work_dir.clone()], stdin: &[], limit: SHORT, keep: 64 << 10 };
+    let answer = match shell.run(ask).await {
+        Ok(Ran::Ended(answer)) => answer,
+        Ok(Ran::TimedOut) => {
+            let text = format!("{work_dir} does not answer");
+            report.fail(&name("work_dir"), text, "see whether its file system does");
+            return None;
+        }
         Err(fault) => {
-            let hint = "see whether /bin/sh runs and the file system answers";
-            report.fail(&name(".proofs"), fault.text, hint);
+            report.error(&name("ssh"), &fault);
+            return None;
+        }
+    };
+    let heard = shell.heard();
+    report.ok(&name("ssh"), "it can be reached");
+    if let Some(noise) = heard.noise {
+        let first = noise.lines().next().unwrap_or_default();
+        let text = format!("the login shell prints before it runs anything: {first}");
+        let hint = "let it print only to terminals; rsync cannot do with it";
+        report.warn(&name("login"), text, hint);
+    }
+    match heard.clock_skew_ms {
+        Some(skew) if skew.abs() > MUCH_SKEW_MS => {
+            let way = if skew > 0 { "before" } else { "behind" };
+            let text = format!("its clock is {} s {way} ours", skew.abs() / 1000);
+            report.warn(&name("clock"), text, "have both follow a time server");
+        }
+        Some(_) | None => {}
+    }
+    let folder = String::from_utf8_lossy(&answer.stdout).into_owned();
+    match answer.code {
+        Some(0) if folder == work_dir => {
+            report.ok(&name("work_dir"), format!("{work_dir} can be written to"));
+        }
+        Some(0) => report.ok(&name("work_dir"), format!("{work_dir} is made at the first start")),
+        Some(1) => {
+            let text = format!("{folder} is in its place and is not a folder");
+            report.fail(&name("work_dir"), text, "correct work_dir");
+        }
+        Some(_) | None => {
+            let text = format!("{folder} cannot be written to");
+            let hint = "make work_dir there and give it to the user who logs in";
+            report.fail(&name("work_dir"), text, hint);
         }
     }
-    commands(report, &name(".command"), settings, headnode, &shell).await;
-    survival(report, &name(".jobs"), &shell, &folder).await;
+    (answer.code == Some(0)).then_some(folder)
 }
 
 /// Whether what the pipelines of this headnode run is there. A warning only: a setup, or
@@ -61,7 +135,7 @@ async fn commands(
     check: &str,
     settings: &Settings,
     headnode: &HeadnodeSettings,
-    shell: &LocalShell,
+    shell: &Arc<dyn Shell>,
 ) {
     let is_used = |name: &PipelineName| {
         settings.intakes.iter().any(|i| i.headnode == headnode.name && i.pipeline == *name)
@@ -217,7 +291,7 @@ fn owner(
     }
 }
 
-async fn survival(report: &mut Report, check: &str, shell: &LocalShell, folder: &str) {
+async fn survival(report: &mut Report, check: &str, shell: &Arc<dyn Shell>, folder: &str) {
     let survived = match survives(shell, folder).await {
         Ok(survived) => survived,
         Err(fault) => return report.fail(check, fault.text, "see whether setsid is there"),
