@@ -11,6 +11,7 @@
 pub mod headnode;
 pub mod attempts;
 pub mod copy;
+pub mod rsync;
 pub mod fake;
 pub mod job;
 pub mod local;
