@@ -3,21 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use daylily_lifecycle::outcome::Fault;
 use ulid::Ulid;
 
-use crate::adapters::host::Host;
 use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
+use crate::adapters::host::rsync::{Lease, Line, RsyncSettings, RsyncTransfer};
 use crate::adapters::host::shell::{Owner, Shell, WorkDir};
 use crate::adapters::host::ssh::masters::{LineSettings, Masters};
 use crate::adapters::host::ssh::shell::SshShell;
 use crate::adapters::host::ssh::sockets::SocketFolder;
+use crate::adapters::host::ssh::{SshHostSettings, ssh_host};
 use crate::adapters::host::trial::{Listed, Trial, TrialGround, TrialPlace};
+use crate::adapters::host::{Host, Verify};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
 use crate::adapters::queue::pueue::proof::Entries;
 use crate::adapters::queue::pueue::{Pueue, PueueSettings};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings};
+use crate::config::{self, HeadnodeSettings, HostAddress, QueueKind, Settings};
 use crate::reconcile::{Context, Node};
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -26,11 +29,6 @@ use crate::store::error::StoreError;
 pub enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(
-        "headnode {name}: this version reaches only `host: local`\n\
-         hint: a later version brings ssh"
-    )]
-    NotBuilt { name: String },
     #[error("headnode {name}: `queue: slurm` is not built yet\nhint: use queue: direct or pueue")]
     NoSlurm { name: String },
 }
@@ -80,21 +78,13 @@ pub fn shell_here() -> LocalShell {
 /// are called the same: a daemon by its database's id.
 pub fn ssh_shell(headnode: &HeadnodeSettings, host: &str, whose: &str) -> SshShell {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let line = LineSettings {
-        headnode: headnode.name.clone(),
-        host: host.to_owned(),
-        config_file: headnode.ssh.config_file.clone(),
-        connect_timeout: headnode.ssh.connect_timeout,
-        control_path: headnode.ssh.control_path.clone(),
-        folder: SocketFolder::of_this_user(),
-        whose: whose.to_owned(),
-    };
-    let masters = Arc::new(Masters::new(line, clock.clone()));
+    let masters = masters(headnode, host, whose.to_owned(), clock.clone());
     SshShell::new(masters, clock, headnode.path.clone(), headnode.env.clone())
 }
 
 fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Result<Node, AppError> {
-    match &headnode.host {
+    let word = format!("{} {}", owner.database_id, owner.generation);
+    let (host, queue): (Arc<dyn Host>, Arc<dyn Queue>) = match &headnode.host {
         HostAddress::Local => {
             let host = LocalHost::new(LocalHostSettings {
                 name: headnode.name.clone(),
@@ -105,11 +95,61 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
                 umask: headnode.umask,
             });
             let queue = queue(headnode, settings, host.work_dir())?;
-            let host: Arc<dyn Host> = Arc::new(host);
-            let owner = format!("{} {}", owner.database_id, owner.generation);
-            Ok(Node { settings: headnode.clone(), host, queue, owner })
+            (Arc::new(host), queue)
         }
-        HostAddress::Ssh(_) => Err(AppError::NotBuilt { name: headnode.name.to_string() }),
+        HostAddress::Ssh(address) => {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let masters = masters(headnode, address, owner.database_id.clone(), clock.clone());
+            let host_settings = SshHostSettings {
+                name: headnode.name.clone(),
+                work_dir: headnode.work_dir.to_string_lossy().into_owned(),
+                owner: owner.clone(),
+                path: headnode.path.clone(),
+                env: headnode.env.clone(),
+                umask: headnode.umask,
+            };
+            let line = Arc::new(Bulk { masters: masters.clone(), host: address.clone() });
+            let (rsync, owner) = (rsync(headnode), owner.clone());
+            let host = ssh_host(host_settings, masters, clock, |work_dir| {
+                RsyncTransfer::new(line, work_dir, owner, rsync)
+            });
+            let queue = queue(headnode, settings, host.work_dir())?;
+            (Arc::new(host), queue)
+        }
+    };
+    Ok(Node { settings: headnode.clone(), host, queue, owner: word })
+}
+
+/// The connections to a headnode. `whose` they are tells them from those of others.
+fn masters(
+    headnode: &HeadnodeSettings,
+    host: &str,
+    whose: String,
+    clock: Arc<dyn Clock>,
+) -> Arc<Masters> {
+    let settings = LineSettings {
+        headnode: headnode.name.clone(),
+        host: host.to_owned(),
+        config_file: headnode.ssh.config_file.clone(),
+        connect_timeout: headnode.ssh.connect_timeout,
+        control_path: headnode.ssh.control_path.clone(),
+        folder: SocketFolder::of_this_user(),
+        whose,
+    };
+    Arc::new(Masters::new(settings, clock))
+}
+
+fn rsync(headnode: &HeadnodeSettings) -> RsyncSettings {
+    RsyncSettings {
+        program: "rsync".into(),
+        path: headnode.path.clone(),
+        umask: headnode.umask,
+        verify: match headnode.verify {
+            config::Verify::Quick => Verify::Quick,
+            config::Verify::Checksum => Verify::Checksum,
+        },
+        bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
+        stall_after: RsyncSettings::STALL_AFTER,
     }
 }
 
@@ -155,4 +195,19 @@ pub fn trial(
         }
     };
     Ok(Trial::new(place, ground, queue, listed, Arc::new(SystemClock)))
+}
+
+/// The lines of a headnode's masters, as rsync takes them.
+struct Bulk {
+    masters: Arc<Masters>,
+    host: String,
+}
+
+#[async_trait::async_trait]
+impl Line for Bulk {
+    async fn lease(&self) -> Result<Lease, Fault> {
+        let line = self.masters.bulk().await?;
+        let remote_shell = line.remote_shell();
+        Ok(Lease { remote_shell, host: self.host.clone(), held: Box::new(line) })
+    }
 }

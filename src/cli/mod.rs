@@ -226,10 +226,7 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     let configuration = error.chain().any(|cause| {
         cause.is::<ConfigErrors>()
             || cause.is::<LoggingError>()
-            || matches!(
-                cause.downcast_ref::<AppError>(),
-                Some(AppError::NotBuilt { .. } | AppError::NoSlurm { .. })
-            )
+            || matches!(cause.downcast_ref::<AppError>(), Some(AppError::NoSlurm { .. }))
     });
     if configuration { Exit::Usage } else { Exit::No }
 }

@@ -15,6 +15,7 @@ mod namespace;
 mod panics;
 mod pueue;
 mod results;
+mod rsync;
 mod scene;
 mod servers;
 mod ssh;

@@ -92,4 +92,8 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
     async fn bell(&self, limit: Duration) -> Result<bool, Fault> {
         self.attempts.bell(limit).await
     }
+
+    async fn close(&self) {
+        self.work_dir().shell().close().await;
+    }
 }

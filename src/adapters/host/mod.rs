@@ -11,6 +11,7 @@
 pub mod headnode;
 pub mod attempts;
 pub mod copy;
+pub mod rsync;
 pub mod fake;
 pub mod job;
 pub mod local;
@@ -109,6 +110,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// Waits for the doorbell, at most `limit`. True: it rang. Only a hint.
     async fn bell(&self, limit: Duration) -> Result<bool, Fault>;
+
+    /// Lets go of what was opened to get there, at the end of the daemon. Jobs run on.
+    async fn close(&self) {}
 }
 
 /// Moves folders to a headnode and files back: what [`Host::ship`] and [`Host::fetch`]

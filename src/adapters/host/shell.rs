@@ -27,11 +27,9 @@ pub trait Shell: Send + Sync + 'static {
     async fn close(&self) {}
 }
 
-/// A shell of whichever kind.
-pub type AnyShell = Box<dyn Shell>;
-
+/// One way to a machine, used by several.
 #[async_trait::async_trait]
-impl Shell for AnyShell {
+impl<S: Shell + ?Sized> Shell for Arc<S> {
     async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault> {
         (**self).run(ask).await
     }
@@ -53,22 +51,6 @@ pub struct Heard {
     pub noise_in_answers: bool,
     /// How far that machine's clock is before ours, to some milliseconds.
     pub clock_skew_ms: Option<i64>,
-}
-
-/// One way to a machine, used by several.
-#[async_trait::async_trait]
-impl<S: Shell + ?Sized> Shell for Arc<S> {
-    async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault> {
-        (**self).run(ask).await
-    }
-
-    fn heard(&self) -> Heard {
-        (**self).heard()
-    }
-
-    async fn close(&self) {
-        (**self).close().await;
-    }
 }
 
 #[derive(Debug, Clone)]
