@@ -22,5 +22,6 @@ mod ssh;
 mod stage;
 mod store;
 mod system;
+mod trial;
 mod trouble;
 mod wait;

@@ -139,6 +139,11 @@ impl<S: Shell> Trial<S> {
         Self { place, umask, host, queue, listed, clock }
     }
 
+    /// What its entry in the queue is called, and its processes carry.
+    pub fn label(&self) -> &AttemptId {
+        &self.place.attempt
+    }
+
     /// Runs it to an end and clears everything away. A fault says that it could not be
     /// begun; then, too, all was cleared away.
     pub async fn run(self, order: &TrialOrder, stop: &CancellationToken) -> Result<Tried, Fault> {
