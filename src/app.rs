@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use daylily_lifecycle::outcome::Fault;
-
 use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
-use crate::adapters::host::rsync::{Lease, Line, RsyncSettings, RsyncTransfer};
+use crate::adapters::host::rsync::{RsyncSettings, RsyncTransfer};
 use crate::adapters::host::shell::{Owner, Shell, WorkDir};
 use crate::adapters::host::ssh::masters::{LineSettings, Masters};
 use crate::adapters::host::ssh::shell::SshShell;
 use crate::adapters::host::ssh::sockets::SocketFolder;
 use crate::adapters::host::ssh::{SshHostSettings, ssh_host};
-use crate::adapters::host::{Host, Verify};
+use crate::adapters::host::{self, Host};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
 use crate::adapters::queue::pueue::{Pueue, PueueSettings};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, HeadnodeSettings, HostAddress, QueueKind, Settings};
+use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings, Verify};
 use crate::reconcile::{Context, Node};
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -102,10 +100,20 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
                 env: headnode.env.clone(),
                 umask: headnode.umask,
             };
-            let line = Arc::new(Bulk { masters: masters.clone(), host: address.clone() });
-            let (rsync, owner) = (rsync(headnode), owner.clone());
+            let rsync = RsyncSettings {
+                program: "rsync".into(),
+                path: headnode.path.clone(),
+                umask: headnode.umask,
+                verify: match headnode.verify {
+                    Verify::Quick => host::Verify::Quick,
+                    Verify::Checksum => host::Verify::Checksum,
+                },
+                bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
+                stall_after: RsyncSettings::STALL_AFTER,
+            };
+            let line = masters.clone();
             let host = ssh_host(host_settings, masters, clock, |work_dir| {
-                RsyncTransfer::new(line, work_dir, owner, rsync)
+                RsyncTransfer::new(line, work_dir.clone(), owner.clone(), rsync)
             });
             let queue = queue(headnode, settings, host.work_dir())?;
             (Arc::new(host), queue)
@@ -133,20 +141,6 @@ fn masters(
     Arc::new(Masters::new(settings, clock))
 }
 
-fn rsync(headnode: &HeadnodeSettings) -> RsyncSettings {
-    RsyncSettings {
-        program: "rsync".into(),
-        path: headnode.path.clone(),
-        umask: headnode.umask,
-        verify: match headnode.verify {
-            config::Verify::Quick => Verify::Quick,
-            config::Verify::Checksum => Verify::Checksum,
-        },
-        bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
-        stall_after: RsyncSettings::STALL_AFTER,
-    }
-}
-
 /// What starts the jobs that a host prepares in this work_dir.
 fn queue<S: Shell>(
     headnode: &HeadnodeSettings,
@@ -162,20 +156,5 @@ fn queue<S: Shell>(
             Ok(Arc::new(Pueue::new(work_dir.clone(), pueue)))
         }
         QueueKind::Slurm => Err(AppError::NoSlurm { name: name.to_string() }),
-    }
-}
-
-/// The lines of a headnode's masters, as rsync takes them.
-struct Bulk {
-    masters: Arc<Masters>,
-    host: String,
-}
-
-#[async_trait::async_trait]
-impl Line for Bulk {
-    async fn lease(&self) -> Result<Lease, Fault> {
-        let line = self.masters.bulk().await?;
-        let remote_shell = line.remote_shell();
-        Ok(Lease { remote_shell, host: self.host.clone(), held: Box::new(line) })
     }
 }

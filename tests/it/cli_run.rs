@@ -7,4 +7,4 @@ mod dry_run;
 mod ends;
 mod init;
 mod once;
-mod site;
+pub(crate) mod site;
