@@ -147,14 +147,17 @@ fn queue<S: Shell>(
     settings: &Settings,
     work_dir: &Arc<WorkDir<S>>,
 ) -> Result<Arc<dyn Queue>, AppError> {
-    let name = headnode.name.clone();
     match headnode.queue {
         QueueKind::Direct => Ok(Arc::new(Direct::new(work_dir.clone()))),
         QueueKind::Pueue => {
-            let (command, keep) = (headnode.pueue.command.clone(), settings.state_dir.clone());
-            let pueue = PueueSettings::new(name, command, keep);
-            Ok(Arc::new(Pueue::new(work_dir.clone(), pueue)))
+            Ok(Arc::new(Pueue::new(work_dir.clone(), pueue_settings(headnode, settings))))
         }
-        QueueKind::Slurm => Err(AppError::NoSlurm { name: name.to_string() }),
+        QueueKind::Slurm => Err(AppError::NoSlurm { name: headnode.name.to_string() }),
     }
+}
+
+/// How pueue is asked on a headnode, also by `check`.
+pub fn pueue_settings(headnode: &HeadnodeSettings, settings: &Settings) -> PueueSettings {
+    let (name, command) = (headnode.name.clone(), headnode.pueue.command.clone());
+    PueueSettings::new(name, command, settings.state_dir.clone())
 }
