@@ -60,6 +60,10 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
         self.attempts.prepare(job).await
     }
 
+    async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+        self.attempts.prepare_all(jobs).await
+    }
+
     async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault> {
         self.attempts.read(attempts).await
     }

@@ -191,9 +191,12 @@ fn standing(
             let hint = format!("daylily-watch resume --headnode {}", headnode.name);
             report.fail(check, format!("it is set aside: {because}"), hint);
         }
-        Some(HeadnodeState::Unreachable { because, .. }) => {
+        Some(HeadnodeState::Unreachable { because, needs_person, .. }) => {
             let because = because.lines().next().unwrap_or_default().to_owned();
-            let hint = "it is tried again by itself";
+            let hint = match needs_person {
+                true => "put that right; it is tried again by itself",
+                false => "it is tried again by itself",
+            };
             report.fail(check, format!("it has not answered: {because}"), hint);
         }
         Some(HeadnodeState::Ok) | None => {}
