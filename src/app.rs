@@ -3,24 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use daylily_lifecycle::outcome::Fault;
 use ulid::Ulid;
 
 use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
-use crate::adapters::host::rsync::{Lease, Line, RsyncSettings, RsyncTransfer};
+use crate::adapters::host::rsync::{RsyncSettings, RsyncTransfer};
 use crate::adapters::host::shell::{Owner, Shell, WorkDir};
 use crate::adapters::host::ssh::masters::{LineSettings, Masters};
 use crate::adapters::host::ssh::shell::SshShell;
 use crate::adapters::host::ssh::sockets::SocketFolder;
 use crate::adapters::host::ssh::{SshHostSettings, ssh_host};
 use crate::adapters::host::trial::{Listed, Trial, TrialGround, TrialPlace};
-use crate::adapters::host::{Host, Verify};
+use crate::adapters::host::{self, Host};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
 use crate::adapters::queue::pueue::proof::Entries;
 use crate::adapters::queue::pueue::{Pueue, PueueSettings};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, HeadnodeSettings, HostAddress, QueueKind, Settings};
+use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings, Verify};
 use crate::reconcile::{Context, Node};
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -108,10 +107,20 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
                 env: headnode.env.clone(),
                 umask: headnode.umask,
             };
-            let line = Arc::new(Bulk { masters: masters.clone(), host: address.clone() });
-            let (rsync, owner) = (rsync(headnode), owner.clone());
+            let rsync = RsyncSettings {
+                program: "rsync".into(),
+                path: headnode.path.clone(),
+                umask: headnode.umask,
+                verify: match headnode.verify {
+                    Verify::Quick => host::Verify::Quick,
+                    Verify::Checksum => host::Verify::Checksum,
+                },
+                bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
+                stall_after: RsyncSettings::STALL_AFTER,
+            };
+            let line = masters.clone();
             let host = ssh_host(host_settings, masters, clock, |work_dir| {
-                RsyncTransfer::new(line, work_dir, owner, rsync)
+                RsyncTransfer::new(line, work_dir.clone(), owner.clone(), rsync)
             });
             let queue = queue(headnode, settings, host.work_dir())?;
             (Arc::new(host), queue)
@@ -139,36 +148,25 @@ fn masters(
     Arc::new(Masters::new(settings, clock))
 }
 
-fn rsync(headnode: &HeadnodeSettings) -> RsyncSettings {
-    RsyncSettings {
-        program: "rsync".into(),
-        path: headnode.path.clone(),
-        umask: headnode.umask,
-        verify: match headnode.verify {
-            config::Verify::Quick => Verify::Quick,
-            config::Verify::Checksum => Verify::Checksum,
-        },
-        bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
-        stall_after: RsyncSettings::STALL_AFTER,
-    }
-}
-
 /// What starts the jobs that a host prepares in this work_dir.
 fn queue<S: Shell>(
     headnode: &HeadnodeSettings,
     settings: &Settings,
     work_dir: &Arc<WorkDir<S>>,
 ) -> Result<Arc<dyn Queue>, AppError> {
-    let name = headnode.name.clone();
     match headnode.queue {
         QueueKind::Direct => Ok(Arc::new(Direct::new(work_dir.clone()))),
         QueueKind::Pueue => {
-            let (command, keep) = (headnode.pueue.command.clone(), settings.state_dir.clone());
-            let pueue = PueueSettings::new(name, command, keep);
-            Ok(Arc::new(Pueue::new(work_dir.clone(), pueue)))
+            Ok(Arc::new(Pueue::new(work_dir.clone(), pueue_settings(headnode, settings))))
         }
-        QueueKind::Slurm => Err(AppError::NoSlurm { name: name.to_string() }),
+        QueueKind::Slurm => Err(AppError::NoSlurm { name: headnode.name.to_string() }),
     }
+}
+
+/// How pueue is asked on a headnode.
+fn pueue_settings(headnode: &HeadnodeSettings, settings: &Settings) -> PueueSettings {
+    let (name, command) = (headnode.name.clone(), headnode.pueue.command.clone());
+    PueueSettings::new(name, command, settings.state_dir.clone())
 }
 
 /// A job to be tried in `folder` on a headnode, through its queue, without being the
@@ -195,19 +193,4 @@ pub fn trial(
         }
     };
     Ok(Trial::new(place, ground, queue, listed, Arc::new(SystemClock)))
-}
-
-/// The lines of a headnode's masters, as rsync takes them.
-struct Bulk {
-    masters: Arc<Masters>,
-    host: String,
-}
-
-#[async_trait::async_trait]
-impl Line for Bulk {
-    async fn lease(&self) -> Result<Lease, Fault> {
-        let line = self.masters.bulk().await?;
-        let remote_shell = line.remote_shell();
-        Ok(Lease { remote_shell, host: self.host.clone(), held: Box::new(line) })
-    }
 }

@@ -93,6 +93,8 @@ pub enum Verb {
     ConfirmDead(Change),
     /// Stop an intake, a headnode or everything from starting anything new.
     Pause(Pause),
+    /// Let a headnode take nothing new; what has its place there ends as ever.
+    Drain(Drain),
 
     /// Write an annotated configuration to begin with.
     Init(Init),
@@ -314,6 +316,20 @@ pub struct Paused {
     /// Everything: nothing new ships or starts, running jobs are not touched.
     #[arg(long)]
     pub all: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Drain {
+    /// Its name.
+    pub headnode: String,
+
+    /// Return only when no case has a job or a place there any more.
+    #[arg(long)]
+    pub wait: bool,
+
+    /// Why; stored with who asked.
+    #[arg(long, short = 'm')]
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]

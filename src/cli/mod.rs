@@ -12,6 +12,7 @@ pub mod confirm_dead;
 mod demo;
 mod describe;
 pub mod desk;
+pub mod drain;
 mod disk;
 mod dry_run;
 mod find;
@@ -132,6 +133,7 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
         Verb::ConfirmDead(args) => {
             desk::at(&global, |desk| confirm_dead::run(desk, &args, printer))
         }
+        Verb::Drain(args) => desk::at(&global, |desk| drain::run(desk, &args, printer)),
         Verb::Pause(args) => desk::at(&global, |desk| pause::run(desk, &args, printer)),
     }
 }

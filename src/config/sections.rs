@@ -196,7 +196,8 @@ section! {
         max_transfers: Kind::Count { least: 1, most: 64 } => Is("2");
         /// How many bytes a second all copying to this headnode may use; null is no limit.
         bandwidth: Kind::Rate => Is("null");
-        /// When cases are copied, as two times of a day; null is always.
+        /// When cases are copied, as two times of a day; null is always. A copy that is not done by
+        /// then goes on the next time; results come home at any time.
         transfer_hours: Kind::Text(&HOURS) => Is("null");
     }
 }
@@ -217,7 +218,9 @@ section! {
 section! {
     /// How pueue is used.
     PUEUE {
-        /// The program, as found in `path` on the headnode.
+        /// The program, as found in `path` on the headnode, or its path there. Which daemon
+        /// it asks, PUEUE_CONFIG_PATH and XDG_RUNTIME_DIR in the headnode's `env` say, where
+        /// the usual one is not meant.
         command: Kind::Text(&ANY) => Is("pueue");
         /// Whether groups that pueue does not have are created.
         create_groups: Kind::Flag => Is("false");

@@ -46,6 +46,12 @@ pub(super) async fn answer(context: &Context, reader: &Reader) -> Pass<bool> {
                 let outcome = go_on(context, paused).await?;
                 finish(context, &stored, &outcome).await?;
             }
+            Ok(What::Drain(headnode)) => {
+                turned = true;
+                let drain = context.store.change_headnode(headnode, |node| node.draining = true);
+                drain.await?;
+                finish(context, &stored, "done").await?;
+            }
             Err(why) => finish(context, &stored, &why).await?,
         }
     }
@@ -56,6 +62,7 @@ enum What {
     Case { case: CaseId, verb: Verb },
     Pause(Paused),
     GoOn(Paused),
+    Drain(HeadnodeName),
 }
 
 /// The words of the command line as what they mean.
@@ -72,6 +79,7 @@ fn what(request: &NewRequest) -> Result<What, String> {
     let verb = match (request.verb.as_str(), paused) {
         ("pause", Some(paused)) => return Ok(What::Pause(paused)),
         ("resume", Some(paused)) => return Ok(What::GoOn(paused)),
+        ("drain", Some(Paused::Headnode(name))) => return Ok(What::Drain(name)),
         ("accept", _) => Verb::Accept,
         ("hold", _) => Verb::Hold,
         ("resume", None) => Verb::Resume,

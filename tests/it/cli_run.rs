@@ -12,4 +12,5 @@ mod ends;
 mod far;
 mod init;
 mod once;
-mod site;
+mod pueue;
+pub(crate) mod site;

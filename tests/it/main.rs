@@ -9,6 +9,7 @@ mod conclusion;
 mod contract;
 mod copy;
 mod ending;
+mod headnode;
 mod intake;
 mod job;
 mod namespace;

@@ -3,5 +3,6 @@
 pub(crate) mod far;
 mod connections;
 mod fixture;
+mod program;
 mod scripts;
 mod trouble;

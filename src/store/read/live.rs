@@ -64,6 +64,24 @@ pub(in crate::store) const TROUBLED: &str = "
       AND c.error IS NOT NULL AND a.headnode = ?
     ORDER BY c.id";
 
+/// Those that have a job on a headnode, its results, or a place there.
+pub(in crate::store) const THERE: &str = "
+    SELECT c.name, c.arrival, c.hold IS NOT NULL AS held
+    FROM cases AS c INDEXED BY cases_live JOIN attempts AS a ON a.id = c.attempt_id
+    WHERE c.state NOT IN ('succeeded', 'failed', 'cancelled') AND a.headnode = ?
+      AND (c.state IN ('submitting', 'queued', 'running', 'returning', 'cancelling')
+           OR EXISTS (SELECT 1 FROM slots AS s WHERE s.attempt_id = a.id))
+    ORDER BY c.id";
+
+/// A case that keeps its headnode from being empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct There {
+    pub name: CaseName,
+    pub arrival: Arrival,
+    /// It waits for a person.
+    pub held: bool,
+}
+
 /// Those on their way to a headnode, or there, without a slot.
 pub(in crate::store) const AHEAD: &str = "
     SELECT a.headnode AS headnode, count(*) AS cases
@@ -213,6 +231,21 @@ impl Reader {
         self.at_once("look for steps that do not work", |db| {
             db.prepare_cached(TROUBLED)?
                 .query_map([headnode.as_str()], |row| Ok(CaseId::new(row.get::<_, String>(0)?)))?
+                .collect()
+        })
+    }
+
+    /// The cases that have a job, results or a place on a headnode.
+    pub fn there(&self, headnode: &HeadnodeName) -> Result<Vec<There>, StoreError> {
+        self.at_once("look what is left on a headnode", |db| {
+            db.prepare_cached(THERE)?
+                .query_map([headnode.as_str()], |row| {
+                    Ok(There {
+                        name: CaseName::new(row.get::<_, String>("name")?),
+                        arrival: Arrival(row.get("arrival")?),
+                        held: row.get("held")?,
+                    })
+                })?
                 .collect()
         })
     }

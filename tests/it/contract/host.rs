@@ -307,6 +307,26 @@ async fn preparing_again_leaves_a_running_job_as_it_is(rig: &impl Rig) {
     assert_eq!(rig.executed(&attempt), 1);
 }
 
+async fn several_are_prepared_in_one_go(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let running = started(rig, &*host).await;
+    let attempts = [new_attempt(), running.clone(), new_attempt()];
+    let jobs = attempts.each_ref().map(|attempt| rig.job(attempt));
+    for _ in 0..2 {
+        assert_eq!(host.prepare_all(&jobs).await, [Ok(()), Ok(()), Ok(())]);
+    }
+    let expected = (ExitRecord::Absent, Claim::Absent, NOT_ALIVE);
+    for attempt in [&attempts[0], &attempts[2]] {
+        assert_eq!(look(&*host, attempt).await, expected);
+    }
+    assert_eq!(look(&*host, &running).await.2, Alive::Yes);
+    assert_eq!(rig.executed(&running), 1);
+    assert_eq!(host.prepare_all(&[]).await, []);
+    let stranger = rig.host(owner("theirs", 1));
+    let refused = stranger.prepare_all(&jobs).await;
+    assert!(refused.into_iter().all(|one| class(one) == FaultClass::FatalHost));
+}
+
 async fn a_finished_job_has_its_code_and_its_output(rig: &impl Rig) {
     let host = owned(rig).await;
     let attempt = started(rig, &*host).await;
@@ -455,6 +475,7 @@ suite! {
     nothing_is_read_or_done_for_a_stranger,
     a_prepared_attempt_has_nothing_yet,
     preparing_again_leaves_a_running_job_as_it_is,
+    several_are_prepared_in_one_go,
     a_finished_job_has_its_code_and_its_output,
     looks_come_in_the_order_asked_and_one_missing_stops_none,
     what_the_daemon_claimed_never_starts,

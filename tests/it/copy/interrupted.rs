@@ -150,7 +150,10 @@ fn files_that_change_vanish_or_come_while_another_is_copied_are_noticed(rig: Rig
         shipping.await_bytes(MIB);
         change(&world);
         assert_fault(shipping.end(), FaultClass::TransientStep, "");
-        assert_ne!(fs::read(world.dest().join("z")).ok().as_deref(), Some(&b"changed"[..]));
+        // rsync places what it read; that it is not what was meant is all that is promised.
+        if rig == Rig::Copy {
+            assert_ne!(fs::read(world.dest().join("z")).ok().as_deref(), Some(&b"changed"[..]));
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct World {
     pub(crate) node: Option<Headnode>,
     pub(crate) settings: RsyncSettings,
     /// In place of ssh for rsync alone; scripts go by the real one.
-    pub(crate) noisy: Option<String>,
+    pub(crate) remote_shell: Option<String>,
     pub(crate) source: PathBuf,
     pub(crate) work: PathBuf,
     pub(crate) umask: u32,
@@ -63,7 +63,7 @@ impl World {
             dir,
             node: None,
             settings: settings(),
-            noisy: None,
+            remote_shell: None,
             source,
             work,
             umask: 0o027,
@@ -120,8 +120,8 @@ impl World {
                 node.give();
                 let settings = RsyncSettings { umask: self.umask, ..self.settings.clone() };
                 let mut line = node.line();
-                if let Some(noisy) = &self.noisy {
-                    line.words = vec![noisy.clone()];
+                if let Some(remote_shell) = &self.remote_shell {
+                    line.words = vec![remote_shell.clone()];
                 }
                 Arc::new(node.transfer_over(line, settings))
             }

@@ -10,12 +10,11 @@ use crate::copy::rig::{Headnode, Rig};
 use crate::copy::world::{World, assert_fault};
 use crate::servers::sshd::{Login, NOISE, Sshd};
 
-/// A world whose rsync goes by another remote shell than its scripts do.
+/// Lets rsync go by another remote shell than scripts do.
 fn with_remote_shell(world: &mut World, text: &str) {
     let shell = world.dir.path().join("ssh");
     program(&shell, text);
-    let quoted = format!("exec rsync \"$@\" -e {}", shell.display());
-    world.settings.program = script(world, &quoted);
+    world.remote_shell = Some(shell.to_str().unwrap().to_owned());
 }
 
 #[test]
@@ -56,11 +55,9 @@ fn a_login_shell_that_prints_is_told_with_what_it_prints() {
     world.write("a", b"a");
     let words = node(&world).words();
     let text = format!("echo '{NOISE}'; exec {} \"$@\"", words.join(" "));
-    let shell = world.dir.path().join("ssh");
-    program(&shell, &text);
-    world.noisy = Some(shell.to_str().unwrap().to_owned());
+    with_remote_shell(&mut world, &text);
     assert_fault(world.ship(), FaultClass::FatalHost, NOISE);
-    world.noisy = None;
+    world.remote_shell = None;
     world.ship().unwrap();
 }
 
@@ -98,7 +95,7 @@ fn a_key_that_is_refused_needs_a_person() {
 fn no_remote_shell_and_no_rsync_here_are_told() {
     let mut world = fast();
     world.write("a", b"a");
-    world.settings.program = script(&world, "exec rsync \"$@\" -e /nonexistent/ssh");
+    world.remote_shell = Some("/nonexistent/ssh".to_owned());
     assert_fault(world.ship(), FaultClass::FatalHost, "openssh-client");
     world.settings.program = "/nonexistent/rsync".into();
     assert_fault(world.ship(), FaultClass::FatalHost, "rsync is not found on this machine");
@@ -107,23 +104,25 @@ fn no_remote_shell_and_no_rsync_here_are_told() {
 #[test]
 fn a_source_that_may_not_be_read_is_the_cases_with_the_file() {
     let mut world = fast();
-    world.write("sub/secret", b"x");
-    let user = node(&world).sshd.user().to_owned();
+    world.write("sub/secret", &noise(4 << 20));
+    let secret = world.source.join("sub/secret");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     if nix::unistd::geteuid().is_root() {
-        // Root reads everything, so somebody else sends.
+        // Root reads everything, so rsync is somebody else here, who may use the line.
+        let user = node(&world).sshd.user().to_owned();
+        let config = node(&world).sshd.config_file();
+        let key = config.with_file_name("user_key");
+        node(&world).sshd.give_to_user(&key);
+        for folder in [world.dir.path(), &world.source, &world.source.join("sub")] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        with_remote_shell(&mut world, &format!("exec ssh -F '{}' \"$@\"", config.display()));
         let text = format!(
-            "chmod 000 '{}'; exec setpriv --reuid={user} --regid={user} --clear-groups \
-             /usr/bin/rsync \"$@\" -e '/bin/false'",
-            world.source.join("sub/secret").display()
+            "exec setpriv --reuid={user} --regid={user} --clear-groups /usr/bin/rsync \"$@\""
         );
         world.settings.program = script(&world, &text);
-        // Not even a connection is needed where the list alone tells; here it is refused.
-        assert!(world.ship().is_err());
-    } else {
-        let file = world.source.join("sub/secret");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
-        assert_fault(world.ship(), FaultClass::FatalCase, "sub/secret");
     }
+    assert_fault(world.ship(), FaultClass::FatalCase, "sub/secret");
 }
 
 #[test]
@@ -142,11 +141,14 @@ fn a_destination_that_may_not_be_written_comes_back() {
     world.write("sub/a", b"a");
     world.ship().unwrap();
     world.write("sub/b", b"b");
-    let sub = world.dest().join("sub");
-    let text = format!("chmod 555 '{}'; exec rsync \"$@\"", sub.display());
+    // rsync opens what its user may open: only another one's folder is closed to it.
+    let incoming = world.dest().join(".daylily-watch-incoming");
+    let text = match nix::unistd::geteuid().is_root() {
+        true => format!("chown 0:0 '{0}'; chmod 755 '{0}'; exec rsync \"$@\"", incoming.display()),
+        false => format!("chmod 555 '{}'; exec rsync \"$@\"", incoming.display()),
+    };
     world.settings.program = script(&world, &text);
     assert_fault(world.ship(), FaultClass::TransientStep, "Permission denied");
-    fs::set_permissions(&sub, fs::Permissions::from_mode(0o755)).unwrap();
     world.settings.program = "rsync".into();
     world.ship().unwrap();
     world.assert_copied();

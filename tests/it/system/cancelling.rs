@@ -9,7 +9,7 @@ use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::policy::SlotState;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::setup::{Setup, UNTIL_LET_GO};
+use super::setup::{Setup, UNTIL_LET_GO, slowly};
 use super::site::{Site, on_sites};
 use super::world::{World, processes_of, write};
 
@@ -61,10 +61,10 @@ fn a_case_that_waits_for_a_place_is_cancelled_and_never_starts(site: Site) {
 }
 
 fn a_case_that_is_being_copied_is_cancelled_and_the_copy_stops(site: Site) {
-    const SIZE: u64 = 6 << 30;
-    let world = World::started(Setup::at(site));
+    let size: u64 = if site.is_far() { 100 << 20 } else { 6 << 30 };
+    let world = World::started(Setup { headnode: slowly(site, "20MiB/s"), ..Setup::at(site) });
     write(&world.intake().join("large/input"), "x");
-    fs::File::create(world.intake().join("large/big")).unwrap().set_len(SIZE).unwrap();
+    fs::File::create(world.intake().join("large/big")).unwrap().set_len(size).unwrap();
     world.until_state("large", StateName::Shipping);
     cancelled(&world, "large");
     world.until("the place is free", World::all_slots_are_free);
@@ -79,7 +79,7 @@ fn a_case_that_is_being_copied_is_cancelled_and_the_copy_stops(site: Site) {
             .map(|file| std::os::unix::fs::MetadataExt::blocks(&file.metadata().unwrap()) * 512)
             .sum()
     };
-    assert!(copied(&world.copy_of("large")) < SIZE, "it was copied to its end");
+    assert!(copied(&world.copy_of("large")) < size, "it was copied to its end");
     assert!(world.runs().is_empty());
     world.is_settled();
 }
@@ -105,7 +105,7 @@ fn a_case_that_is_being_handed_over_is_cancelled_by_taking_its_claim(site: Site)
     let world = World::started(Setup::at(site));
     // Something of an earlier attempt seems to run: every start is refused.
     let locks = world.path("work/.daylily-watch/cases/new_cases");
-    fs::create_dir_all(&locks).unwrap();
+    world.ground.make_there(&locks);
     let held = lock(&locks.join("busy.lock")).unwrap();
     write(&world.intake().join("busy/input"), "x");
     world.until("it cannot be handed over", |world| {
@@ -265,7 +265,6 @@ fn a_rerun_of_a_cancelled_case_runs_it(site: Site) {
 }
 
 on_sites! {
-    an_arriving_case_is_cancelled_and_stays_so: here, ssh_pueue, ssh_direct;
     a_case_that_waits_for_a_place_is_cancelled_and_never_starts: here, ssh_pueue, ssh_direct;
     a_case_that_is_being_copied_is_cancelled_and_the_copy_stops: here, ssh_pueue, ssh_direct;
     a_staged_case_is_cancelled_and_never_starts: here, ssh_pueue, ssh_direct;
@@ -276,6 +275,8 @@ on_sites! {
     left_overs_excuse_no_missing_output: here, ssh_pueue, ssh_direct;
     a_case_whose_results_are_being_fetched_is_cancelled: here, ssh_pueue, ssh_direct;
     a_held_case_is_cancelled: here, ssh_pueue, ssh_direct;
-    a_rejected_case_is_cancelled_and_stays_so: here, ssh_pueue, ssh_direct;
     a_rerun_of_a_cancelled_case_runs_it: here, ssh_pueue, ssh_direct;
+    // No headnode knows of it.
+    an_arriving_case_is_cancelled_and_stays_so: here;
+    a_rejected_case_is_cancelled_and_stays_so: here;
 }

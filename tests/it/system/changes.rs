@@ -87,8 +87,10 @@ fn a_case_whose_intake_is_configured_no_more_waits_and_keeps_no_slot(site: Site)
 }
 
 on_sites! {
-    an_earlier_arrival_is_not_run_again_with_the_content_of_a_later_one: here, ssh_pueue, ssh_direct;
-    a_folder_that_changed_while_its_job_ran_is_not_moved_away: here, ssh_pueue, ssh_direct;
-    results_are_counted_also_when_bringing_them_home_was_repeated: here, ssh_pueue, ssh_direct;
-    a_case_whose_intake_is_configured_no_more_waits_and_keeps_no_slot: here, ssh_pueue, ssh_direct;
+    an_earlier_arrival_is_not_run_again_with_the_content_of_a_later_one: here, ssh_pueue;
+    results_are_counted_also_when_bringing_them_home_was_repeated: here, ssh_pueue;
+    // The folder lies in the intake.
+    a_folder_that_changed_while_its_job_ran_is_not_moved_away: here;
+    // The configuration of the intake is what changes.
+    a_case_whose_intake_is_configured_no_more_waits_and_keeps_no_slot: here;
 }

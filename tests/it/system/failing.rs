@@ -121,9 +121,9 @@ fn an_output_that_is_a_symlink_to_a_file_counts_and_comes_home_as_the_file(site:
 on_sites! {
     a_failed_job_keeps_its_exit_code_and_last_words_and_gives_its_slot_back: here, ssh_pueue, ssh_direct;
     a_rerun_of_a_failed_case_is_attempt_2_and_leaves_the_first_as_it_was: here, ssh_pueue, ssh_direct;
-    a_rerun_of_a_succeeded_case_keeps_the_earlier_result_beside_the_new_one: here, ssh_pueue, ssh_direct;
     exit_0_with_missing_or_empty_outputs_is_a_failure: here, ssh_pueue, ssh_direct;
-    an_output_that_was_shipped_with_the_case_and_not_written_by_the_job_is_missing: here, ssh_pueue, ssh_direct;
-    hopeless_cases_are_not_restarted: here, ssh_pueue, ssh_direct;
-    an_output_that_is_a_symlink_to_a_file_counts_and_comes_home_as_the_file: here, ssh_pueue, ssh_direct;
+    a_rerun_of_a_succeeded_case_keeps_the_earlier_result_beside_the_new_one: here, ssh_pueue;
+    an_output_that_was_shipped_with_the_case_and_not_written_by_the_job_is_missing: here, ssh_pueue;
+    hopeless_cases_are_not_restarted: here, ssh_pueue;
+    an_output_that_is_a_symlink_to_a_file_counts_and_comes_home_as_the_file: here, ssh_pueue;
 }

@@ -106,6 +106,16 @@ impl Ground {
         }
     }
 
+    /// Makes a folder, and those above it that are missing, as the jobs do.
+    pub(crate) fn make_there(&self, folder: &Path) {
+        if fs::metadata(folder).is_ok() {
+            return;
+        }
+        self.make_there(folder.parent().expect("the root is there"));
+        fs::create_dir(folder).expect("it is missing");
+        self.give(folder);
+    }
+
     /// Makes a file or folder the jobs' own.
     pub(crate) fn give(&self, path: &Path) {
         let (uid, gid) = self.jobs_run_as();

@@ -7,7 +7,7 @@ use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::policy::HeadnodeState;
 use serde_json::{Map, Value, json};
 
-use super::setup::{Setup, UNTIL_LET_GO};
+use super::setup::{Setup, UNTIL_LET_GO, slowly};
 use super::site::{Site, on_sites};
 use super::world::{HEADNODE, INTAKE, World, now, processes_of, write};
 use crate::namespace::ran_in_one;
@@ -217,9 +217,11 @@ fn a_pause_holds_across_a_kill(site: Site) {
 }
 
 fn held_before_it_is_handed_over_a_case_gives_its_slot_to_the_next(site: Site) {
-    let world = World::started(Setup::at(site).slots(1));
+    let setup = Setup { headnode: slowly(site, "20MiB/s"), ..Setup::at(site) };
+    let world = World::started(setup.slots(1));
     write(&world.intake().join("held/input"), "x");
-    fs::File::create(world.intake().join("held/big")).unwrap().set_len(6 << 30).unwrap();
+    let size: u64 = if site.is_far() { 300 << 20 } else { 6 << 30 };
+    fs::File::create(world.intake().join("held/big")).unwrap().set_len(size).unwrap();
     world.until_state("held", StateName::Shipping);
     assert_eq!(world.ask("hold", "held"), "done");
     write(&world.intake().join("next/input"), "x");
@@ -293,7 +295,7 @@ fn loses_nothing(world: &mut World, name: &str) {
 
 fn an_unmounted_intake_is_unreadable_not_empty(site: Site) {
     use nix::mount::{MntFlags, MsFlags, mount, umount2};
-    if ran_in_one("system::identity::an_unmounted_intake_is_unreadable_not_empty") {
+    if ran_in_one("system::identity::an_unmounted_intake_is_unreadable_not_empty::here") {
         return;
     }
     struct Mounted(std::path::PathBuf);
@@ -333,7 +335,7 @@ fn a_work_dir_that_is_not_mounted_is_broken_and_nothing_is_concluded(site: Site)
     world.until_state("running", StateName::Running);
     let attempt = world.attempt("running");
     fs::rename(world.path("work"), world.path("elsewhere/work")).unwrap();
-    fs::create_dir(world.path("work")).unwrap();
+    world.ground.make_there(&world.path("work"));
     let broken = |world: &World| {
         matches!(world.reader().headnodes().unwrap()[0].state, HeadnodeState::Broken { .. })
     };
@@ -432,21 +434,22 @@ fn the_file_stop_is_told_by_what_waits_already(site: Site) {
 }
 
 on_sites! {
-    a_name_that_comes_back_with_the_same_content_is_not_run_again: here, ssh_pueue, ssh_direct;
-    a_name_that_comes_back_with_other_content_is_a_second_arrival: here, ssh_pueue, ssh_direct;
-    a_finished_folder_may_be_deleted: here, ssh_pueue, ssh_direct;
-    touching_an_old_case_does_not_start_new_work_and_is_told_once: here, ssh_pueue, ssh_direct;
-    a_change_while_the_job_runs_is_told_and_not_run: here, ssh_pueue, ssh_direct;
-    the_file_stop_stops_what_is_new_and_nothing_that_runs: here, ssh_pueue, ssh_direct;
-    the_file_stop_holds_across_restarts_and_resume_takes_it_away: here, ssh_pueue, ssh_direct;
-    pause_all_intake_and_headnode_stop_what_is_new: here, ssh_pueue, ssh_direct;
-    a_pause_holds_across_a_kill: here, ssh_pueue, ssh_direct;
     held_before_it_is_handed_over_a_case_gives_its_slot_to_the_next: here, ssh_pueue, ssh_direct;
     held_while_it_runs_a_case_keeps_its_slot_until_its_end_is_seen: here, ssh_pueue, ssh_direct;
-    an_intake_whose_check_file_is_missing_is_unreadable_not_empty: here, ssh_pueue, ssh_direct;
-    an_unmounted_intake_is_unreadable_not_empty: here, ssh_pueue, ssh_direct;
     a_work_dir_that_is_not_mounted_is_broken_and_nothing_is_concluded: here, ssh_pueue, ssh_direct;
-    a_rerun_of_a_case_whose_folder_is_gone_says_so_and_runs_when_it_is_back: here, ssh_pueue, ssh_direct;
-    folders_are_moved_after_success_and_failure_and_run_again_from_there: here, ssh_pueue, ssh_direct;
-    the_file_stop_is_told_by_what_waits_already: here, ssh_pueue, ssh_direct;
+    a_name_that_comes_back_with_other_content_is_a_second_arrival: here, ssh_pueue;
+    the_file_stop_stops_what_is_new_and_nothing_that_runs: here, ssh_pueue;
+    pause_all_intake_and_headnode_stop_what_is_new: here, ssh_pueue;
+    // Names and folders are of the intake; a headnode meets what comes of them.
+    a_name_that_comes_back_with_the_same_content_is_not_run_again: here;
+    a_finished_folder_may_be_deleted: here;
+    touching_an_old_case_does_not_start_new_work_and_is_told_once: here;
+    a_change_while_the_job_runs_is_told_and_not_run: here;
+    the_file_stop_holds_across_restarts_and_resume_takes_it_away: here;
+    a_pause_holds_across_a_kill: here;
+    an_intake_whose_check_file_is_missing_is_unreadable_not_empty: here;
+    an_unmounted_intake_is_unreadable_not_empty: here;
+    a_rerun_of_a_case_whose_folder_is_gone_says_so_and_runs_when_it_is_back: here;
+    folders_are_moved_after_success_and_failure_and_run_again_from_there: here;
+    the_file_stop_is_told_by_what_waits_already: here;
 }

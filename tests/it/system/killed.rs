@@ -8,7 +8,7 @@ use daylily_lifecycle::case::StateName;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::same::assert_same;
-use super::setup::{Setup, UNTIL_LET_GO};
+use super::setup::{Setup, UNTIL_LET_GO, slowly};
 use super::site::{Site, on_sites};
 use super::world::{World, now, processes_of, write};
 use crate::wait;
@@ -48,8 +48,12 @@ fn thirty_cases_and_ten_kills_execute_every_command_once(site: Site) {
     let mut dice = Dice(seed);
     let mut world = World::new(Setup::job(site, "sleep 0.3; cp input out.txt").slots(3));
     let names: Vec<String> = (0..30).map(|n| format!("case {n}")).collect();
+    let mut killed_in = KILLED_IN;
+    if site.has_pueue() {
+        killed_in[7] = StateName::Queued;
+    }
     let mut hit = Vec::new();
-    for (kill, state) in KILLED_IN.into_iter().enumerate() {
+    for (kill, state) in killed_in.into_iter().enumerate() {
         world.spawn();
         for name in &names[kill * 3..kill * 3 + 3] {
             let folder = world.intake().join(name);
@@ -143,15 +147,16 @@ fn finished_while_no_daemon_ran_the_exit_record_is_read_later(site: Site) {
 }
 
 fn a_large_transfer_that_was_killed_is_gone_on_with(site: Site) {
-    let mut world = World::started(Setup::at(site));
+    let mut world = World::started(Setup { headnode: slowly(site, "20MiB/s"), ..Setup::at(site) });
+    let size: u64 = if site.is_far() { 100 << 20 } else { 2 << 30 };
     write(&world.intake().join("large/input"), "x");
-    fs::File::create(world.intake().join("large/big")).unwrap().set_len(2 << 30).unwrap();
+    fs::File::create(world.intake().join("large/big")).unwrap().set_len(size).unwrap();
     world.until_state("large", StateName::Shipping);
     world.kill();
     world.start();
     world.until_succeeded(&["large"]);
     assert_eq!(world.runs().len(), 1);
-    assert_eq!(fs::metadata(world.copy_of("large").join("big")).unwrap().len(), 2 << 30);
+    assert_eq!(fs::metadata(world.copy_of("large").join("big")).unwrap().len(), size);
     assert_eq!(world.case("large").unwrap().attempts().count(), 1);
     world.is_settled();
 }
@@ -191,9 +196,9 @@ fn one_state_dir_admits_one_daemon(site: Site) {
 }
 
 fn sigterm_in_the_middle_of_a_large_copy_ends_within_5_s(site: Site) {
-    let mut world = World::started(Setup::at(site));
+    let mut world = World::started(Setup { headnode: slowly(site, "20MiB/s"), ..Setup::at(site) });
     write(&world.intake().join("large/input"), "x");
-    let size = 6 << 30;
+    let size: u64 = if site.is_far() { 300 << 20 } else { 6 << 30 };
     fs::File::create(world.intake().join("large/big")).unwrap().set_len(size).unwrap();
     world.until_state("large", StateName::Shipping);
     let status = world.terminate(Duration::from_secs(5));
@@ -238,8 +243,9 @@ on_sites! {
     sigterm_ends_within_5_s_and_leaves_jobs_running_for_the_next_daemon: here, ssh_pueue, ssh_direct;
     finished_while_no_daemon_ran_the_exit_record_is_read_later: here, ssh_pueue, ssh_direct;
     a_large_transfer_that_was_killed_is_gone_on_with: here, ssh_pueue, ssh_direct;
-    a_lock_that_a_killed_daemon_left_for_a_moment_stops_no_restart: here, ssh_pueue, ssh_direct;
-    one_state_dir_admits_one_daemon: here, ssh_pueue, ssh_direct;
     sigterm_in_the_middle_of_a_large_copy_ends_within_5_s: here, ssh_pueue, ssh_direct;
     a_killed_daemon_leaves_nobody_listening_for_ever: here, ssh_pueue, ssh_direct;
+    // The lock is the daemon's own.
+    a_lock_that_a_killed_daemon_left_for_a_moment_stops_no_restart: here;
+    one_state_dir_admits_one_daemon: here;
 }

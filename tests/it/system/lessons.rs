@@ -2,6 +2,7 @@
 //! shown elsewhere in this module are not repeated here.
 
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::time::Duration;
 
 use daylily_lifecycle::case::{ConditionName, HoldWhy, State, StateName};
@@ -99,8 +100,11 @@ fn a_job_started_twice_does_not_execute_twice(site: Site) {
     let job =
         world.path("work/.daylily-watch").join(world.attempt("twice").as_str()).join("job.sh");
     let start = || {
+        let (uid, gid) = world.ground.jobs_run_as();
         #[allow(clippy::disallowed_methods, reason = "a queue that starts a job again")]
-        std::process::Command::new("/bin/sh").arg(&job).output().unwrap().status.code()
+        let mut again = std::process::Command::new("/bin/sh");
+        again.arg(&job).uid(uid.as_raw()).gid(gid.as_raw());
+        again.output().unwrap().status.code()
     };
     assert_eq!(start(), Some(98));
     world.let_go();
@@ -266,9 +270,6 @@ fn a_case_named_like_the_second_arrival_of_another_has_a_place_of_its_own(site: 
 }
 
 on_sites! {
-    a_marker_written_before_the_data_does_not_start_a_case: here, ssh_pueue, ssh_direct;
-    a_marker_that_never_comes_is_waited_for_and_a_person_can_do_without: here, ssh_pueue, ssh_direct;
-    a_marker_that_never_comes_follows_the_configured_policy: here, ssh_pueue, ssh_direct;
     a_stale_marker_of_an_earlier_attempt_is_not_believed: here, ssh_pueue, ssh_direct;
     a_job_started_twice_does_not_execute_twice: here, ssh_pueue, ssh_direct;
     the_job_was_started_but_the_answer_was_lost_found_not_added_again: here, ssh_pueue, ssh_direct;
@@ -277,6 +278,10 @@ on_sites! {
     silence_is_never_failure_while_it_may_still_be_a_cache: here, ssh_pueue, ssh_direct;
     cancel_tells_the_truth: here, ssh_pueue, ssh_direct;
     a_limit_ends_what_runs_too_long_as_failed: here, ssh_pueue, ssh_direct;
-    why_is_it_waiting_where_is_it_when_will_it_be_ready_is_one_sentence: here, ssh_pueue, ssh_direct;
-    a_case_named_like_the_second_arrival_of_another_has_a_place_of_its_own: here, ssh_pueue, ssh_direct;
+    why_is_it_waiting_where_is_it_when_will_it_be_ready_is_one_sentence: here, ssh_pueue;
+    a_case_named_like_the_second_arrival_of_another_has_a_place_of_its_own: here, ssh_pueue;
+    // Markers are of the intake.
+    a_marker_written_before_the_data_does_not_start_a_case: here;
+    a_marker_that_never_comes_is_waited_for_and_a_person_can_do_without: here;
+    a_marker_that_never_comes_follows_the_configured_policy: here;
 }

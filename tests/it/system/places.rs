@@ -18,7 +18,12 @@ fn eight(world: &World) -> Vec<String> {
 fn groups_of_1_and_2_slots_never_run_more_at_once_than_they_have(site: Site) {
     let world = World::started(Setup {
         groups: "[{name: one, gpus: [3]}, {name: two, gpus: [4, GPU-5a]}]".to_owned(),
-        ..Setup::job(site, "sleep 0.7; cp input out.txt")
+        // The first three wait for each other.
+        ..Setup::job(
+            site,
+            "until [ \"$(grep -c ^start \"$RUNS\")\" -ge 3 ]; do sleep 0.1; done
+sleep 0.7; cp input out.txt",
+        )
     });
     let names = eight(&world);
     world.until_succeeded(&names.iter().map(String::as_str).collect::<Vec<_>>());

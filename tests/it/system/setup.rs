@@ -135,3 +135,9 @@ results: {{fetch: {fetch}}}
         )
     }
 }
+
+/// What is said of a headnode where a small copy is to take its time. On this machine a
+/// large one does.
+pub(crate) fn slowly(site: Site, rate: &str) -> Vec<String> {
+    if site.is_far() { vec![format!("bandwidth: {rate}")] } else { Vec::new() }
+}

@@ -106,7 +106,13 @@ const AFTER_ERRNO: &[Row] = &[
         FaultClass::FatalHost,
         "a program cannot be run on the headnode: {}\nhint: see what its login shell does",
     ),
-    row(&[10, 12], &[], FaultClass::TransientStep, "the transfer broke off: {}"),
+    // The last ones are of a receiver that a signal ended.
+    row(
+        &[10, 12, 129, 130, 137, 141, 143],
+        &[],
+        FaultClass::TransientStep,
+        "the transfer broke off: {}",
+    ),
     row(
         &[],
         &["connection unexpectedly closed"],

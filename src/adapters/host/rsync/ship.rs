@@ -75,7 +75,8 @@ pub(super) async fn ship<S: Shell>(
     if todo.need.files > 0 {
         there.room.holds(&todo.need, &order.dest)?;
     }
-    ship.begin(&listed::unite(&there.list, &lines)).await?;
+    let list = listed::unite(&there.list, &lines);
+    ship.begin(&list).await?;
     ship.remove(&todo.remove).await?;
 
     let marker = order.marker.as_ref().filter(|marker| todo.send.contains(marker)).cloned();
@@ -92,7 +93,7 @@ pub(super) async fn ship<S: Shell>(
     let sending = ship.send_all(&todo.send, &lines, total);
     let (hashes, ()) = tokio::try_join!(hashing, sending)?;
 
-    ship.verify(&tree, &lines, &hashes).await?;
+    ship.verify(&tree, &lines, &hashes, &Sent { paths: &todo.send, list: &list }).await?;
     if let Some(marker) = marker {
         ship.send_marker(&marker).await?;
     }
@@ -100,6 +101,12 @@ pub(super) async fn ship<S: Shell>(
     ship.tell(total);
     let digest = Some(tree.digest(order, &hashes));
     Ok(Shipped { files: total.files, bytes: ByteCount(total.bytes), digest })
+}
+
+/// What rsync was given, and the list that was there before.
+struct Sent<'a> {
+    paths: &'a [String],
+    list: &'a [Line],
 }
 
 struct Ship<'a, S> {
@@ -214,6 +221,7 @@ impl<S: Shell> Ship<'_, S> {
         tree: &Tree,
         lines: &[Line],
         hashes: &HashMap<String, Hashes>,
+        sent: &Sent<'_>,
     ) -> Result<(), Fault> {
         let walk = async {
             self.walk().await.map_err(|fault| match fault.class {
@@ -232,7 +240,9 @@ impl<S: Shell> Ship<'_, S> {
                 | FaultClass::NeedsPerson => fault,
             })
         };
-        let (now, there) = tokio::try_join!(walk, self.look(""))?;
+        let there = self.look("").await?;
+        self.claim(&there, lines, sent).await?;
+        let now = walk.await?;
         tree.is_still(&now, self.order)?;
         for line in lines.iter().filter(|line| !is_marker(self.order, line)) {
             match there.at(&line.path) {
@@ -244,6 +254,25 @@ impl<S: Shell> Ship<'_, S> {
             self.compare(lines, hashes).await?;
         }
         self.remove(&left_overs(&there)).await
+    }
+
+    /// Adds to the list what rsync made of files that were cut short or changed while it
+    /// read them: they are ours to replace, although they are not what was meant.
+    async fn claim(&self, there: &Looked, lines: &[Line], sent: &Sent<'_>) -> Result<(), Fault> {
+        let meant: HashMap<&str, &Line> =
+            lines.iter().map(|line| (line.path.as_str(), line)).collect();
+        let odd = sent.paths.iter().filter_map(|path| match there.at(path)? {
+            Found::As(kind) if meant.get(path.as_str())?.kind.matches(kind) => None,
+            Found::As(kind) => {
+                Some(Line { path: path.clone(), kind: kind.clone(), shipped: false, blake3: None })
+            }
+            Found::Odd => None,
+        });
+        let odd: Vec<Line> = odd.collect();
+        if odd.is_empty() {
+            return Ok(());
+        }
+        self.begin(&listed::unite(sent.list, &odd)).await
     }
 
     /// Compares all content, and sends once more what is not the same.

@@ -122,7 +122,7 @@ fn one_group(report: &mut Report, at: &At<'_>, group: &GroupSettings, list: &Lis
     };
     let Some(look) = groups.get(name) else {
         if at.headnode.pueue.create_groups {
-            let text = format!("{name} is made with {ours} places at the first start");
+            let text = format!("{name} is made with {ours} places at the first contact");
             return report.ok(&check, text);
         }
         let text = format!("pueue on {headnode} has no group {name}");
@@ -138,10 +138,11 @@ fn one_group(report: &mut Report, at: &At<'_>, group: &GroupSettings, list: &Lis
             report.fail(&check, text, hint);
         };
     }
-    if look.places != ours && look.places != 0 {
+    if look.places != ours {
+        let places =
+            if look.places == 0 { "any number".to_owned() } else { look.places.to_string() };
         let text = format!(
-            "group {name} of pueue on {headnode} runs {} at a time, and we have {ours} slots",
-            look.places
+            "group {name} of pueue on {headnode} runs {places} at a time, and we have {ours} slots"
         );
         let hint = at.there(&format!("{pueue} parallel -g {group_word} {ours}"));
         return report.warn(&check, text, hint);
