@@ -1,9 +1,12 @@
 //! The whole program, as its users start it: what it promises, shown from outside by
 //! what lies in folders, what the jobs wrote of themselves, and what the database says.
 
+mod ground;
+mod instruments;
 mod runs;
 mod same;
 mod setup;
+mod site;
 mod world;
 
 mod arriving;
@@ -12,6 +15,7 @@ mod bad_input;
 mod cancelling;
 mod changes;
 mod failing;
+mod hostile;
 mod identity;
 mod killed;
 mod lessons;
@@ -19,4 +23,5 @@ mod many;
 mod manifests;
 mod places;
 mod stopping;
-mod under_pueue;
+mod polling;
+mod queue_trouble;
