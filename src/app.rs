@@ -103,18 +103,12 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
                 env: headnode.env.clone(),
                 umask: headnode.umask,
             };
-            let shell = SshShell::new(
-                masters.clone(),
-                clock.clone(),
-                headnode.path.clone(),
-                headnode.env.clone(),
-            );
-            let path = host_settings.work_dir.clone();
-            let work_dir = Arc::new(WorkDir::new(shell, path, owner.clone()));
-            let (line, owner) = (masters.clone(), owner.clone());
-            let transfer = RsyncTransfer::new(line, work_dir.clone(), owner, rsync(headnode));
-            let transfer = shared(headnode, &work_dir, Arc::new(transfer));
-            let host = ssh_host(host_settings, masters, clock, transfer);
+            let line = masters.clone();
+            let host = ssh_host(host_settings, masters, clock, |work_dir| {
+                let (ours, rsync) = (owner.clone(), rsync(headnode));
+                let transfer = RsyncTransfer::new(line, work_dir.clone(), ours, rsync);
+                shared(headnode, work_dir, Arc::new(transfer))
+            });
             let queue = queue(headnode, settings, host.work_dir())?;
             (Arc::new(host), queue)
         }
@@ -176,14 +170,17 @@ fn queue<S: Shell>(
     settings: &Settings,
     work_dir: &Arc<WorkDir<S>>,
 ) -> Result<Arc<dyn Queue>, AppError> {
-    let name = headnode.name.clone();
     match headnode.queue {
         QueueKind::Direct => Ok(Arc::new(Direct::new(work_dir.clone()))),
         QueueKind::Pueue => {
-            let (command, keep) = (headnode.pueue.command.clone(), settings.state_dir.clone());
-            let pueue = PueueSettings::new(name, command, keep);
-            Ok(Arc::new(Pueue::new(work_dir.clone(), pueue)))
+            Ok(Arc::new(Pueue::new(work_dir.clone(), pueue_settings(headnode, settings))))
         }
-        QueueKind::Slurm => Err(AppError::NoSlurm { name: name.to_string() }),
+        QueueKind::Slurm => Err(AppError::NoSlurm { name: headnode.name.to_string() }),
     }
+}
+
+/// How pueue is asked on a headnode, also by `check`.
+pub fn pueue_settings(headnode: &HeadnodeSettings, settings: &Settings) -> PueueSettings {
+    let (name, command) = (headnode.name.clone(), headnode.pueue.command.clone());
+    PueueSettings::new(name, command, settings.state_dir.clone())
 }

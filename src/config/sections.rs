@@ -217,7 +217,9 @@ section! {
 section! {
     /// How pueue is used.
     PUEUE {
-        /// The program, as found in `path` on the headnode.
+        /// The program, as found in `path` on the headnode, or its path there. Which daemon
+        /// it asks, PUEUE_CONFIG_PATH and XDG_RUNTIME_DIR in the headnode's `env` say, where
+        /// the usual one is not meant.
         command: Kind::Text(&ANY) => Is("pueue");
         /// Whether groups that pueue does not have are created.
         create_groups: Kind::Flag => Is("false");

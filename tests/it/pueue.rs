@@ -6,5 +6,6 @@ pub(crate) mod ground;
 mod groups;
 mod hurt;
 mod looking;
+mod lost;
 mod removing;
 mod refused;

@@ -11,7 +11,7 @@ use daylily_lifecycle::outcome::Fault;
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::ShellHost;
-use super::shell::{Shell, WorkDir};
+use super::shell::{Heard, Shell, WorkDir};
 use super::{
     FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder, Shipped, Transfer,
 };
@@ -96,6 +96,10 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
 
     async fn bell(&self, limit: Duration) -> Result<bool, Fault> {
         self.attempts.bell(limit).await
+    }
+
+    fn heard(&self) -> Heard {
+        self.work_dir().shell().heard()
     }
 
     async fn close(&self) {

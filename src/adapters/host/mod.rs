@@ -36,6 +36,8 @@ use daylily_lifecycle::ids::{
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault};
 use tokio_util::sync::CancellationToken;
 
+use self::shell::Heard;
+
 #[async_trait::async_trait]
 pub trait Host: Send + Sync + 'static {
     fn name(&self) -> &HeadnodeName;
@@ -95,6 +97,11 @@ pub trait Host: Send + Sync + 'static {
 
     /// Waits for the doorbell, at most `limit`. True: it rang. Only a hint.
     async fn bell(&self, limit: Duration) -> Result<bool, Fault>;
+
+    /// What was heard of the other side besides answers.
+    fn heard(&self) -> Heard {
+        Heard::default()
+    }
 
     /// Lets go of what was opened to get there, at the end of the daemon. Jobs run on.
     async fn close(&self) {}

@@ -13,7 +13,7 @@ use crate::adapters::host::proof::{Logout, Proof, Survived, logout, prove, survi
 use crate::adapters::host::shell::{Ask, Ran, SHORT, Shell};
 use crate::app;
 use crate::cli::disk;
-use crate::config::{HeadnodeSettings, HostAddress, PipelineSettings, Settings};
+use crate::config::{HeadnodeSettings, HostAddress, PipelineSettings, QueueKind, Settings};
 use crate::store::read::Reader;
 
 /// From here on times of both sides, put beside each other, mislead.
@@ -42,6 +42,10 @@ pub(super) async fn headnode(
                 let hint = "see whether /bin/sh runs and the file system answers";
                 report.fail(&name(".proofs"), fault.text, hint);
             }
+        }
+        if headnode.queue == QueueKind::Pueue {
+            let pueue = app::pueue_settings(headnode, settings);
+            super::pueue::pueue(report, &name(".pueue"), headnode, &pueue, &shell).await;
         }
         commands(report, &name(".command"), settings, headnode, &shell).await;
         survival(report, &name(".jobs"), &shell, &folder).await;

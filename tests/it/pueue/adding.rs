@@ -32,6 +32,17 @@ async fn several_are_one_script_and_each_is_told_its_id() {
 }
 
 #[tokio::test]
+async fn warnings_before_an_id_are_passed_over() {
+    let ground = Ground::new().await;
+    let queue =
+        ground.queue_by_script("echo 'Different daemon version'; echo; exec \"$real\" \"$@\"");
+    let attempt = ground.stage.prepared("true").await;
+    let task = queue.add(&[entry(&attempt)]).await.remove(0).expect("it is added");
+    assert_eq!(task, Some(TaskId::new("0")));
+    assert!(queue.look().await.expect("it is read").words.contains_key(&attempt));
+}
+
+#[tokio::test]
 async fn an_entry_has_one_word_and_nothing_of_our_environment() {
     let ground = Ground::new().await;
     let mut way = ground.way();

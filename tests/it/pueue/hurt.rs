@@ -1,9 +1,10 @@
 //! What happens to pueued, and what the attempt directory says then.
 
 use daylily_lifecycle::attempt::{ClaimedBy, Force};
-use daylily_lifecycle::outcome::{AfterClaim, Conclusion, QueueWord};
+use daylily_lifecycle::outcome::{AfterClaim, Conclusion, FaultClass, QueueWord};
 use daylily_watch::adapters::host::Host;
 use daylily_watch::adapters::queue::Queue;
+use nix::sys::signal::Signal;
 
 use super::ground::{COUNTED, Ground, NEVER_SEEN, SEEN, WIPED};
 use crate::stage::carriers;
@@ -37,7 +38,7 @@ async fn a_daemon_killed_under_a_running_job_leaves_it_running_whatever_it_says(
 async fn a_daemon_that_is_shut_down_ends_its_jobs_and_they_say_so() {
     let mut ground = Ground::new().await;
     let attempt = ground.running("sleep 1000").await;
-    ground.pueued.signal(nix::sys::signal::Signal::SIGTERM);
+    ground.pueued.signal(Signal::SIGTERM);
     until("the daemon is gone", LIMIT, || ground.pueued.cli(&["status"]).code != Some(0));
     ground.pueued.kill_9();
     ground.pueued.start_again();
@@ -56,6 +57,28 @@ async fn a_daemon_that_is_shut_down_ends_its_jobs_and_they_say_so() {
     );
     ground.stage.host.end(&attempt, Force::KillAll).await.expect("it can be ended");
     ground.stage.until_nothing_lives(&attempt);
+}
+
+#[tokio::test]
+async fn a_daemon_that_goes_while_it_is_asked_is_never_taken_for_broken() {
+    let mut ground = Ground::new().await;
+    ground.running("sleep 1000").await;
+    for signal in [Signal::SIGTERM, Signal::SIGKILL, Signal::SIGTERM, Signal::SIGINT] {
+        ground.pueued.signal(signal);
+        let mut refused = 0;
+        while refused < 3 {
+            match ground.queue.look().await {
+                Ok(_) => {}
+                Err(fault) => {
+                    assert_eq!(fault.class, FaultClass::TransientHost, "{signal}: {fault}");
+                    refused += usize::from(fault.text.contains("does not run"));
+                }
+            }
+        }
+        ground.pueued.kill_9();
+        ground.pueued.start_again();
+        assert!(ground.queue.look().await.is_ok());
+    }
 }
 
 #[tokio::test]
@@ -178,7 +201,7 @@ async fn an_add_that_a_frozen_daemon_takes_later_is_found_and_not_repeated() {
     ground.pueued.freeze();
     let entry = crate::stage::entry(&attempt);
     let fault = impatient.add(&[entry]).await.remove(0).expect_err("nobody answers");
-    assert_eq!(fault.class, daylily_lifecycle::outcome::FaultClass::Ambiguous);
+    assert_eq!(fault.class, FaultClass::Ambiguous);
     // That nothing is known is not that it is absent.
     assert!(impatient.look().await.is_err());
     ground.pueued.thaw();

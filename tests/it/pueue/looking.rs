@@ -9,13 +9,11 @@ use daylily_watch::adapters::queue::pueue::PueueSettings;
 use daylily_watch::adapters::queue::{GroupLook, Queue, QueueLook, Word};
 
 use super::ground::Ground;
-use crate::stage::{carriers, kill};
-use crate::wait::{LIMIT, until};
 
 #[tokio::test]
 async fn the_word_follows_the_entry() {
     let ground = Ground::new().await;
-    let attempt = ground.waiting("sleep 1000").await;
+    let attempt = ground.waiting("until [ -e go ]; do sleep 0.05; done").await;
     assert_eq!(ground.says(&attempt).await, QueueWord::Waiting);
     ground.pueued.must(&["start", "--group", "default"]);
     ground.until_says(&attempt, QueueWord::Running).await;
@@ -27,8 +25,7 @@ async fn the_word_follows_the_entry() {
     );
     assert_eq!(ground.says(&attempt).await, QueueWord::Running);
     ground.pueued.must(&["start", "0"]);
-    until("it runs", LIMIT, || !carriers(&attempt).is_empty());
-    carriers(&attempt).into_iter().for_each(|pid| kill(pid, "TERM"));
+    fs::write(format!("{}/go", ground.stage.job(&attempt, "").dir), "").unwrap();
     ground.until_says(&attempt, QueueWord::Done).await;
     ground.pueued.must(&["clean"]);
     assert_eq!(ground.says(&attempt).await, QueueWord::Absent);

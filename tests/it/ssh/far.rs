@@ -88,7 +88,7 @@ impl Far {
             env: [].into(),
             umask: 0o022,
         };
-        ssh_host(settings, self.masters.clone(), self.clock.clone(), Nothing)
+        ssh_host(settings, self.masters.clone(), self.clock.clone(), |_| Nothing)
     }
 
     pub(crate) fn direct_of(&self, host: &FarHost) -> Direct<SshShell> {

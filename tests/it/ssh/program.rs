@@ -12,10 +12,12 @@ use crate::wait::{LIMIT, until};
 fn site(sshd: &Sshd) -> Site {
     let site = Site::bare();
     let config = format!(
-        "intakes: [{{name: new_cases, path: ./new_cases}}]\n\
+        "intakes: [{{name: new_cases, path: ./new_cases, settle: {{quiet: 300ms}}, \
+         existing: process}}]\n\
          headnodes:\n  - {{name: hpc, host: {}, ssh: {{config_file: {}, connect_timeout: 2s}}, \
-         work_dir: {}/work, path: [], queue: direct, groups: [{{name: default, slots: 1}}]}}\n\
-         pipelines: {{default: {{command: 'true'}}}}\n\
+         work_dir: {}/work, path: [], queue: direct, groups: [{{name: default, slots: 4}}]}}\n\
+         pipelines: {{default: {{command: 'cat sample/* >out; id -un >who'}}}}\n\
+         results: {{fetch: [out, who]}}\n\
          poll: {{min: 50ms, max: 200ms}}\n",
         sshd.host(),
         sshd.config_file().display(),
@@ -87,5 +89,27 @@ fn a_killed_daemons_connection_is_found_again_and_a_daemon_that_ends_leaves_none
     assert_eq!(sshd.connections(), 1);
     second.signal("TERM");
     assert!(second.until_it_ends(Duration::from_secs(10)).success());
+    until("sshd has nobody left", LIMIT, || sshd.open_connections() == 0);
+}
+
+#[test]
+fn cases_are_shipped_run_and_fetched_over_three_connections_at_most() {
+    let sshd = Sshd::start();
+    let site = site(&sshd);
+    for case in 0..12 {
+        for part in 0..5 {
+            let path = format!("new_cases/it's case {case}/sample/part {part}");
+            site.write(&path, &format!("{case}.{part}\n"));
+        }
+    }
+    let ran = site.run(&["--run-once", "--config", "config.yaml"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    for case in 0..12 {
+        let result = |name: &str| site.read(&format!("results/new_cases/it's case {case}/{name}"));
+        let whole: String = (0..5).map(|part| format!("{case}.{part}\n")).collect();
+        assert_eq!(result("out"), whole);
+        assert_eq!(result("who"), format!("{}\n", sshd.user()));
+    }
+    assert!(sshd.connections() <= 3, "{}", sshd.connections());
     until("sshd has nobody left", LIMIT, || sshd.open_connections() == 0);
 }

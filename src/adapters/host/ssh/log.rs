@@ -70,6 +70,13 @@ static TABLE: &[Row] = &[
         "correct it",
     ),
     broken(&["too long for Unix domain socket"], "{said}", "set XDG_RUNTIME_DIR to a shorter path"),
+    passing(&["not permitted to log in yet"], "it is starting, and lets nobody in yet", ""),
+    passing(&["System is going down"], "it is going down, and lets nobody in", ""),
+    passing(
+        &["Resource temporarily unavailable"],
+        "it has no room for another process: {said}",
+        "see `ulimit -u` there",
+    ),
     person(
         &["Host key for ", " has changed"],
         "the host key of {headnode} has changed: {said}",

@@ -39,16 +39,17 @@ pub struct SshHostSettings {
     pub umask: u32,
 }
 
-/// `transfer` moves its files, over the bulk lines of the same `masters`.
+/// `transfer` makes what moves its files, over the bulk lines of the same `masters`.
 pub fn ssh_host<T: Transfer>(
     settings: SshHostSettings,
     masters: Arc<Masters>,
     clock: Arc<dyn Clock>,
-    transfer: T,
+    transfer: impl FnOnce(&Arc<WorkDir<SshShell>>) -> T,
 ) -> Headnode<SshShell, T> {
     let SshHostSettings { name, work_dir, owner, path, env, umask } = settings;
     let shell = SshShell::new(masters, clock, path.clone(), env.clone());
-    let work_dir = WorkDir::new(shell, work_dir, owner);
+    let work_dir = Arc::new(WorkDir::new(shell, work_dir, owner));
     let ground = JobGround::new(work_dir.root(), path, env, umask);
-    Headnode::joined(ShellHost::new(name, Arc::new(work_dir), ground), transfer)
+    let transfer = transfer(&work_dir);
+    Headnode::joined(ShellHost::new(name, work_dir, ground), transfer)
 }

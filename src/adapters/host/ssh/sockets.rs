@@ -40,7 +40,7 @@ pub enum SocketError {
 }
 
 impl SocketFolder {
-    /// Below `$XDG_RUNTIME_DIR` where that is there, else below /tmp.
+    /// Below `$XDG_RUNTIME_DIR` where that is a folder of ours, else below /tmp.
     pub fn of_this_user() -> Self {
         #[allow(
             clippy::disallowed_methods,
@@ -48,7 +48,12 @@ impl SocketFolder {
         )]
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let uid = Uid::effective();
-        let path = match runtime.filter(|dir| dir.is_absolute() && dir.is_dir()) {
+        // After `su` it may be another user's, who could put anything in its place.
+        let is_ours = |dir: &PathBuf| {
+            dir.is_absolute()
+                && dir.metadata().is_ok_and(|found| found.is_dir() && found.uid() == uid.as_raw())
+        };
+        let path = match runtime.filter(is_ours) {
             Some(runtime) => runtime.join("daylily-watch"),
             None => PathBuf::from(format!("/tmp/daylily-watch-{uid}")),
         };

@@ -9,6 +9,7 @@
 
 pub mod answers;
 pub mod document;
+pub mod inspect;
 mod kept;
 pub mod trouble;
 
@@ -98,7 +99,7 @@ enum Missed {
     Fault(Fault),
     TooLong(Vec<u8>),
     Odd(document::Odd, Vec<u8>),
-    HungUp(Surroundings, String),
+    HungUp(Box<Surroundings>, String),
 }
 
 impl From<Fault> for Missed {
@@ -113,8 +114,7 @@ impl<S: Shell> Pueue<S> {
     }
 
     fn asked<'a>(&'a self, doing: Doing, around: &'a Surroundings) -> Asked<'a> {
-        let (headnode, command) = (self.settings.headnode.as_str(), &*self.settings.command);
-        Asked { headnode, command, doing, around }
+        asked(&self.settings, doing, around)
     }
 
     async fn ask(
@@ -141,22 +141,7 @@ impl<S: Shell> Pueue<S> {
 
     async fn look_once(&self, filter: &[&str]) -> Result<QueueLook, Missed> {
         let answer = self.ask_once(LOOK, filter, self.settings.list_max).await?;
-        let (around, list) = answers::looked(&answer.stdout);
-        if answer.code != Some(0) {
-            let said = format!("{}\n{}", answer.stderr, String::from_utf8_lossy(list));
-            if trouble::trouble(answer.code, &said) == Trouble::HungUp {
-                return Err(Missed::HungUp(around, said));
-            }
-            let asked = self.asked(Doing::Looking, &around);
-            return Err(trouble::fault(asked, answer.code, &said, None).into());
-        }
-        if answer.cut {
-            return Err(Missed::TooLong(list.to_vec()));
-        }
-        match document::read(list) {
-            Ok(look) => Ok(QueueLook { instance: around.instance(), ..look }),
-            Err(odd) => Err(Missed::Odd(odd, list.to_vec())),
-        }
+        listed(&self.settings, &answer)
     }
 
     async fn look_filtered(&self) -> Result<QueueLook, Missed> {
@@ -301,6 +286,47 @@ impl<S: Shell> Pueue<S> {
     }
 }
 
+fn asked<'a>(settings: &'a PueueSettings, doing: Doing, around: &'a Surroundings) -> Asked<'a> {
+    Asked { headnode: settings.headnode.as_str(), command: &settings.command, doing, around }
+}
+
+/// The list in the answer of look.sh.
+fn listed(settings: &PueueSettings, answer: &Ended) -> Result<QueueLook, Missed> {
+    let (around, list) = answers::looked(&answer.stdout);
+    if answer.code != Some(0) {
+        let said = format!("{}\n{}", answer.stderr, String::from_utf8_lossy(list));
+        if trouble::trouble(answer.code, &said) == Trouble::HungUp {
+            return Err(Missed::HungUp(Box::new(around), said));
+        }
+        let asked = asked(settings, Doing::Looking, &around);
+        return Err(trouble::fault(asked, answer.code, &said, None).into());
+    }
+    if answer.cut {
+        return Err(Missed::TooLong(list.to_vec()));
+    }
+    match document::read(list) {
+        Ok(look) => Ok(QueueLook { instance: around.instance(), ..look }),
+        Err(odd) => Err(Missed::Odd(odd, list.to_vec())),
+    }
+}
+
+/// The version in the answer of version.sh.
+fn version_in(settings: &PueueSettings, answer: &Ended) -> Result<String, Fault> {
+    let said = String::from_utf8_lossy(&answer.stdout);
+    let version = said.lines().find_map(|line| line.trim().strip_prefix("pueue "));
+    if let Some(version) = version.filter(|_| answer.code == Some(0)) {
+        return Ok(version.trim().to_owned());
+    }
+    let (around, _) = answers::looked(&answer.stdout);
+    let said = match around.user.as_str() {
+        // The program was asked, and said what it liked.
+        "" => format!("{}\n{said}", answer.stderr),
+        _ => answer.stderr.clone(),
+    };
+    let asked = asked(settings, Doing::Looking, &around);
+    Err(trouble::fault(asked, answer.code, &said, None))
+}
+
 /// Whether it stands for itself in a line of input.
 fn is_one_word(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| !c.is_whitespace() && !c.is_control() && c != '\\')
@@ -374,19 +400,6 @@ impl<S: Shell> Queue for Pueue<S> {
 
     async fn version(&self) -> Result<Option<String>, Fault> {
         let answer = self.ask_once(VERSION, &[], 4096).await?;
-        let said = String::from_utf8_lossy(&answer.stdout);
-        let version = said.lines().find_map(|line| line.trim().strip_prefix("pueue "));
-        match version.filter(|_| answer.code == Some(0)) {
-            Some(version) => Ok(Some(version.trim().to_owned())),
-            None => {
-                let around = answers::answers(&answer.stdout).around;
-                let said = format!(
-                    "{}\n{}",
-                    answer.stderr,
-                    if around.user.is_empty() { &*said } else { "" }
-                );
-                Err(trouble::fault(self.asked(Doing::Looking, &around), answer.code, &said, None))
-            }
-        }
+        version_in(&self.settings, &answer).map(Some)
     }
 }

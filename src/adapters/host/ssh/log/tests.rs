@@ -24,7 +24,7 @@ Host key for [127.0.0.1]:9022 has changed and you have requested strict checking
 Host key verification failed.\r
 ";
 
-/// What ssh 9.2 really says, and the sentence it makes.
+/// What ssh 9.2, or a login shell, really says, and the sentence it makes.
 const SAID: &[(&str, FaultClass, &str)] = &[
     (
         "/etc/hpc: line 3: Bad configuration option: hots\r\n\
@@ -56,6 +56,23 @@ const SAID: &[(&str, FaultClass, &str)] = &[
         FaultClass::FatalHost,
         "unix_listener: path \"/a/socket.aBcDeFgHiJkLmNoP\" too long for Unix domain socket\n\
          hint: set XDG_RUNTIME_DIR to a shorter path",
+    ),
+    (
+        "\"System is booting up. Unprivileged users are not permitted to log in yet. Please come \
+         back later. For technical details, see pam_nologin(8).\"\r\n",
+        FaultClass::TransientHost,
+        "it is starting, and lets nobody in yet",
+    ),
+    (
+        "System is going down. Unprivileged users are not permitted to log in anymore.\r\n",
+        FaultClass::TransientHost,
+        "it is going down, and lets nobody in",
+    ),
+    (
+        "/bin/sh: 0: Cannot fork: Resource temporarily unavailable\n",
+        FaultClass::TransientHost,
+        "it has no room for another process: /bin/sh: 0: Cannot fork: Resource temporarily \
+         unavailable\nhint: see `ulimit -u` there",
     ),
     (
         CHANGED,

@@ -37,6 +37,8 @@ told() {
 
 # daemon PID STATE PARENT ...: the fields of its stat from the third on. The start is the 22nd.
 daemon() {
+    # One that is over and was not waited for by anybody answers nobody.
+    [ "$2" != Z ] || return 0
     named=unknown
     if [ -n "${PUEUE_CONFIG_PATH-}" ]; then
         named=no
