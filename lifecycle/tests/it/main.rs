@@ -1,7 +1,9 @@
 //! The lifecycle, tested from outside: tables, sentences, laws.
 
+mod asking;
 mod laws;
 mod plans;
 mod schedule;
 mod sentences;
 mod states;
+mod stopping;

@@ -13,7 +13,9 @@ use crate::adapters::host::proof::{Logout, Proof, Survived, logout, prove, survi
 use crate::adapters::host::shell::{Ask, Ran, SHORT, Shell};
 use crate::app;
 use crate::cli::disk;
-use crate::config::{HeadnodeSettings, HostAddress, PipelineSettings, QueueKind, Settings};
+use crate::config::{
+    HeadnodeSettings, HostAddress, PipelineSettings, QueueKind, RuleSettings, Settings,
+};
 use crate::store::read::Reader;
 
 /// From here on times of both sides, put beside each other, mislead.
@@ -141,8 +143,16 @@ async fn commands(
     headnode: &HeadnodeSettings,
     shell: &Arc<dyn Shell>,
 ) {
+    let here: Vec<_> =
+        settings.intakes.iter().filter(|intake| intake.headnode == headnode.name).collect();
     let is_used = |name: &PipelineName| {
-        settings.intakes.iter().any(|i| i.headnode == headnode.name && i.pipeline == *name)
+        here.iter().any(|intake| match &intake.pipeline {
+            Some(pipeline) => pipeline == name,
+            None => {
+                let by_rule = |rule: &RuleSettings| rule.pipeline.as_ref() == Some(name);
+                name.as_str() == "default" || settings.rules.iter().any(by_rule)
+            }
+        })
     };
     for (name, pipeline) in settings.pipelines.iter().filter(|(name, _)| is_used(name)) {
         let Some(word) = command_word(pipeline) else { continue };
