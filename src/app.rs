@@ -112,8 +112,8 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
             };
             let line = masters.clone();
             let host = ssh_host(host_settings, masters, clock, |work_dir| {
-                let (there, owner) = (work_dir.clone(), owner.clone());
-                let transfer = RsyncTransfer::new(line, there, owner, rsync(headnode));
+                let (ours, rsync) = (owner.clone(), rsync(headnode));
+                let transfer = RsyncTransfer::new(line, work_dir.clone(), ours, rsync);
                 shared(headnode, work_dir, Arc::new(transfer))
             });
             let queue = queue(headnode, settings, host.work_dir())?;
