@@ -65,6 +65,7 @@ CREATE TABLE headnodes (
     clock_skew_ms INTEGER,
     needs_person  INTEGER NOT NULL DEFAULT 0 CHECK (needs_person IN (0, 1)), -- it does not answer until somebody acts
     queue_seen    TEXT,                 -- a JSON object: what its queue was like when it last answered
+    part          TEXT CHECK (part IN ('host', 'queue')),  -- which of the two does not answer or is set aside
     CHECK (state = 'ok' OR (since IS NOT NULL AND because IS NOT NULL)),
     CHECK (state <> 'unreachable' OR next_try IS NOT NULL)
 ) STRICT, WITHOUT ROWID;

@@ -3,14 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::adapters::host::Host;
-use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
+use ulid::Ulid;
+
+use crate::adapters::host::local::{LocalCopy, LocalHost, LocalHostSettings, LocalShell};
+use crate::adapters::host::rsync::{RsyncSettings, RsyncTransfer};
+use crate::adapters::host::shared::{Mapping, SharedTransfer};
 use crate::adapters::host::shell::{Owner, Shell, WorkDir};
+use crate::adapters::host::ssh::masters::{LineSettings, Masters};
+use crate::adapters::host::ssh::shell::SshShell;
+use crate::adapters::host::ssh::sockets::SocketFolder;
+use crate::adapters::host::ssh::{SshHostSettings, ssh_host};
+use crate::adapters::host::trial::{Listed, Trial, TrialGround, TrialPlace};
+use crate::adapters::host::{Host, Transfer, Verify};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
+use crate::adapters::queue::pueue::proof::Entries;
 use crate::adapters::queue::pueue::{Pueue, PueueSettings};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings};
+use crate::config::{self, HeadnodeSettings, HostAddress, QueueKind, Settings};
 use crate::reconcile::{Context, Node};
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -20,11 +30,6 @@ use crate::store::open::StartWord;
 pub enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(
-        "headnode {name}: this version reaches only `host: local`\n\
-         hint: a later version brings ssh"
-    )]
-    NotBuilt { name: String },
     #[error("headnode {name}: `queue: slurm` is not built yet\nhint: use queue: direct or pueue")]
     NoSlurm { name: String },
 }
@@ -66,17 +71,26 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
     Ok(Context { settings: Arc::new(settings), store, clock, nodes: Arc::new(nodes) })
 }
 
-/// Runs scripts on a headnode without being its owner, for `check`. None: this version
-/// does not reach it.
-pub fn shell(headnode: &HeadnodeSettings) -> Option<LocalShell> {
-    match &headnode.host {
-        HostAddress::Local => Some(LocalShell::new(&headnode.path, &headnode.env)),
-        HostAddress::Ssh(_) => None,
-    }
+/// Runs scripts on this machine the way a local headnode does.
+pub fn local_shell(headnode: &HeadnodeSettings) -> LocalShell {
+    LocalShell::new(&headnode.path, &headnode.env)
+}
+
+/// Runs scripts on this machine, whatever the headnodes are.
+pub fn shell_here() -> LocalShell {
+    LocalShell::new(&[], &BTreeMap::new())
+}
+
+/// Runs scripts on a headnode behind ssh, over connections that are shared with all who
+/// are called the same: a daemon by its database's id.
+pub fn ssh_shell(headnode: &HeadnodeSettings, host: &str, whose: &str) -> SshShell {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let masters = masters(headnode, host, whose.to_owned(), clock.clone());
+    SshShell::new(masters, clock, headnode.path.clone(), headnode.env.clone())
 }
 
 fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Result<Node, AppError> {
-    match &headnode.host {
+    let (host, queue): (Arc<dyn Host>, Arc<dyn Queue>) = match &headnode.host {
         HostAddress::Local => {
             let host = LocalHost::new(LocalHostSettings {
                 name: headnode.name.clone(),
@@ -86,12 +100,81 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
                 env: headnode.env.clone(),
                 umask: headnode.umask,
             });
+            let copy = LocalCopy::new(headnode.umask);
+            let transfer = shared(headnode, host.work_dir(), Arc::new(copy));
             let queue = queue(headnode, settings, host.work_dir())?;
-            let host: Arc<dyn Host> = Arc::new(host);
-            Ok(Node { settings: headnode.clone(), host, queue, owner: owner.text() })
+            (Arc::new(host.moving_by(transfer)), queue)
         }
-        HostAddress::Ssh(_) => Err(AppError::NotBuilt { name: headnode.name.to_string() }),
+        HostAddress::Ssh(address) => {
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            let masters = masters(headnode, address, owner.database_id.clone(), clock.clone());
+            let host_settings = SshHostSettings {
+                name: headnode.name.clone(),
+                work_dir: headnode.work_dir.to_string_lossy().into_owned(),
+                owner: owner.clone(),
+                path: headnode.path.clone(),
+                env: headnode.env.clone(),
+                umask: headnode.umask,
+            };
+            let line = masters.clone();
+            let host = ssh_host(host_settings, masters, clock, |work_dir| {
+                let (ours, rsync) = (owner.clone(), rsync(headnode));
+                let transfer = RsyncTransfer::new(line, work_dir.clone(), ours, rsync);
+                shared(headnode, work_dir, Arc::new(transfer))
+            });
+            let queue = queue(headnode, settings, host.work_dir())?;
+            (Arc::new(host), queue)
+        }
+    };
+    Ok(Node { settings: headnode.clone(), host, queue, owner: owner.text() })
+}
+
+/// What moves cases where the headnode does not see them itself, and results in any case.
+fn shared<S: Shell>(
+    headnode: &HeadnodeSettings,
+    work_dir: &Arc<WorkDir<S>>,
+    moving: Arc<dyn Transfer>,
+) -> Arc<dyn Transfer> {
+    match &headnode.ship {
+        config::Ship::Copy => moving,
+        config::Ship::Shared { here, there } => {
+            let mapping = Mapping { here: here.clone(), there: there.clone() };
+            Arc::new(SharedTransfer::new(mapping, work_dir.clone(), moving))
+        }
     }
+}
+
+fn rsync(headnode: &HeadnodeSettings) -> RsyncSettings {
+    RsyncSettings {
+        program: "rsync".into(),
+        path: headnode.path.clone(),
+        umask: headnode.umask,
+        verify: match headnode.verify {
+            config::Verify::Quick => Verify::Quick,
+            config::Verify::Checksum => Verify::Checksum,
+        },
+        bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
+        stall_after: RsyncSettings::STALL_AFTER,
+    }
+}
+
+/// The connections to a headnode. `whose` they are tells them from those of others.
+fn masters(
+    headnode: &HeadnodeSettings,
+    host: &str,
+    whose: String,
+    clock: Arc<dyn Clock>,
+) -> Arc<Masters> {
+    let settings = LineSettings {
+        headnode: headnode.name.clone(),
+        host: host.to_owned(),
+        config_file: headnode.ssh.config_file.clone(),
+        connect_timeout: headnode.ssh.connect_timeout,
+        control_path: headnode.ssh.control_path.clone(),
+        folder: SocketFolder::of_this_user(),
+        whose,
+    };
+    Arc::new(Masters::new(settings, clock))
 }
 
 /// What starts the jobs that a host prepares in this work_dir.
@@ -109,8 +192,34 @@ fn queue<S: Shell>(
     }
 }
 
-/// How pueue is asked on a headnode, also by `check`.
-pub fn pueue_settings(headnode: &HeadnodeSettings, settings: &Settings) -> PueueSettings {
+/// How pueue is asked on a headnode.
+fn pueue_settings(headnode: &HeadnodeSettings, settings: &Settings) -> PueueSettings {
     let (name, command) = (headnode.name.clone(), headnode.pueue.command.clone());
     PueueSettings::new(name, command, settings.state_dir.clone())
+}
+
+/// A job to be tried in `folder` on a headnode, through its queue, without being the
+/// owner of its work_dir.
+pub fn trial(
+    headnode: &HeadnodeSettings,
+    settings: &Settings,
+    shell: Arc<dyn Shell>,
+    folder: &str,
+) -> Result<Trial<Arc<dyn Shell>>, AppError> {
+    let ground = TrialGround {
+        headnode: headnode.name.clone(),
+        path: headnode.path.clone(),
+        env: headnode.env.clone(),
+        umask: headnode.umask,
+    };
+    let place = TrialPlace::new(shell.clone(), folder, &Ulid::generate().to_string());
+    let queue = queue(headnode, settings, place.work_dir())?;
+    let listed: Option<Box<dyn Listed>> = match headnode.queue {
+        QueueKind::Direct | QueueKind::Slurm => None,
+        QueueKind::Pueue => {
+            let (headnode, command) = (headnode.name.clone(), headnode.pueue.command.clone());
+            Some(Box::new(Entries { shell, headnode, command }))
+        }
+    };
+    Ok(Trial::new(place, ground, queue, listed, Arc::new(SystemClock)))
 }

@@ -1,5 +1,5 @@
-//! Owns how long to wait before a step is tried again. No randomness: the seed of the
-//! jitter is an argument.
+//! Owns how long to wait before a step, or a headnode, is tried again. No randomness:
+//! the seed of the jitter is an argument.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,14 +21,39 @@ pub fn delay_with_jitter(
     most: SignedDuration,
     seed: u64,
 ) -> SignedDuration {
-    let whole = delay(tries, first, most);
+    shortened(delay(tries, first, most), 250, seed)
+}
+
+/// Cuts off at most so many thousandths.
+fn shortened(whole: SignedDuration, most: u64, seed: u64) -> SignedDuration {
     // SplitMix64's last step: neighbouring seeds give unrelated delays.
     let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let thousandths = i64::try_from((mixed >> 33) % 250).unwrap_or(0);
+    let thousandths = i64::try_from((mixed >> 33) % most.max(1)).unwrap_or(0);
     let cut = whole.as_millis().saturating_mul(i128::from(thousandths)) / 1000;
     whole.saturating_sub(SignedDuration::from_millis(i64::try_from(cut).unwrap_or(0)))
+}
+
+/// Between two tries to reach what does not answer.
+const SHORTEST: SignedDuration = SignedDuration::from_secs(2);
+const LONGEST: SignedDuration = SignedDuration::from_mins(5);
+
+/// The first wait where every try is one that the other side may count against us.
+const FOR_A_PERSON: SignedDuration = SignedDuration::from_mins(1);
+
+/// How long to wait until a headnode that has not answered for `lasted` is tried again:
+/// a sixteenth of that, at least 2 s, at most 5 min, shortened by up to a tenth. It is
+/// seen again soon after a short outage, and a long one costs few tries.
+pub fn until_probe(lasted: SignedDuration, seed: u64) -> SignedDuration {
+    let part = (lasted / 16).clamp(SHORTEST, LONGEST);
+    shortened(part, 100, seed)
+}
+
+/// The same for one that refuses us: 1 min doubling to 5 min, since refused logins get
+/// an address banned. The first try is 1.
+pub fn until_probe_of_refusal(tries: u32, seed: u64) -> SignedDuration {
+    shortened(delay(tries, FOR_A_PERSON, LONGEST), 100, seed)
 }
 
 /// What a step's trouble means for trying it now.
@@ -51,18 +76,9 @@ pub fn gate(trouble: Option<&Trouble>, step: StepName, retry: Retry, now: Timest
         .last_at
         .checked_add(delay(trouble.tries, retry.first, retry.most))
         .unwrap_or(Timestamp::MAX);
-    let spent = match trouble.class {
-        FaultClass::FatalCase => true,
-        // Waiting for room, a host or a person burns no budget.
-        FaultClass::NoSpace
-        | FaultClass::Throttled
-        | FaultClass::TransientHost
-        | FaultClass::FatalHost
-        | FaultClass::NeedsPerson => false,
-        FaultClass::TransientStep | FaultClass::Ambiguous => {
-            trouble.last_at.duration_since(trouble.first_at) >= retry.give_up_after
-        }
-    };
+    let lasted = trouble.last_at.duration_since(trouble.first_at);
+    let spent = trouble.class == FaultClass::FatalCase
+        || (trouble.class.burns_budget() && lasted >= retry.give_up_after);
     if spent {
         Gate::GiveUp
     } else if now >= until {

@@ -363,6 +363,7 @@ pub fn observations(number: u32) -> Vec<Named> {
             "cleaned",
             Observation::Cleaned { attempts: vec![id()], bytes: ByteCount(2048), reason: None },
         ),
+        named("contact regained", Observation::ContactRegained),
         named("panicked", Observation::Panicked { text: "index out of bounds".to_owned() }),
     ];
     for (name, look) in looks() {

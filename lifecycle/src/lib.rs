@@ -18,4 +18,6 @@ pub mod schedule;
 pub mod settle;
 pub mod outcome;
 pub mod backoff;
+pub mod circuit;
+pub mod queue;
 pub mod diagram;

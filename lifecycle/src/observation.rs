@@ -107,6 +107,8 @@ pub enum Observation {
     Panicked {
         text: String,
     },
+    /// Its headnode, or the queue there, answers again.
+    ContactRegained,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

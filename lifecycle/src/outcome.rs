@@ -41,6 +41,22 @@ pub enum FaultClass {
     NeedsPerson,
 }
 
+impl FaultClass {
+    /// Whether trying in vain with such a fault counts against `retry.for`. Waiting for
+    /// room, for a host or for a person does not.
+    pub fn burns_budget(self) -> bool {
+        match self {
+            FaultClass::TransientStep | FaultClass::Ambiguous => true,
+            FaultClass::NoSpace
+            | FaultClass::Throttled
+            | FaultClass::TransientHost
+            | FaultClass::FatalHost
+            | FaultClass::FatalCase
+            | FaultClass::NeedsPerson => false,
+        }
+    }
+}
+
 /// One look at an attempt: queue, claim, alive, exit record, in that order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "look")]

@@ -1,10 +1,11 @@
 //! Owns what the configuration says about one case, and what its surroundings are
 //! like, in the form in which `plan` and `schedule` ask for it.
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Actor, GroupName, HeadnodeName, IntakeName, Slot};
+use crate::queue::Drift;
 use crate::settle::MarkerMissing;
 
 /// The configuration, as far as it decides about one case.
@@ -29,6 +30,8 @@ pub struct Policy {
     pub starting_alert: SignedDuration,
     pub marker_missing: MarkerMissing,
     pub groups: Vec<GroupSlots>,
+    /// When cases may be copied to the headnode. None: always.
+    pub transfer_hours: Option<TransferHours>,
 }
 
 /// The slots of one group of the case's headnode, as configured.
@@ -111,22 +114,74 @@ pub struct HeadnodeCondition {
     pub name: HeadnodeName,
     pub state: HeadnodeState,
     pub paused: Option<Pause>,
+    /// What runs there ends as ever, and nothing new starts.
     pub draining: bool,
+    /// How the groups of its queue differ from the configuration.
+    pub drift: Vec<Drift>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeadnodeState {
     Ok,
+    /// It is tried again by itself.
     Unreachable {
+        part: Part,
         since: Timestamp,
         because: String,
         next_try: Timestamp,
+        /// It does not answer until somebody has done something.
+        needs_person: bool,
     },
     /// Only a person releases it: `resume --headnode`.
     Broken {
+        part: Part,
         since: Timestamp,
         because: String,
     },
+}
+
+/// What of a headnode is in trouble. While it is the queue alone, attempt directories
+/// are read as ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    Host,
+    Queue,
+}
+
+/// From one time of the day to another, perhaps past midnight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransferHours {
+    pub from: Time,
+    pub to: Time,
+}
+
+/// Whether something that has its hours may be done now, and when that changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hours {
+    OpenUntil(Timestamp),
+    ClosedUntil(Timestamp),
+}
+
+impl TransferHours {
+    /// An hour that a change of the clocks leaves out begins when it would have.
+    pub fn at(self, now: Timestamp, zone: &TimeZone) -> Hours {
+        let local = now.to_zoned(zone.clone());
+        let time = local.time();
+        let open = if self.from < self.to {
+            self.from <= time && time < self.to
+        } else {
+            self.from <= time || time < self.to
+        };
+        let turn = if open { self.to } else { self.from };
+        let mut day = local.date();
+        if turn <= time {
+            day = day.tomorrow().unwrap_or(day);
+        }
+        let turn = day.at(turn.hour(), turn.minute(), 0, 0);
+        let at = turn.to_zoned(zone.clone()).map_or(now, |zoned| zoned.timestamp());
+        if open { Hours::OpenUntil(at) } else { Hours::ClosedUntil(at) }
+    }
 }
 
 /// One slot as stored.

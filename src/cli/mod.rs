@@ -15,6 +15,7 @@ pub mod confirm_dead;
 mod demo;
 mod describe;
 pub mod desk;
+pub mod drain;
 mod disk;
 mod dry_run;
 mod find;
@@ -136,6 +137,7 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
         Verb::ConfirmDead(args) => {
             desk::at(&global, |desk| confirm_dead::run(desk, &args, printer))
         }
+        Verb::Drain(args) => desk::at(&global, |desk| drain::run(desk, &args, printer)),
         Verb::Pause(args) => desk::at(&global, |desk| pause::run(desk, &args, printer)),
         Verb::Adopt(args) => desk::at(&global, |desk| adopt::run(desk, &args, printer)),
         Verb::Clean(args) => desk::at(&global, |desk| clean::run(desk, &args, printer)),
@@ -234,10 +236,7 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     let configuration = error.chain().any(|cause| {
         cause.is::<ConfigErrors>()
             || cause.is::<LoggingError>()
-            || matches!(
-                cause.downcast_ref::<AppError>(),
-                Some(AppError::NotBuilt { .. } | AppError::NoSlurm { .. })
-            )
+            || matches!(cause.downcast_ref::<AppError>(), Some(AppError::NoSlurm { .. }))
     });
     if configuration { Exit::Usage } else { Exit::No }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::ids::{CaseId, IntakeName};
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -137,13 +138,15 @@ async fn daemon(
     let intakes: Vec<_> = settings.intakes.iter().map(|intake| intake.name.clone()).collect();
     let began = SystemClock.now();
     let context = assemble(settings).await?;
-    let store = context.store.clone();
+    let (store, nodes) = (context.store.clone(), context.nodes.clone());
     tracing::info!(version = VERSION, config = %config.display(), "started");
 
     let over = CancellationToken::new();
     let teller = Teller::new(store.reader()?, bars, zone, began);
     let telling = tokio::spawn(teller.tell(store.journalled(), over.clone()));
     let ending = Box::pin(Driver::new(context)?.run(until, stop)).await;
+    // At once for all: one that does not answer keeps none of the others.
+    join_all(nodes.values().map(|node| node.host.close())).await;
     over.cancel();
     if let Err(error) = telling.await {
         tracing::error!(%error, "telling of cases failed by our own fault");

@@ -37,7 +37,21 @@ pub fn run(desk: &Desk, args: &Reading, printer: &mut Printer) -> Outcome {
     let all = words::count(slots.len(), "place", "places");
     printer.line("")?;
     printer.line(format!("{all}, {} free", slots.iter().filter(free).count()))?;
+    for told in not_as_configured(desk)? {
+        for text in words::under(&told, 0, width) {
+            printer.line(text)?;
+        }
+    }
     Ok(Exit::Done)
+}
+
+/// A queue that runs fewer at a time than there are places, or none, is why a place that
+/// is taken stands still.
+fn not_as_configured(desk: &Desk) -> anyhow::Result<Vec<String>> {
+    let headnodes = desk.reader.headnodes()?.into_iter();
+    let told =
+        headnodes.filter_map(|node| Some(format!("headnode {}: {}", node.name, node.drift?)));
+    Ok(told.collect())
 }
 
 fn line(desk: &Desk, stored: &StoredSlot) -> Vec<String> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use daylily_lifecycle::case::StateName;
+use daylily_lifecycle::explain;
 use daylily_lifecycle::ids::IntakeName;
-use daylily_lifecycle::policy::HeadnodeState;
 use jiff::{SignedDuration, Timestamp};
 
 use super::args::Status;
@@ -221,21 +221,8 @@ fn troubles(desk: &Desk, printer: &mut Printer) -> anyhow::Result<()> {
     }
     for node in desk.reader.headnodes()? {
         let Headnode { name, state, paused: pause, draining, drift, .. } = node;
-        match state {
-            HeadnodeState::Ok => {}
-            HeadnodeState::Unreachable { since, because, next_try } => lines.push(format!(
-                "headnode {name}: has not answered since {} ({}); the next try is at {}",
-                clock.at(since),
-                words::one_line(&because),
-                clock.again_second(next_try)
-            )),
-            HeadnodeState::Broken { since, because } => lines.push(format!(
-                "headnode {name}: set aside since {} ({}); `resume --headnode {name}` \
-                 takes it back",
-                clock.at(since),
-                words::one_line(&because)
-            )),
-        }
+        let trouble = explain::headnode_trouble(&name, &state, clock);
+        lines.extend(trouble.map(|told| format!("headnode {name}: {}", words::one_line(&told))));
         lines.extend(pause.map(|pause| paused("headnode", name.as_str(), &pause)));
         if draining {
             lines.push(format!("headnode {name}: is being drained and takes nothing new"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use daylily_lifecycle::ids::CaseId;
-use daylily_lifecycle::policy::HeadnodeState;
+use daylily_lifecycle::policy::{HeadnodeState, Part};
 use serde::Serialize;
 
 use super::desk::{Daemon, Desk};
@@ -59,13 +59,20 @@ struct HeadnodeShape {
     name: String,
     /// `ok`, `unreachable` or `broken`.
     state: &'static str,
+    /// What of it is in trouble: `host` or `queue`.
+    part: Option<&'static str>,
     since: Option<At>,
     because: Option<String>,
     next_try: Option<At>,
+    /// It does not answer until somebody has done something.
+    needs_person: bool,
     paused: Option<PauseShape>,
     draining: bool,
     /// How the queue differs from the configuration.
     drift: Option<String>,
+    queue_version: Option<String>,
+    /// How far its clock is ahead of ours.
+    clock_skew_ms: Option<i64>,
     polled_at: Option<At>,
 }
 
@@ -121,24 +128,37 @@ fn intake(intake: &Intake) -> IntakeShape {
 }
 
 fn headnode(node: &Headnode) -> HeadnodeShape {
-    let (state, since, because, next_try) = match &node.state {
+    let (state, part, since, because) = match &node.state {
         HeadnodeState::Ok => ("ok", None, None, None),
-        HeadnodeState::Unreachable { since, because, next_try } => {
-            ("unreachable", Some(*since), Some(because.clone()), Some(*next_try))
+        HeadnodeState::Unreachable { part, since, because, .. } => {
+            ("unreachable", Some(*part), Some(*since), Some(because.clone()))
         }
-        HeadnodeState::Broken { since, because } => {
-            ("broken", Some(*since), Some(because.clone()), None)
+        HeadnodeState::Broken { part, since, because } => {
+            ("broken", Some(*part), Some(*since), Some(because.clone()))
         }
+    };
+    let (next_try, needs_person) = match &node.state {
+        HeadnodeState::Unreachable { next_try, needs_person, .. } => {
+            (Some(*next_try), *needs_person)
+        }
+        HeadnodeState::Ok | HeadnodeState::Broken { .. } => (None, false),
     };
     HeadnodeShape {
         name: node.name.to_string(),
         state,
+        part: part.map(|part| match part {
+            Part::Host => "host",
+            Part::Queue => "queue",
+        }),
         since: since.map(At),
         because,
         next_try: next_try.map(At),
+        needs_person,
         paused: node.paused.as_ref().map(PauseShape::new),
         draining: node.draining,
         drift: node.drift.clone(),
+        queue_version: node.queue_version.clone(),
+        clock_skew_ms: node.clock_skew_ms,
         polled_at: node.polled_at.map(At),
     }
 }

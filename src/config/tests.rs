@@ -84,7 +84,6 @@ http: {token: {file: ./token}}
         })
         .collect();
     insta::assert_snapshot!(named.join("\n"), @r"
-    12: pipelines.default.probe: `check` does not run it
     15: notify: nobody is notified
     16: privacy: there is no page and no notice yet
     17: http: there is no page and no API yet

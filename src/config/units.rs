@@ -2,9 +2,8 @@
 //! without its unit is never guessed.
 
 use daylily_lifecycle::ids::ByteCount;
+use daylily_lifecycle::policy::TransferHours;
 use jiff::SignedDuration;
-
-use crate::config::TransferHours;
 
 /// Ten years: nothing here waits longer, and no sum of two overflows.
 pub(super) const LONGEST: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);

@@ -6,18 +6,19 @@ use std::collections::BTreeMap;
 
 use daylily_lifecycle::attempt::{End, EndHow, Place};
 use daylily_lifecycle::case::{Case, CaseKind, Content, Order, Priority};
+use daylily_lifecycle::circuit::Met;
 use daylily_lifecycle::ids::{
     Actor, Arrival, AttemptId, CaseId, CaseName, HeadnodeName, IntakeName, PipelineName, Slot,
 };
 use daylily_lifecycle::observation::{Adopted, AdoptedRole, AttemptSeed, Observation, Observed};
 use daylily_lifecycle::outcome::{Alive, Claim, Evidence, ExitRecord, Fault, Look, QueueWord};
-use daylily_lifecycle::policy::{HeadnodeState, SlotState};
+use daylily_lifecycle::policy::{HeadnodeState, Part, SlotState};
 use daylily_lifecycle::record::Recorded;
 use jiff::Timestamp;
 use ulid::Ulid;
 
+use super::contact::host_fault;
 use super::naming::queue_kind;
-use super::poll::host_fault;
 use super::unknown::made_at;
 use super::{Context, Node, Pass};
 use crate::adapters::host::HostLook;
@@ -33,7 +34,8 @@ pub(super) async fn adopt(context: &Context, name: &HeadnodeName, actor: &Actor)
     let before = context.store.change_headnode(name.clone(), |_| {}).await?.state;
     // Nothing may start there while it is not known what is there.
     let (since, because) = (context.clock.now(), "it is being adopted".to_owned());
-    set_state(context, name, HeadnodeState::Broken { since, because }).await?;
+    let broken = HeadnodeState::Broken { part: Part::Host, since, because };
+    set_state(context, name, broken).await?;
     let work = Adoption { context, node, actor };
     match work.take_over().await? {
         Ok(told) => {
@@ -49,7 +51,7 @@ pub(super) async fn adopt(context: &Context, name: &HeadnodeName, actor: &Actor)
         }
         Err(fault) => {
             set_state(context, name, before).await?;
-            host_fault(context, node, &fault).await?;
+            host_fault(context, node, Part::Host, &fault, Met::Probing).await?;
             Ok(fault.text)
         }
     }

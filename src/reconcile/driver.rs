@@ -2,12 +2,13 @@
 //! recorded, else when something happens or the next time comes. It ends by itself
 //! only when the database is broken, or when all there was is done.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use daylily_lifecycle::action::Action;
 use daylily_lifecycle::ids::HeadnodeName;
-use daylily_lifecycle::policy::Pause;
+use daylily_lifecycle::policy::{HeadnodeCondition, HeadnodeState, Part, Pause};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ use super::advance::{Also, advance};
 use super::alive::{Alive, remove_alive, write_alive};
 use super::all_done::all_done;
 use super::errands::Errands;
-use super::execute::Executor;
+use super::execute::{Contact, Executor};
 use super::poll::Poller;
 use super::scan::Scanner;
 use super::stop_file::stop_file;
@@ -74,8 +75,21 @@ pub struct Driver {
     stopped: Option<Pause>,
     /// The journal when slots were given last.
     scheduled: Option<JournalId>,
+    /// The headnodes as they were in the last round.
+    headnodes: BTreeMap<HeadnodeName, HeadnodeCondition>,
     next_alive: Duration,
     next_prune: Duration,
+}
+
+/// What may be done on a headnode: while its circuit is open, only what closes it.
+fn contact(state: &HeadnodeState) -> Contact {
+    match state {
+        HeadnodeState::Ok => Contact::Whole,
+        HeadnodeState::Unreachable { part: Part::Queue, .. }
+        | HeadnodeState::Broken { part: Part::Queue, .. } => Contact::WithoutQueue,
+        HeadnodeState::Unreachable { part: Part::Host, .. }
+        | HeadnodeState::Broken { part: Part::Host, .. } => Contact::None,
+    }
 }
 
 impl Driver {
@@ -95,13 +109,14 @@ impl Driver {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 started_at: now,
                 at: now,
-                loops: std::collections::BTreeMap::new(),
+                loops: BTreeMap::new(),
             },
             // Nothing of what was under way before is under way now.
             also: Also { all: true, cases: Vec::new() },
             clocks: (now, monotonic),
             stopped: None,
             scheduled: None,
+            headnodes: BTreeMap::new(),
             next_alive: Duration::ZERO,
             next_prune: monotonic,
             context,
@@ -174,6 +189,7 @@ impl Driver {
         }
         if requests::answer(&self.context, &self.reader, &mut self.errands, &self.poller).await? {
             self.also.all = true;
+            self.poller.hurry_all();
         }
         self.errands.go_on(&self.reader, &self.poller)?;
         self.done("requests");
@@ -198,15 +214,17 @@ impl Driver {
         for headnode in &ended.poll {
             self.poller.hurry(headnode);
         }
-        for polled in self.poller.collect()? {
-            self.also.all |= polled.turned;
-        }
+        self.also.all |= self.poller.collect()?;
+        self.watch_the_headnodes()?;
         let all = self.also.all;
         let report = advance(&self.context, &self.reader, std::mem::take(&mut self.also)).await?;
         let planned = !report.planned.is_empty();
         self.executor.want(report.planned);
-        let poller = &self.poller;
-        self.executor.start(|headnode| poller.is_ours(headnode));
+        let (poller, headnodes) = (&self.poller, &self.headnodes);
+        self.executor.start(|name| match headnodes.get(name) {
+            Some(headnode) if poller.is_ours(name) => contact(&headnode.state),
+            Some(_) | None => Contact::None,
+        });
         self.done("advance");
 
         let granted = self.schedule(all || planned).await?;
@@ -253,6 +271,18 @@ impl Driver {
             self.stopped = stopped;
             self.also.all = true;
         }
+    }
+
+    /// Who meets a fault stores it with the headnode; what that means for its cases is
+    /// planned here.
+    fn watch_the_headnodes(&mut self) -> Pass<()> {
+        let headnodes = self.reader.headnodes()?;
+        let headnodes = headnodes.into_iter().map(|h| (h.name.clone(), h.condition())).collect();
+        if headnodes != self.headnodes {
+            self.headnodes = headnodes;
+            self.also.all = true;
+        }
+        Ok(())
     }
 
     fn done(&mut self, name: &str) {

@@ -15,6 +15,7 @@ mod advance;
 mod execute;
 mod schedule;
 mod poll;
+mod contact;
 mod prune;
 mod errands;
 mod adopt;

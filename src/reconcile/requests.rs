@@ -64,6 +64,12 @@ pub(super) async fn answer(
                 let outcome = go_on(context, paused).await?;
                 finish(context, &stored, &outcome).await?;
             }
+            Ok(What::Drain(headnode)) => {
+                turned = true;
+                let drain = context.store.change_headnode(headnode, |node| node.draining = true);
+                drain.await?;
+                finish(context, &stored, "done").await?;
+            }
             Err(why) => finish(context, &stored, &why).await?,
         }
     }
@@ -83,7 +89,7 @@ fn waits(reader: &Reader, errands: &Errands, poller: &Poller, request: &NewReque
             None => false,
         },
         Ok(What::Case { case, .. }) => errands.is_cleaning(&case),
-        Ok(What::Pause(_) | What::GoOn(_)) | Err(_) => false,
+        Ok(What::Pause(_) | What::GoOn(_) | What::Drain(_)) | Err(_) => false,
     })
 }
 
@@ -100,6 +106,7 @@ enum What {
     Clean { case: CaseId, by_hand: bool },
     Pause(Paused),
     GoOn(Paused),
+    Drain(HeadnodeName),
 }
 
 /// The words of the command line as what they mean.
@@ -122,6 +129,7 @@ fn what(request: &NewRequest) -> Result<What, String> {
             let by_hand = flag("named").unwrap_or(false) && request.reason.is_some();
             return Ok(What::Clean { case: CaseId::new(&request.target), by_hand });
         }
+        ("drain", Some(Paused::Headnode(name))) => return Ok(What::Drain(name)),
         ("accept", _) => Verb::Accept,
         ("hold", _) => Verb::Hold,
         ("resume", None) => Verb::Resume,

@@ -15,7 +15,7 @@ use daylily_lifecycle::settle::MarkerMissing;
 use jiff::{SignedDuration, Timestamp};
 
 use super::stop_file::stop_file;
-use crate::config::Settings;
+use crate::config::{HeadnodeSettings, Settings, Ship};
 use crate::store::error::StoreError;
 use crate::store::read::Reader;
 
@@ -93,6 +93,10 @@ impl Surroundings {
         self.slots.values().flatten()
     }
 
+    pub fn headnodes(&self) -> &BTreeMap<HeadnodeName, HeadnodeCondition> {
+        &self.headnodes
+    }
+
     pub fn headnode(&self, name: &HeadnodeName) -> Option<&HeadnodeCondition> {
         self.headnodes.get(name)
     }
@@ -117,6 +121,7 @@ impl Surroundings {
                 state: HeadnodeState::Ok,
                 paused: None,
                 draining: false,
+                drift: Vec::new(),
             }),
             slots: self.slots.get(headnode).cloned().unwrap_or_default(),
         }
@@ -146,18 +151,23 @@ pub fn policy(settings: &Settings, case: &Case) -> Policy {
         }),
         starting_alert: STARTING_ALERT,
         marker_missing: intake.map_or(MarkerMissing::Wait, |intake| intake.marker_missing),
-        groups: headnode.map_or_else(Vec::new, |node| {
-            let count = |slots: usize| u32::try_from(slots).unwrap_or(u32::MAX);
-            node.groups
-                .iter()
-                .map(|group| GroupSlots {
-                    group: group.name.clone(),
-                    slots: count(group.slots.len()),
-                    gpus: count(group.slots.iter().flatten().count()),
-                })
-                .collect()
-        }),
+        groups: headnode.map(group_slots).unwrap_or_default(),
+        // Where nothing is copied, nothing waits for the hours in which it may be.
+        transfer_hours: headnode
+            .filter(|node| node.ship == Ship::Copy)
+            .and_then(|node| node.transfer_hours),
     }
+}
+
+/// The groups of a headnode with what each has.
+pub fn group_slots(node: &HeadnodeSettings) -> Vec<GroupSlots> {
+    let count = |slots: usize| u32::try_from(slots).unwrap_or(u32::MAX);
+    let slots = node.groups.iter().map(|group| GroupSlots {
+        group: group.name.clone(),
+        slots: count(group.slots.len()),
+        gpus: count(group.slots.iter().flatten().count()),
+    });
+    slots.collect()
 }
 
 /// A waiting case as `schedule` sees it.

@@ -4,8 +4,9 @@
 
 use daylily_lifecycle::ids::{Actor, HeadnodeName, IntakeName};
 use daylily_lifecycle::policy::{
-    HeadnodeCondition, HeadnodeState, IntakeCondition, Pause, Unreadable,
+    HeadnodeCondition, HeadnodeState, IntakeCondition, Part, Pause, Unreadable,
 };
+use daylily_lifecycle::queue::QueueSeen;
 use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
@@ -13,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use super::attempts::instant;
 use super::column::{Instant, maybe};
 use super::upsert::upsert;
+use super::words::AsWord;
 
 /// What is remembered of an intake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +66,8 @@ pub struct Headnode {
     /// owner file means that something else is mounted.
     pub owned_at: Option<Timestamp>,
     pub queue_version: Option<String>,
+    /// What its queue was like when it last answered.
+    pub queue_seen: Option<QueueSeen>,
     /// How the queue's groups differ from the configuration, one clause.
     pub drift: Option<String>,
     pub clock_skew_ms: Option<i64>,
@@ -81,6 +85,7 @@ impl Headnode {
             polled_at: None,
             owned_at: None,
             queue_version: None,
+            queue_seen: None,
             drift: None,
             clock_skew_ms: None,
         }
@@ -93,6 +98,7 @@ impl Headnode {
             state: self.state.clone(),
             paused: self.paused.clone(),
             draining: self.draining,
+            drift: self.queue_seen.as_ref().map(|seen| seen.drift.clone()).unwrap_or_default(),
         }
     }
 }
@@ -168,15 +174,24 @@ pub(super) fn change_headnode(
 ) -> rusqlite::Result<Headnode> {
     let mut headnode = headnode(db, name)?.unwrap_or_else(|| Headnode::new(name.clone()));
     change(&mut headnode);
-    let (state, since, because, next_try) = match &headnode.state {
+    let (state, part, since, because) = match &headnode.state {
         HeadnodeState::Ok => ("ok", None, None, None),
-        HeadnodeState::Unreachable { since, because, next_try } => {
-            ("unreachable", Some(Instant(*since)), Some(because), Some(Instant(*next_try)))
+        HeadnodeState::Unreachable { part, since, because, .. } => {
+            ("unreachable", Some(*part), Some(Instant(*since)), Some(because))
         }
-        HeadnodeState::Broken { since, because } => {
-            ("broken", Some(Instant(*since)), Some(because), None)
+        HeadnodeState::Broken { part, since, because } => {
+            ("broken", Some(*part), Some(Instant(*since)), Some(because))
         }
     };
+    let (next_try, needs_person) = match &headnode.state {
+        HeadnodeState::Unreachable { next_try, needs_person, .. } => {
+            (Some(Instant(*next_try)), *needs_person)
+        }
+        HeadnodeState::Ok | HeadnodeState::Broken { .. } => (None, false),
+    };
+    let queue_seen = headnode.queue_seen.as_ref().map(serde_json::to_string).transpose();
+    let queue_seen =
+        queue_seen.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let paused = headnode.paused.as_ref();
     upsert(
         db,
@@ -186,8 +201,10 @@ pub(super) fn change_headnode(
         named_params! {
             ":name": name.as_str(),
             ":state": state,
+            ":part": part.map(AsWord),
             ":since": since,
             ":because": because,
+            ":needs_person": needs_person,
             ":paused_since": paused.map(|pause| Instant(pause.since)),
             ":paused_by": paused.and_then(|pause| pause.by.as_ref()).map(Actor::as_str),
             ":paused_reason": paused.and_then(|pause| pause.reason.as_deref()),
@@ -198,6 +215,7 @@ pub(super) fn change_headnode(
             ":polled_at": maybe(headnode.polled_at),
             ":owned_at": maybe(headnode.owned_at),
             ":queue_version": headnode.queue_version,
+            ":queue_seen": queue_seen,
             ":drift": headnode.drift,
             ":clock_skew_ms": headnode.clock_skew_ms,
         },
@@ -299,11 +317,14 @@ fn headnode_from_row(row: &Row<'_>) -> rusqlite::Result<Headnode> {
     let state = match row.get::<_, String>("state")?.as_str() {
         "ok" => HeadnodeState::Ok,
         "unreachable" => HeadnodeState::Unreachable {
+            part: part(row)?,
+            needs_person: row.get("needs_person")?,
             since: row.get::<_, Instant>("since")?.0,
             because: row.get("because")?,
             next_try: row.get::<_, Instant>("next_try")?.0,
         },
         "broken" => HeadnodeState::Broken {
+            part: part(row)?,
             since: row.get::<_, Instant>("since")?.0,
             because: row.get("because")?,
         },
@@ -322,9 +343,17 @@ fn headnode_from_row(row: &Row<'_>) -> rusqlite::Result<Headnode> {
         polled_at: instant(row, "polled_at")?,
         owned_at: instant(row, "owned_at")?,
         queue_version: row.get("queue_version")?,
+        // It is seen anew with the next answer, so what cannot be read is no loss.
+        queue_seen: row
+            .get::<_, Option<String>>("queue_seen")?
+            .and_then(|text| serde_json::from_str(&text).ok()),
         drift: row.get("drift")?,
         clock_skew_ms: row.get("clock_skew_ms")?,
     })
+}
+
+fn part(row: &Row<'_>) -> rusqlite::Result<Part> {
+    Ok(row.get::<_, Option<AsWord<Part>>>("part")?.map_or(Part::Host, |part| part.0))
 }
 
 fn pause(row: &Row<'_>) -> rusqlite::Result<Option<Pause>> {

@@ -6,7 +6,7 @@ use daylily_lifecycle::case::{
     CaseKind, ConditionName, HoldWhy, Priority, RejectedBy, StateName, StepName,
 };
 use daylily_lifecycle::outcome::{AfterClaim, FaultClass};
-use daylily_lifecycle::policy::SlotState;
+use daylily_lifecycle::policy::{Part, SlotState};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
 /// A choice that has a word for each of its values.
@@ -55,6 +55,10 @@ macro_rules! words {
 }
 
 words! {
+    Part {
+        Host = "host",
+        Queue = "queue",
+    }
     CaseKind {
         Folder = "folder",
     }

@@ -5,12 +5,12 @@ use std::path::Path;
 use daylily_lifecycle::diagram::scan;
 use daylily_watch::app;
 use daylily_watch::cli::args::{
-    Abandonable, Cancel, Change, Note, Pause, Paused, Priority, Rank, Resume, Selection,
+    Abandonable, Cancel, Change, Drain, Note, Pause, Paused, Priority, Rank, Resume, Selection,
 };
 use daylily_watch::cli::desk::Desk;
 use daylily_watch::cli::printer::Printer;
 use daylily_watch::cli::{
-    Exit, Outcome, accept, cancel, confirm_dead, hold, note, pause, priority,
+    Exit, Outcome, accept, cancel, confirm_dead, drain, hold, note, pause, priority,
 };
 use daylily_watch::cli::{rerun, resume, retry};
 use daylily_watch::clock::SystemClock;
@@ -388,4 +388,86 @@ async fn what_was_asked_without_a_daemon_is_done_at_its_start() {
             house.until("A", "held by ").await;
         })
         .await;
+}
+
+fn drained(headnode: &str, wait: bool) -> Drain {
+    Drain { headnode: headnode.to_owned(), wait, reason: Some("a new kernel".to_owned()) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drained_headnode_ends_what_it_has_and_begins_nothing() {
+    let house = House::new(&["A", "B"]);
+    house
+        .open(async {
+            house.until_alive().await;
+            house.until("A", "starts nothing by itself").await;
+            house.until("B", "starts nothing by itself").await;
+            let one = change(&["A"]);
+            let begun = house.say(move |desk, printer| accept::run(desk, &one, printer)).await;
+            assert_eq!(begun.exit, Exit::Done, "{begun:?}");
+            house.until("A", "Running on here").await;
+
+            let args = drained("here", false);
+            let said = house.say(move |desk, printer| drain::run(desk, &args, printer)).await;
+            assert_eq!((said.exit, said.out.as_str()), (Exit::Done, "headnode here: done\n"));
+            assert_eq!(said.talk, "headnode here: 1 case is still there: A\n");
+            let one = change(&["B"]);
+            house.say(move |desk, printer| accept::run(desk, &one, printer)).await;
+            house.until("B", "here is being drained and takes nothing new").await;
+
+            let args = drained("here", true);
+            let waiting = house.say(move |desk, printer| drain::run(desk, &args, printer));
+            let (waited, ()) = tokio::join!(waiting, async {
+                house.until("A", "Running on here").await;
+                std::fs::write(house.path().join("go"), "").expect("it can be written");
+            });
+            assert_eq!(waited.exit, Exit::Done, "{waited:?}");
+            assert!(waited.out.ends_with("headnode here: nothing is left there\n"), "{waited:?}");
+            house.until("A", "Succeeded at").await;
+            house.until("B", "being drained").await;
+
+            let here = Paused { headnode: Some("here".to_owned()), ..nothing() };
+            let lift = resumed(&[], here);
+            let lifted = house.say(move |desk, printer| resume::run(desk, &lift, printer)).await;
+            assert_eq!(lifted.exit, Exit::Done, "{lifted:?}");
+            house.until("B", "Succeeded at").await;
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_for_a_headnode_ends_when_somebody_lets_it_go_on() {
+    let house = House::new(&["A"]);
+    house
+        .open(async {
+            house.until_alive().await;
+            house.until("A", "starts nothing by itself").await;
+            let one = change(&["A"]);
+            house.say(move |desk, printer| accept::run(desk, &one, printer)).await;
+            house.until("A", "Running on here").await;
+            let args = drained("here", true);
+            let waiting = house.say(move |desk, printer| drain::run(desk, &args, printer));
+            let reader = house.desk().reader;
+            let (waited, ()) = tokio::join!(waiting, async {
+                until_seen("it is drained", LIMIT, || async {
+                    reader.headnodes().expect("it can be read")[0].draining
+                })
+                .await;
+                let here = Paused { headnode: Some("here".to_owned()), ..nothing() };
+                let lift = resumed(&[], here);
+                house.say(move |desk, printer| resume::run(desk, &lift, printer)).await;
+            });
+            assert_eq!(waited.exit, Exit::No, "{waited:?}");
+            std::fs::write(house.path().join("go"), "").expect("it can be written");
+            house.until("A", "Succeeded at").await;
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_headnode_that_is_not_known_is_not_drained() {
+    let scene = Scene::new().await;
+    let said = scene.say(|desk, printer| drain::run(desk, &drained("hcp", false), printer));
+    assert_eq!(said.exit, Exit::Usage);
+    assert!(said.talk.contains("did you mean hpc?"), "{}", said.talk);
 }

@@ -7,7 +7,7 @@ use daylily_lifecycle::diagram::{at, looks, scan, seen, slot, stored};
 use daylily_lifecycle::ids::{Actor, ByteCount, GroupName, IntakeName};
 use daylily_lifecycle::observation::{Observation, Observed, Request, Verb};
 use daylily_lifecycle::outcome::{Fault, FaultClass, Look};
-use daylily_lifecycle::policy::{HeadnodeState, Pause, Unreadable};
+use daylily_lifecycle::policy::{HeadnodeState, Part, Pause, Unreadable};
 use daylily_watch::cli::args::{History, Log, OneCase, Reading, Status};
 use daylily_watch::cli::{Exit, history, log, show, slots, status, why};
 use daylily_watch::store::StepProgress;
@@ -168,6 +168,8 @@ async fn status_tells_what_is_wrong_with_intakes_and_headnodes() {
     scene.store.set_pause(other, Some(pause)).await.expect("it is stored");
     let change = scene.store.change_headnode(hpc(), |node| {
         node.state = HeadnodeState::Unreachable {
+            part: Part::Host,
+            needs_person: false,
             since: at(10),
             because: "connection timed out".to_owned(),
             next_try: at(210),

@@ -129,6 +129,32 @@ async fn a_claim_that_a_job_made_odd_is_trouble_of_its_attempt() {
     assert_eq!(class(stage.host.take_claim(&attempt).await), FaultClass::TransientStep);
 }
 
+#[tokio::test]
+async fn one_attempt_that_cannot_be_prepared_stops_none_beside_it() {
+    let stage = Stage::new().await;
+    let ids = [new_attempt(), new_attempt(), new_attempt(), new_attempt()];
+    let mut jobs = ids.each_ref().map(|id| stage.job(id, "true"));
+    // In the place of the first lies a file; the third has what no shell can be told.
+    fs::write(stage.path().join(".daylily-watch").join(ids[0].as_str()), "").expect("it is ours");
+    jobs[2].command = "a\0b".to_owned();
+    // A text that looks like the frame around it is text all the same.
+    jobs[3].command = "printf '%s\\n' '\ndw-x\nnew\ncase.lock\n{}\n5\nabcde'\n0\n".to_owned();
+    let answers = stage.host.prepare_all(&jobs).await;
+    let [first, second, third, fourth] = answers.try_into().expect("one for each");
+    let fault = first.expect_err("a file is in its place");
+    assert_eq!(fault.class, FaultClass::TransientStep);
+    assert!(fault.text.contains("File exists"), "{}", fault.text);
+    assert_eq!((second, class(third), fourth), (Ok(()), FaultClass::FatalCase, Ok(())));
+    for id in [&ids[1], &ids[3]] {
+        assert!(stage.has(id, "job.sh") && stage.has(id, "case.json") && stage.has(id, "lock"));
+    }
+    assert!(stage.text(&ids[3], "job.sh").contains("dw-x"));
+    assert!(!stage.has(&ids[2], "job.sh"));
+    let left = fs::read_dir(stage.path().join(".daylily-watch")).expect("it is there");
+    let names = left.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    assert!(!names.into_iter().any(|name| name.starts_with("job.sh")), "nothing is left over");
+}
+
 /// The stage's headnode with a `find` of our own.
 fn with_find(stage: &Stage, script: &str) -> LocalHost {
     let bin = stage.path().join("bin");

@@ -4,15 +4,19 @@
 //! ([`joined`]), so that a stored sentence stays true.
 
 mod ended;
+mod headnode;
 mod held;
 mod on_the_way;
 
 pub use ended::{cancelled, failed, succeeded};
+pub use headnode::{
+    draining, drift, headnode_paused, headnode_trouble, lost_contact, no_contact, outside_of_hours,
+    queue_refused, queue_set_aside, queue_silent, refused,
+};
 pub use held::held;
 pub use on_the_way::{
     arriving, cancelling, cannot_be_looked_at, clearing, copying, ended_fetching, handed_over,
-    lost_contact, no_contact, queued, rejected, running, silent, stopping, trouble, unreadable,
-    vanished, waiting,
+    queued, rejected, running, silent, stopping, trouble, unreadable, vanished, waiting,
 };
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
@@ -86,8 +90,11 @@ pub fn lasted(duration: SignedDuration) -> String {
 
 /// A case's name as an argument of a command: quoted where a shell would split it.
 pub fn argument(name: &CaseName) -> String {
+    quoted(name.as_str())
+}
+
+fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '~' | '+' | '/');
-    let text = name.as_str();
     if !text.is_empty() && text.chars().all(plain) && !text.starts_with(['-', '~']) {
         text.to_owned()
     } else {
@@ -157,19 +164,6 @@ pub fn intake_paused(intake: &crate::ids::IntakeName, pause: &Pause, clock: Cloc
     format!(
         "Waiting for a person: the intake {intake} is paused{}; `resume --intake {intake}` lifts it.",
         by_since(pause, clock)
-    )
-}
-
-pub fn headnode_paused(headnode: &HeadnodeName, pause: &Pause, clock: Clock<'_>) -> String {
-    format!(
-        "Waiting for a person: {headnode} is paused{}; `resume --headnode {headnode}` lifts it.",
-        by_since(pause, clock)
-    )
-}
-
-pub fn draining(headnode: &HeadnodeName) -> String {
-    format!(
-        "Waiting: {headnode} is being drained and takes nothing new; `resume --headnode {headnode}` ends that."
     )
 }
 

@@ -8,7 +8,9 @@ use super::{Clock, argument, lasted};
 use crate::attempt::{Attempt, End, EndHow, Ending, EndingWhy, QueueKind, Silence};
 use crate::case::{Case, Condition, ConditionName, StateName, StepName, Trouble};
 use crate::ids::{GroupName, HeadnodeName};
+use crate::outcome::FaultClass;
 use crate::policy::{Limits, Unreadable};
+use crate::queue::Drift;
 use crate::settle::MarkerMissing;
 
 pub fn unreadable(unreadable: &Unreadable, clock: Clock<'_>) -> String {
@@ -191,22 +193,35 @@ fn files(count: u64) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
-pub fn handed_over(attempt: &Attempt, overdue: bool, clock: Clock<'_>) -> String {
+pub fn handed_over(
+    attempt: &Attempt,
+    overdue: bool,
+    drift: Option<&Drift>,
+    clock: Clock<'_>,
+) -> String {
     let headnode = &attempt.place.headnode;
+    let drift = drift.map(|drift| format!("; {}", super::drift(drift, clock))).unwrap_or_default();
     match attempt.submitted_at {
-        None => format!("Copied to {headnode}; its job is being handed over, then it starts."),
+        None => {
+            format!("Copied to {headnode}; its job is being handed over, then it starts{drift}.")
+        }
         Some(at) if overdue => format!(
             "Handed over to {headnode} at {} and shows no sign of life yet; nothing is started \
-             twice, and every poll looks for it.",
+             twice, and every poll looks for it{drift}.",
             clock.at(at)
         ),
         Some(at) => {
-            format!("Handed over to {headnode} at {}; it begins next.", clock.at_second(at))
+            format!("Handed over to {headnode} at {}; it begins next{drift}.", clock.at_second(at))
         }
     }
 }
 
-pub fn queued(attempt: &Attempt, over: Option<String>, clock: Clock<'_>) -> String {
+pub fn queued(
+    attempt: &Attempt,
+    over: Option<String>,
+    drift: Option<&Drift>,
+    clock: Clock<'_>,
+) -> String {
     let since = clock.at(attempt.queued_at.or(attempt.submitted_at).unwrap_or(attempt.made_at));
     let task = attempt.task_id.as_ref().map(|task| format!(" as task {task}")).unwrap_or_default();
     let queue = match attempt.place.queue {
@@ -214,10 +229,11 @@ pub fn queued(attempt: &Attempt, over: Option<String>, clock: Clock<'_>) -> Stri
         QueueKind::Pueue => "pueue",
     };
     let over = over.map(|over| format!(", {over}")).unwrap_or_default();
-    format!(
-        "In the queue of {}{task} since {since}{over}; {queue} starts it when its place is free.",
-        attempt.place.headnode
-    )
+    let next = match drift {
+        Some(drift) => super::drift(drift, clock),
+        None => format!("{queue} starts it when its place is free"),
+    };
+    format!("In the queue of {}{task} since {since}{over}; {next}.", attempt.place.headnode)
 }
 
 pub fn running(attempt: &Attempt, limits: Limits, clock: Clock<'_>) -> String {
@@ -259,51 +275,6 @@ pub fn silent(attempt: &Attempt, silence: &Silence, at: Timestamp, clock: Clock<
          if that is still so at {} it is taken for ended.",
         clock.at_second(silence.first),
         clock.again_second(at)
-    )
-}
-
-/// The headnode does not answer. The case keeps its state.
-pub fn lost_contact(
-    state: StateName,
-    headnode: &HeadnodeName,
-    since: Timestamp,
-    because: &str,
-    next_try: Timestamp,
-    clock: Clock<'_>,
-) -> String {
-    let (known, fear) = match state {
-        StateName::Running => ("running", "the job is not assumed to have failed"),
-        StateName::Queued | StateName::Submitting => ("handed over", "nothing is started twice"),
-        StateName::Returning => ("ended, its results", "they are fetched later"),
-        StateName::Cancelling => ("being cancelled", "it counts as cancelled once its end is seen"),
-        StateName::Shipping => ("being copied", "the copy goes on where it stopped"),
-        StateName::Staged => ("copied", "it keeps its turn"),
-        StateName::Arriving
-        | StateName::Ready
-        | StateName::Succeeded
-        | StateName::Failed
-        | StateName::Cancelled
-        | StateName::Rejected => ("waiting", "it keeps its turn"),
-    };
-    format!(
-        "Last known {known} on {headnode}; {headnode} has not answered since {} ({because}), \
-         {fear}, and the next try is at {}.",
-        clock.at(since),
-        clock.again_second(next_try)
-    )
-}
-
-/// The headnode is set aside until a person has looked.
-pub fn no_contact(
-    headnode: &HeadnodeName,
-    since: Timestamp,
-    because: &str,
-    clock: Clock<'_>,
-) -> String {
-    format!(
-        "Waiting for a person: {headnode} is set aside since {} ({because}); nothing is concluded \
-         or started there until `resume --headnode {headnode}`.",
-        clock.at(since)
     )
 }
 
@@ -387,7 +358,7 @@ pub fn ended_fetching(attempt: &Attempt, end: &End, clock: Clock<'_>) -> String 
 
 /// A step that does not work at present and is tried again.
 pub fn trouble(trouble: &Trouble, next: Timestamp, clock: Clock<'_>) -> String {
-    if trouble.class == crate::outcome::FaultClass::NoSpace {
+    if trouble.class == FaultClass::NoSpace {
         // What is full when results come home is a disk of this machine.
         let way_out = match trouble.step {
             StepName::Ship | StepName::Submit => "`clean --dry-run` lists what could go there; ",
@@ -404,6 +375,16 @@ pub fn trouble(trouble: &Trouble, next: Timestamp, clock: Clock<'_>) -> String {
             "Waiting for space: {} since {}; {way_out}looking again at {}.",
             trouble.text,
             clock.at(trouble.first_at),
+            clock.again_second(next)
+        );
+    }
+    if trouble.class == FaultClass::NeedsPerson {
+        return format!(
+            "Waiting for a person: {} has not worked since {} ({}); it goes on by itself once \
+             that is put right, and the next try is at {}.",
+            doing(trouble.step),
+            clock.at_second(trouble.first_at),
+            trouble.text,
             clock.again_second(next)
         );
     }

@@ -24,7 +24,10 @@ impl Asking<'_> {
         let overdue = attempt
             .submitted_at
             .is_some_and(|at| self.now.duration_since(at) >= self.policy.starting_alert);
-        let because = explain::handed_over(attempt, overdue, self.clock());
+        let because = explain::handed_over(attempt, overdue, self.drift(attempt), self.clock());
+        if let Some(plan) = self.queue_trouble() {
+            return plan;
+        }
         if attempt.submitted_at.is_some() {
             return self.wait(self.poll(), because);
         }
@@ -46,8 +49,12 @@ impl Asking<'_> {
         if let Some(plan) = self.queue_limit(attempt) {
             return plan;
         }
+        if let Some(plan) = self.queue_trouble() {
+            return plan;
+        }
         let over = self.over_queue_limit(attempt).then(|| "longer than its limit".to_owned());
-        self.wait(self.poll(), explain::queued(attempt, over, self.clock()))
+        let because = explain::queued(attempt, over, self.drift(attempt), self.clock());
+        self.wait(self.poll(), because)
     }
 
     pub(super) fn running(&self, attempt: &Attempt) -> Plan {
@@ -135,6 +142,10 @@ impl Asking<'_> {
         if let Some(plan) = self.no_contact() {
             return Some(plan);
         }
+        if self.queue_trouble().is_some() {
+            // What cannot be looked at is the queue, and that has its own sentence.
+            return None;
+        }
         let trouble = self.case.trouble.as_ref().filter(|t| t.step == StepName::Look)?;
         // Handed over or not is what a look would tell, so a first hand-over is no guess.
         if attempt.submitted_at.is_none() && attempt.claimed_by.is_none() {
@@ -146,7 +157,7 @@ impl Asking<'_> {
 
     fn giving_up(&self, attempt: &Attempt) -> Option<Plan> {
         attempt.giving_up?;
-        let because = explain::handed_over(attempt, true, self.clock());
+        let because = explain::handed_over(attempt, true, None, self.clock());
         let action = Action::TakeClaim { attempt: attempt.id.clone() };
         Some(self.step(StepName::Claim, action, self.poll(), because))
     }
@@ -163,7 +174,7 @@ impl Asking<'_> {
     /// A job that waits in the queue for too long is given up by taking its claim.
     fn queue_limit(&self, attempt: &Attempt) -> Option<Plan> {
         let because =
-            explain::queued(attempt, Some("longer than its limit".to_owned()), self.clock());
+            explain::queued(attempt, Some("longer than its limit".to_owned()), None, self.clock());
         if attempt.ending.is_some() {
             let action = Action::TakeClaim { attempt: attempt.id.clone() };
             return Some(self.step(StepName::Claim, action, self.poll(), because));

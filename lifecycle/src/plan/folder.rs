@@ -9,7 +9,7 @@ use crate::backoff::{Gate, gate};
 use crate::case::{Condition, ConditionName, HoldWhy, RejectedBy, StateName, StepName};
 use crate::explain;
 use crate::observation::Decision;
-use crate::policy::SlotState;
+use crate::policy::{Hours, SlotState};
 
 impl Asking<'_> {
     pub(super) fn arriving(&self) -> Plan {
@@ -78,12 +78,15 @@ impl Asking<'_> {
             let because = explain::rejected(std::slice::from_ref(&problem));
             return self.decide(Decision::Reject { problem }, because);
         }
+        if let Some(closed) = self.obstacle().or_else(|| self.outside_of_hours()) {
+            return closed;
+        }
         self.waiting()
     }
 
     /// Waits for slots: `ready` or `staged`. `schedule` gives them, never `plan`.
     pub(super) fn waiting(&self) -> Plan {
-        if let Some(obstacle) = self.obstacle() {
+        if let Some(obstacle) = self.obstacle().or_else(|| self.queue_trouble()) {
             return obstacle;
         }
         let order = &self.case.order;
@@ -144,11 +147,17 @@ impl Asking<'_> {
     }
 
     pub(super) fn shipping(&self, attempt: &Attempt) -> Plan {
-        if let Some(obstacle) = self.obstacle() {
-            return obstacle;
+        if let Some(closed) = self.obstacle().or_else(|| self.outside_of_hours()) {
+            return closed;
         }
         let because = explain::copying(self.case, attempt, self.clock());
         let action = Action::Ship { attempt: attempt.id.clone() };
-        self.step(StepName::Ship, action, self.poll(), because)
+        let hours = self.policy.transfer_hours;
+        let wake = match hours.map(|hours| hours.at(self.now, &self.policy.time_zone)) {
+            // Then the copy is stopped.
+            Some(Hours::OpenUntil(closes)) => Wake::At(closes),
+            Some(Hours::ClosedUntil(_)) | None => self.poll(),
+        };
+        self.step(StepName::Ship, action, wake, because)
     }
 }

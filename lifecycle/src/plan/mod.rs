@@ -8,11 +8,13 @@ mod folder;
 use jiff::Timestamp;
 
 use crate::action::{Action, Plan, Wake};
+use crate::attempt::Attempt;
 use crate::backoff::{Gate, gate};
 use crate::case::{Case, HoldWhy, State, StateName, StepName};
 use crate::explain::{self, Clock};
 use crate::observation::Decision;
-use crate::policy::{HeadnodeState, Policy, World};
+use crate::policy::{HeadnodeState, Hours, Part, Policy, World};
+use crate::queue::Drift;
 
 pub fn plan(case: &Case, world: &World, policy: &Policy, now: Timestamp) -> Plan {
     let mut plan = planned(Asking { case, world, policy, now });
@@ -60,6 +62,8 @@ pub fn may_start(case: &Case, world: &World, policy: &Policy, now: Timestamp) ->
         && case.hold.is_none()
         && asking.unconfigured().is_none()
         && asking.obstacle().is_none()
+        && asking.queue_trouble().is_none()
+        && (case.state.name() != StateName::Ready || asking.outside_of_hours().is_none())
         && gate(case.trouble.as_ref(), StepName::Submit, policy.retry, now) == Gate::Open
         && asking.impossible().is_none()
 }
@@ -182,6 +186,7 @@ impl<'a> Asking<'a> {
             return Some(self.wait(Wake::Person, because));
         }
         let before_shipping = self.case.state.name() == StateName::Ready;
+        let waits_for_place = before_shipping || self.case.state.name() == StateName::Staged;
         if before_shipping && let Some(pause) = &world.intake.paused {
             let because = explain::intake_paused(&world.intake.name, pause, clock);
             return Some(self.wait(Wake::Person, because));
@@ -190,7 +195,8 @@ impl<'a> Asking<'a> {
             let because = explain::headnode_paused(&world.headnode.name, pause, clock);
             return Some(self.wait(Wake::Person, because));
         }
-        if before_shipping && world.headnode.draining {
+        // What has its place already ends as ever.
+        if waits_for_place && world.headnode.draining {
             return Some(self.wait(Wake::Person, explain::draining(&world.headnode.name)));
         }
         self.no_contact()
@@ -199,17 +205,71 @@ impl<'a> Asking<'a> {
     fn no_contact(&self) -> Option<Plan> {
         let (headnode, clock) = (&self.world.headnode, self.clock());
         match &headnode.state {
-            HeadnodeState::Ok => None,
-            HeadnodeState::Unreachable { since, because, next_try } => {
+            HeadnodeState::Ok
+            | HeadnodeState::Unreachable { part: Part::Queue, .. }
+            | HeadnodeState::Broken { part: Part::Queue, .. } => None,
+            HeadnodeState::Unreachable {
+                part: Part::Host,
+                since,
+                because,
+                next_try,
+                needs_person,
+            } => {
                 let state = self.case.state.name();
-                let because =
-                    explain::lost_contact(state, &headnode.name, *since, because, *next_try, clock);
+                let told = if *needs_person { explain::refused } else { explain::lost_contact };
+                let because = told(state, &headnode.name, *since, because, *next_try, clock);
                 // Reading it is what finds that it answers again.
                 Some(self.wait(self.poll(), because))
             }
-            HeadnodeState::Broken { since, because } => {
+            HeadnodeState::Broken { part: Part::Host, since, because } => {
                 let because = explain::no_contact(&headnode.name, *since, because, clock);
                 Some(self.wait(Wake::Person, because))
+            }
+        }
+    }
+
+    /// The headnode answers and its queue does not: nothing is handed over, and what runs
+    /// is seen all the same.
+    fn queue_trouble(&self) -> Option<Plan> {
+        let (headnode, clock) = (&self.world.headnode, self.clock());
+        let (state, name) = (self.case.state.name(), &headnode.name);
+        let queue = self.case.attempt().map(|attempt| attempt.place.queue);
+        match &headnode.state {
+            HeadnodeState::Ok
+            | HeadnodeState::Unreachable { part: Part::Host, .. }
+            | HeadnodeState::Broken { part: Part::Host, .. } => None,
+            HeadnodeState::Unreachable {
+                part: Part::Queue,
+                since,
+                because,
+                next_try,
+                needs_person,
+            } => {
+                let told =
+                    if *needs_person { explain::queue_refused } else { explain::queue_silent };
+                let because = told(state, queue, name, *since, because, *next_try, clock);
+                Some(self.wait(self.poll(), because))
+            }
+            HeadnodeState::Broken { part: Part::Queue, since, because } => {
+                let because = explain::queue_set_aside(state, queue, name, *since, because, clock);
+                Some(self.wait(Wake::Person, because))
+            }
+        }
+    }
+
+    /// How the group of an attempt differs in the queue.
+    fn drift(&self, attempt: &Attempt) -> Option<&'a Drift> {
+        let group = &attempt.tenure.slots().first()?.group;
+        self.world.headnode.drift.iter().find(|drift| drift.group == *group)
+    }
+
+    fn outside_of_hours(&self) -> Option<Plan> {
+        match self.policy.transfer_hours?.at(self.now, &self.policy.time_zone) {
+            Hours::OpenUntil(_) => None,
+            Hours::ClosedUntil(opens) => {
+                let (state, name) = (self.case.state.name(), &self.world.headnode.name);
+                let because = explain::outside_of_hours(state, name, opens, self.clock());
+                Some(self.wait(Wake::At(opens), because))
             }
         }
     }

@@ -85,6 +85,7 @@ pub fn record(case: Option<&Case>, observed: &Observed) -> Recorded {
         Observation::Asked(request) => asked::asked(&mut next, request),
         Observation::Decided(decision) => decided::decided(&mut next, decision),
         Observation::Panicked { text } => panicked(&mut next, text),
+        Observation::ContactRegained => contact_regained(&mut next),
     };
     match effect {
         Effect::Change if next.case == *case => Recorded::Same,
@@ -173,11 +174,13 @@ impl Next {
     }
 
     fn trouble(&mut self, step: StepName, fault: &Fault) {
-        let (tries, first_at) = match &self.case.trouble {
-            Some(trouble) if trouble.step == step => {
-                (trouble.tries.saturating_add(1), trouble.first_at)
-            }
-            Some(_) | None => (1, self.at),
+        // The time spent waiting for room or a person is no time spent trying.
+        let goes_on = |trouble: &&Trouble| {
+            trouble.step == step && trouble.class.burns_budget() == fault.class.burns_budget()
+        };
+        let (tries, first_at) = match self.case.trouble.as_ref().filter(goes_on) {
+            Some(trouble) => (trouble.tries.saturating_add(1), trouble.first_at),
+            None => (1, self.at),
         };
         self.case.trouble = Some(Trouble {
             step,
@@ -241,6 +244,32 @@ fn panicked(next: &mut Next, text: &str) -> Effect {
         return Effect::Note;
     }
     next.hold(HoldWhy::Panic, text);
+    Effect::Change
+}
+
+/// The clock of a step that did not work there starts anew: while nothing could be
+/// tried, none of its budget was used. What uses none keeps its trouble, so that what
+/// closes the circuit and fails again is tried ever less often.
+fn contact_regained(next: &mut Next) -> Effect {
+    if next.name().is_terminal() || next.case.hold.is_some() {
+        return Effect::Nothing;
+    }
+    let used_up = next.case.trouble.as_ref().is_some_and(|trouble| {
+        let there = match trouble.step {
+            StepName::Scan | StepName::Hash | StepName::Manifest => false,
+            StepName::Ship
+            | StepName::Submit
+            | StepName::Look
+            | StepName::Claim
+            | StepName::End
+            | StepName::Stop
+            | StepName::Return => true,
+        };
+        there && trouble.class.burns_budget()
+    });
+    if used_up {
+        next.case.trouble = None;
+    }
     Effect::Change
 }
 

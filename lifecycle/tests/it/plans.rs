@@ -10,7 +10,7 @@ use daylily_lifecycle::observation::{Decision, Observation, Request, Verb};
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use daylily_lifecycle::plan::{may_start, plan};
 use daylily_lifecycle::policy::{
-    GroupSlots, HeadnodeState, LostAnswer, OnLimit, Pause, Policy, Unreadable, World,
+    GroupSlots, HeadnodeState, LostAnswer, OnLimit, Part, Pause, Policy, Unreadable, World,
 };
 use daylily_lifecycle::record::{Recorded, record};
 use jiff::SignedDuration;
@@ -274,6 +274,8 @@ fn obstacles() -> Vec<(&'static str, World)> {
             "no contact",
             with(|world| {
                 world.headnode.state = HeadnodeState::Unreachable {
+                    part: Part::Host,
+                    needs_person: false,
                     since: at(50),
                     because: "connection refused".to_owned(),
                     next_try: at(300),
@@ -283,8 +285,11 @@ fn obstacles() -> Vec<(&'static str, World)> {
         (
             "a headnode set aside",
             with(|world| {
-                world.headnode.state =
-                    HeadnodeState::Broken { since: at(50), because: "not ours".to_owned() };
+                world.headnode.state = HeadnodeState::Broken {
+                    part: Part::Host,
+                    since: at(50),
+                    because: "not ours".to_owned(),
+                };
             }),
         ),
     ]

@@ -10,7 +10,7 @@ use daylily_lifecycle::outcome::{Fault, FaultClass};
 use daylily_lifecycle::plan::plan;
 use daylily_lifecycle::policy::{
     GroupSlots, HeadnodeCondition, HeadnodeState, IntakeCondition, Limits, LostAnswer, OnLost,
-    Pause, Policy, Retry, SlotState, SlotView, Unreadable, World,
+    Part, Pause, Policy, Retry, SlotState, SlotView, Unreadable, World,
 };
 use daylily_lifecycle::record::{Recorded, record};
 use daylily_lifecycle::settle::MarkerMissing;
@@ -35,6 +35,7 @@ pub(crate) fn policy() -> Policy {
         starting_alert: SignedDuration::from_secs(60),
         marker_missing: MarkerMissing::Accept,
         groups: vec![GroupSlots { group: GroupName::new("gpu_a"), slots: 2, gpus: 2 }],
+        transfer_hours: None,
     }
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn world() -> World {
             state: HeadnodeState::Ok,
             paused: None,
             draining: false,
+            drift: Vec::new(),
         },
         slots: vec![view(0, SlotState::Reserved), view(1, SlotState::Reserved)],
     }
@@ -150,6 +152,8 @@ fn a_full_disk_is_waited_for() {
 fn lost_contact_is_no_failure() {
     let mut world = world();
     world.headnode.state = HeadnodeState::Unreachable {
+        part: Part::Host,
+        needs_person: false,
         since: at(160),
         because: "connection timed out".to_owned(),
         next_try: at(500),

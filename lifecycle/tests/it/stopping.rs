@@ -196,6 +196,8 @@ fn nothing_is_stopped_where_its_headnode_does_not_answer() {
     let case = after(&running(), 100, look("ended by a signal"));
     let mut silent = crate::sentences::world();
     silent.headnode.state = daylily_lifecycle::policy::HeadnodeState::Unreachable {
+        part: daylily_lifecycle::policy::Part::Host,
+        needs_person: false,
         since: at(90),
         because: "connection timed out".to_owned(),
         next_try: at(500),

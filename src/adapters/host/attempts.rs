@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use super::found::{self, FoundAttempt};
 use super::job::{JobGround, case_json, case_lock, job_script, lock_of, stop_script};
 use super::names::is_plain_id;
-use super::shell::{About, Ran, Script, Shell, WorkDir, code};
+use super::shell::{About, Answer, Ran, Script, Shell, WorkDir, code};
 use super::{CleanOrder, Cleaned, HostLook, Job, OutputFile, read};
 
 macro_rules! script {
@@ -55,6 +55,9 @@ const STOP_SECONDS: &str = "300";
 /// How many attempts one script reads: their paths stay far below what a command
 /// line takes.
 const READ_AT_ONCE: usize = 500;
+
+/// How many attempts one script makes directories for.
+const PREPARE_AT_ONCE: usize = 50;
 
 /// What the script's own limit may be late.
 const BELL_GRACE: Duration = Duration::from_secs(5);
@@ -123,14 +126,49 @@ impl<S: Shell> ShellHost<S> {
     }
 
     pub async fn prepare(&self, job: &Job) -> Result<(), Fault> {
-        let attempt = plain(&job.attempt)?;
-        let script = job_script(job, &self.ground).map_err(|error| {
-            Fault::new(FaultClass::FatalCase, format!("job.sh of {}: {error}", job.name))
-        })?;
-        let (intake, lock) = case_lock(job);
-        let length = script.len().to_string();
-        let args = [attempt, &intake, &lock, &case_json(job), &length];
-        self.work_dir.must(PREPARE, &args, script.as_bytes(), 1024).await.map(drop)
+        let answers = self.prepare_all(std::slice::from_ref(job)).await;
+        answers.into_iter().next().unwrap_or(Ok(()))
+    }
+
+    pub async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+        let mut answers = Vec::with_capacity(jobs.len());
+        for some in jobs.chunks(PREPARE_AT_ONCE) {
+            answers.extend(self.prepare_some(some).await);
+        }
+        answers
+    }
+
+    async fn prepare_some(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+        let framed: Vec<Result<Vec<u8>, Fault>> =
+            jobs.iter().map(|job| framed(job, &self.ground)).collect();
+        let stdin: Vec<u8> = framed.iter().flatten().flatten().copied().collect();
+        if stdin.is_empty() {
+            return framed.into_iter().map(|framed| framed.map(drop)).collect();
+        }
+        let keep = 1024 * (1 + jobs.len());
+        let (said, rest) = match self.work_dir.ask(PREPARE, &[], &stdin, keep).await {
+            Ok(Ran::Ended(answer)) => {
+                let said = String::from_utf8_lossy(&answer.stdout).into_owned();
+                (said, self.work_dir.failed(PREPARE, &answer))
+            }
+            Ok(Ran::TimedOut) => (String::new(), self.work_dir.timed_out(PREPARE)),
+            Err(fault) => (String::new(), fault),
+        };
+        // A line that was cut off answers nothing.
+        let mut lines = said.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+        let answer = |framed: Result<Vec<u8>, Fault>| {
+            framed?;
+            match lines.next().map(|line| line.split_once(' ').unwrap_or((line, ""))) {
+                Some(("0", _)) => Ok(()),
+                Some((code, said)) => {
+                    let (code, stderr) = (code.parse().ok(), said.to_owned());
+                    let answer = Answer { code, stdout: Vec::new(), cut: false, stderr };
+                    Err(self.work_dir.failed(PREPARE, &answer))
+                }
+                None => Err(rest.clone()),
+            }
+        };
+        framed.into_iter().map(answer).collect()
     }
 
     pub async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault> {
@@ -287,6 +325,17 @@ pub(crate) fn plain(attempt: &AttemptId) -> Result<&str, Fault> {
     Err(Fault::new(FaultClass::FatalCase, text))
 }
 
+/// A job as the script reads it. No name in it has a line break.
+fn framed(job: &Job, ground: &JobGround) -> Result<Vec<u8>, Fault> {
+    let attempt = plain(&job.attempt)?;
+    let script = job_script(job, ground).map_err(|error| {
+        Fault::new(FaultClass::FatalCase, format!("job.sh of {}: {error}", job.name))
+    })?;
+    let (intake, lock) = case_lock(job);
+    let (json, length) = (case_json(job), script.len());
+    Ok(format!("{attempt}\n{intake}\n{lock}\n{json}\n{length}\n{script}").into_bytes())
+}
+
 fn odd_answer(script: Script, what: &str, said: &str) -> Fault {
     let class = match script.about {
         About::Host => FaultClass::TransientHost,
@@ -305,8 +354,8 @@ pub(super) fn globs(patterns: &[String]) -> Result<GlobSet, Fault> {
     set.build().map_err(odd)
 }
 
-/// Seconds since 1970 with a fraction, as find prints them.
-fn moment(text: &str) -> Option<Timestamp> {
+/// Seconds since 1970 with a fraction, as find and date print them.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     let nanos: String = fraction.chars().chain("000000000".chars()).take(9).collect();
     let whole = Timestamp::from_second(seconds.parse().ok()?).ok()?;

@@ -10,12 +10,12 @@
 mod batch;
 mod content;
 pub mod fault;
-mod fetch;
-mod folder;
+pub(super) mod fetch;
+pub(super) mod folder;
 mod gone;
-mod list;
-mod room;
-mod ship;
+pub(super) mod list;
+pub(super) mod room;
+pub(super) mod ship;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

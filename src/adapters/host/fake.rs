@@ -45,6 +45,9 @@ pub enum Call {
     Words,
     Add,
     Remove,
+    CreateGroups,
+    StartGroups,
+    Version,
 }
 
 /// What goes wrong with one call.
@@ -105,6 +108,12 @@ pub struct State {
     pub files: BTreeMap<String, (Vec<u8>, Timestamp)>,
     /// Destinations that were shipped to, and how often.
     pub shipped: BTreeMap<String, u32>,
+    /// How often each was called, whatever came of it.
+    pub calls: BTreeMap<Call, u64>,
+    /// Refuses each call to it until it is taken away.
+    pub away: Option<Fault>,
+    /// Refuses such calls until it is taken away.
+    pub refused: BTreeMap<Call, Fault>,
     upsets: BTreeMap<Call, VecDeque<Upset>>,
 }
 
@@ -123,6 +132,9 @@ impl FakeMachine {
             tombstones: BTreeMap::new(),
             files: BTreeMap::new(),
             shipped: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            away: None,
+            refused: BTreeMap::new(),
             upsets: BTreeMap::new(),
         };
         Arc::new(Self { state: Mutex::new(state), bell: Notify::new() })
@@ -136,6 +148,11 @@ impl FakeMachine {
     /// The next such call goes wrong; several are met in order.
     pub fn upset(&self, call: Call, upset: Upset) {
         self.state().upsets.entry(call).or_default().push_back(upset);
+    }
+
+    /// How often it was called so far.
+    pub fn calls(&self, call: Call) -> u64 {
+        self.state().calls.get(&call).copied().unwrap_or(0)
     }
 
     /// What `job.sh` does till its command runs.
@@ -187,6 +204,10 @@ impl FakeMachine {
         deed: impl FnOnce(&mut State) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let mut state = self.state();
+        *state.calls.entry(call).or_default() += 1;
+        if let Some(fault) = state.away.as_ref().or_else(|| state.refused.get(&call)) {
+            return Err(fault.clone());
+        }
         let upset = state.upsets.get_mut(&call).and_then(VecDeque::pop_front);
         if let Some(Upset::Refuse(fault)) = upset {
             return Err(fault);

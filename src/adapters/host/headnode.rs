@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempts::ShellHost;
 use super::found::FoundAttempt;
-use super::shell::{Shell, WorkDir};
+use super::shell::{Heard, Shell, WorkDir};
 use super::{
     CleanOrder, Cleaned, FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder,
     Shipped, Transfer,
@@ -27,6 +27,11 @@ pub struct Headnode<S, T> {
 impl<S: Shell, T: Transfer> Headnode<S, T> {
     pub fn joined(attempts: ShellHost<S>, transfer: T) -> Self {
         Self { attempts, transfer }
+    }
+
+    /// The same headnode with another way to move files.
+    pub fn moving_by<U: Transfer>(self, transfer: U) -> Headnode<S, U> {
+        Headnode { attempts: self.attempts, transfer }
     }
 
     /// For a queue, which starts jobs where this host prepares them.
@@ -64,6 +69,10 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
 
     async fn prepare(&self, job: &Job) -> Result<(), Fault> {
         self.attempts.prepare(job).await
+    }
+
+    async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+        self.attempts.prepare_all(jobs).await
     }
 
     async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault> {
@@ -113,5 +122,13 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
 
     async fn bell(&self, limit: Duration) -> Result<bool, Fault> {
         self.attempts.bell(limit).await
+    }
+
+    fn heard(&self) -> Heard {
+        self.work_dir().shell().heard()
+    }
+
+    async fn close(&self) {
+        self.work_dir().shell().close().await;
     }
 }

@@ -54,6 +54,13 @@ pub struct LocalCopy {
     umask: u32,
 }
 
+impl LocalCopy {
+    /// `umask` is of what is shipped.
+    pub fn new(umask: u32) -> Self {
+        Self { umask }
+    }
+}
+
 #[async_trait::async_trait]
 impl Transfer for LocalCopy {
     async fn ship(
@@ -127,7 +134,7 @@ impl Shell for LocalShell {
         command.stdin(if ask.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| trouble("start", error))?;
-        let mut group = Group { leader: child.id() };
+        let mut group = Group::of(&child);
 
         let stdin = child.stdin.take();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -145,11 +152,10 @@ impl Shell for LocalShell {
         let Ok((out, err, ended)) = tokio::time::timeout(ask.limit, talk).await else {
             // Not waited for: what hangs in a dead file system cannot be ended. The runtime
             // reaps it when it goes.
-            group.end();
-            group.leader = None;
+            drop(group);
             return Ok(Ran::TimedOut);
         };
-        group.leader = None;
+        group.spare();
         let status = ended.map_err(|error| trouble("wait for", error))?;
         let (stdout, cut) = out.map_err(|error| trouble("read from", error))?;
         let (stderr, _) = err.map_err(|error| trouble("read from", error))?;
@@ -178,22 +184,27 @@ async fn keep_some(
     }
 }
 
-/// Ends a process group when dropped, as long as its leader was not waited for.
-struct Group {
+/// Ends a child's process group when dropped, unless the child was waited for.
+pub(super) struct Group {
     leader: Option<u32>,
 }
 
 impl Group {
-    fn end(&self) {
-        if let Some(leader) = self.leader.and_then(|id| i32::try_from(id).ok()) {
-            // It may have ended by itself meanwhile.
-            let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
-        }
+    pub(super) fn of(child: &tokio::process::Child) -> Self {
+        Self { leader: child.id() }
+    }
+
+    /// Its leader was waited for: the number may be another group's by now.
+    pub(super) fn spare(&mut self) {
+        self.leader = None;
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.end();
+        if let Some(leader) = self.leader.and_then(|id| i32::try_from(id).ok()) {
+            // It may have ended by itself meanwhile.
+            let _ = killpg(Pid::from_raw(leader), Signal::SIGKILL);
+        }
     }
 }

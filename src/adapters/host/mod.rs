@@ -11,6 +11,8 @@
 pub mod headnode;
 pub mod attempts;
 pub mod copy;
+pub mod rsync;
+pub mod shared;
 pub mod fake;
 pub mod job;
 pub mod record;
@@ -21,9 +23,13 @@ pub mod proof;
 pub mod quote;
 pub mod read;
 pub mod shell;
+pub mod ssh;
+pub mod survey;
+pub mod trial;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -32,9 +38,12 @@ use daylily_lifecycle::ids::{
     Arrival, AttemptId, ByteCount, CaseName, Digest, Fingerprint, HeadnodeName, IntakeName,
 };
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault};
-use found::FoundAttempt;
-use record::CaseRecord;
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
+
+use self::found::FoundAttempt;
+use self::record::CaseRecord;
+use self::shell::Heard;
 
 #[async_trait::async_trait]
 pub trait Host: Send + Sync + 'static {
@@ -67,6 +76,20 @@ pub trait Host: Send + Sync + 'static {
     /// Writes `case.json`, `lock` and, last and by rename, `job.sh`. Repeating it
     /// leaves what is there as it is.
     async fn prepare(&self, job: &Job) -> Result<(), Fault>;
+
+    /// Prepares several in one go where that can be; the answers are in the order asked.
+    async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            answers.push(self.prepare(job).await);
+        }
+        answers
+    }
+
+    /// How far its clock is ahead of ours, as last measured. None: it was not.
+    fn clock_skew(&self) -> Option<SignedDuration> {
+        None
+    }
 
     /// Reads attempts in one go, each in the order claim, alive, exit record. The
     /// answer has one look per attempt, in the order asked.
@@ -116,6 +139,14 @@ pub trait Host: Send + Sync + 'static {
 
     /// Waits for the doorbell, at most `limit`. True: it rang. Only a hint.
     async fn bell(&self, limit: Duration) -> Result<bool, Fault>;
+
+    /// What was heard of the other side besides answers.
+    fn heard(&self) -> Heard {
+        Heard::default()
+    }
+
+    /// Lets go of what was opened to get there, at the end of the daemon. Jobs run on.
+    async fn close(&self) {}
 }
 
 /// Moves folders to a headnode and files back: what [`Host::ship`] and [`Host::fetch`]
@@ -135,6 +166,28 @@ pub trait Transfer: Send + Sync + 'static {
         progress: &Progress,
         stop: &CancellationToken,
     ) -> Result<Fetched, Fault>;
+}
+
+/// One whose kind the configuration decides.
+#[async_trait::async_trait]
+impl Transfer for Arc<dyn Transfer> {
+    async fn ship(
+        &self,
+        order: &ShipOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Shipped, Fault> {
+        (**self).ship(order, progress, stop).await
+    }
+
+    async fn fetch(
+        &self,
+        order: &FetchOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Fetched, Fault> {
+        (**self).fetch(order, progress, stop).await
+    }
 }
 
 /// Bytes and files moved so far, for the watchdog and the steps table.

@@ -3,6 +3,7 @@
 //! compared the owner. Nothing of anybody's making is ever put into a script's text.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use daylily_lifecycle::outcome::{Fault, FaultClass};
@@ -12,11 +13,45 @@ use daylily_lifecycle::outcome::{Fault, FaultClass};
 /// A script gets a clean environment (HOME, USER, LANG, PATH, XDG_RUNTIME_DIR and the
 /// headnode's own), no terminal and no other standard input than `stdin`. It runs in
 /// a process group of its own, which is ended when the time is up or the future is
-/// dropped.
+/// dropped; on another machine as soon as that machine hears of it.
 #[async_trait::async_trait]
 pub trait Shell: Send + Sync + 'static {
     /// A fault says that the script may or may not have run.
     async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault>;
+
+    /// What was heard of the other side besides answers.
+    fn heard(&self) -> Heard {
+        Heard::default()
+    }
+
+    /// Lets go of what was opened to get there. A later script opens it again.
+    async fn close(&self) {}
+}
+
+/// One way to a machine, used by several.
+#[async_trait::async_trait]
+impl<S: Shell + ?Sized> Shell for Arc<S> {
+    async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault> {
+        (**self).run(ask).await
+    }
+
+    fn heard(&self) -> Heard {
+        (**self).heard()
+    }
+
+    async fn close(&self) {
+        (**self).close().await;
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// The beginning of what the login shell printed, by the latest script that met any.
+    pub noise: Option<String>,
+    /// Some of that came on standard output, where whoever copies files stumbles over it.
+    pub noise_in_answers: bool,
+    /// How far that machine's clock is before ours, to some milliseconds.
+    pub clock_skew_ms: Option<i64>,
 }
 
 #[derive(Debug, Clone)]
@@ -39,7 +74,7 @@ pub enum Ran {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// None: ended by a signal.
+    /// None: ended by a signal. Some shells tell that as 128 and the signal's number.
     pub code: Option<i32>,
     pub stdout: Vec<u8>,
     /// There was more on standard output than was to be kept.
@@ -62,6 +97,12 @@ pub struct Owner {
 }
 
 impl Owner {
+    /// A start that knows of none before it.
+    pub fn of_start(database_id: impl Into<String>, generation: u64, word: &str) -> Self {
+        let (database_id, word) = (database_id.into(), word.to_owned());
+        Self { database_id, generation, word, earlier: BTreeMap::new() }
+    }
+
     /// As it stands in the owner file.
     pub fn text(&self) -> String {
         format!("{} {} {}", self.database_id, self.generation, self.word)
@@ -144,6 +185,10 @@ impl<S: Shell> WorkDir<S> {
 
     pub(crate) fn path(&self) -> &str {
         &self.path
+    }
+
+    pub fn shell(&self) -> &S {
+        &self.shell
     }
 
     /// Where the attempt directories are.

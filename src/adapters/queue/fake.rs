@@ -17,6 +17,8 @@ pub struct FakeQueue {
     machine: Arc<FakeMachine>,
     list: Mutex<Vec<Listed>>,
     groups: Mutex<Option<BTreeMap<GroupName, GroupLook>>>,
+    /// Which run of its daemon answers, where it tells that.
+    instance: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Clone)]
@@ -28,7 +30,8 @@ pub struct Listed {
 
 impl FakeQueue {
     pub fn new(kind: QueueKind, machine: Arc<FakeMachine>) -> Self {
-        Self { kind, machine, list: Mutex::new(Vec::new()), groups: Mutex::new(None) }
+        let (list, groups, instance) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { kind, machine, list, groups, instance }
     }
 
     /// The list, to be looked at or changed between calls.
@@ -39,6 +42,11 @@ impl FakeQueue {
     /// The groups, to be looked at or changed between calls. None: it tells of none.
     pub fn groups(&self) -> MutexGuard<'_, Option<BTreeMap<GroupName, GroupLook>>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another run of its daemon answers from now on.
+    pub fn is_run(&self, instance: &str) {
+        *self.instance.lock().unwrap_or_else(PoisonError::into_inner) = Some(instance.to_owned());
     }
 
     /// Starts the first waiting entry of this label.
@@ -90,7 +98,8 @@ impl Queue for FakeQueue {
                 }
             }
             let entries = u64::try_from(self.list().len()).unwrap_or(u64::MAX);
-            Ok(QueueLook { words, groups: self.groups().clone(), entries, instance: None })
+            let instance = self.instance.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            Ok(QueueLook { words, groups: self.groups().clone(), entries, instance })
         })
     }
 
@@ -132,26 +141,33 @@ impl Queue for FakeQueue {
     }
 
     async fn create_groups(&self, groups: &[(GroupName, u32)]) -> Result<(), Fault> {
-        if let Some(known) = self.groups().as_mut() {
-            for (name, places) in groups {
-                known.entry(name.clone()).or_insert(GroupLook { paused: false, places: *places });
+        self.machine.act(Call::CreateGroups, None, |_| {
+            if let Some(known) = self.groups().as_mut() {
+                for (name, places) in groups {
+                    let made = GroupLook { paused: false, places: *places };
+                    known.entry(name.clone()).or_insert(made);
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     async fn start_groups(&self, groups: &[GroupName]) -> Result<(), Fault> {
-        if let Some(known) = self.groups().as_mut() {
-            for name in groups {
-                if let Some(group) = known.get_mut(name) {
-                    group.paused = false;
+        self.machine.act(Call::StartGroups, None, |_| {
+            if let Some(known) = self.groups().as_mut() {
+                for name in groups {
+                    if let Some(group) = known.get_mut(name) {
+                        group.paused = false;
+                    }
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     async fn version(&self) -> Result<Option<String>, Fault> {
-        Ok(None)
+        self.machine.act(Call::Version, None, |_| {
+            Ok((self.kind == QueueKind::Pueue).then(|| "4.0.4".to_owned()))
+        })
     }
 }

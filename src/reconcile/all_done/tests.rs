@@ -10,7 +10,7 @@ use daylily_lifecycle::ids::{
 use daylily_lifecycle::observation::{Appeared, Observation, Observed, Request, Scanned, Verb};
 use daylily_lifecycle::policy::{
     GroupSlots, HeadnodeCondition, HeadnodeState, IntakeCondition, Limits, LostAnswer, OnLost,
-    Pause, Policy, Retry, SlotState, SlotView, Unreadable, World,
+    Part, Pause, Policy, Retry, SlotState, SlotView, Unreadable, World,
 };
 use daylily_lifecycle::record::{Recorded, record};
 use daylily_lifecycle::settle::MarkerMissing;
@@ -108,6 +108,7 @@ fn world(slot: SlotState) -> World {
             state: HeadnodeState::Ok,
             paused: None,
             draining: false,
+            drift: Vec::new(),
         },
         slots: vec![SlotView { slot: slot_of, state: slot, draining: false }],
     }
@@ -131,6 +132,7 @@ fn policy() -> Policy {
         starting_alert: SignedDuration::from_mins(1),
         marker_missing: MarkerMissing::Wait,
         groups: vec![GroupSlots { group: GroupName::new("default"), slots: 1, gpus: 0 }],
+        transfer_hours: None,
     }
 }
 
@@ -186,8 +188,11 @@ fn a_complete_case_needs_a_slot_only_while_none_is_free() {
 fn what_a_person_stopped_or_must_repair_needs_a_person() {
     check(&held(&ready()), &world(SlotState::Free), Needs::Person);
     let mut broken = world(SlotState::Free);
-    broken.headnode.state =
-        HeadnodeState::Broken { since: now(), because: "another owner".to_owned() };
+    broken.headnode.state = HeadnodeState::Broken {
+        part: Part::Host,
+        since: now(),
+        because: "another owner".to_owned(),
+    };
     check(&ready(), &broken, Needs::Person);
     let mut stopped = world(SlotState::Free);
     stopped.stopped = Some(Pause { by: None, since: now(), reason: None });
@@ -198,8 +203,13 @@ fn what_a_person_stopped_or_must_repair_needs_a_person() {
 fn a_headnode_that_does_not_answer_is_waited_for() {
     let mut silent = world(SlotState::Free);
     let next_try = now() + SignedDuration::from_secs(2);
-    silent.headnode.state =
-        HeadnodeState::Unreachable { since: now(), because: "no route".to_owned(), next_try };
+    silent.headnode.state = HeadnodeState::Unreachable {
+        part: Part::Host,
+        needs_person: false,
+        since: now(),
+        because: "no route".to_owned(),
+        next_try,
+    };
     check(&ready(), &silent, Needs::Time);
 }
 

@@ -15,15 +15,17 @@ use std::sync::Arc;
 
 use daylily_lifecycle::action::Action;
 use daylily_lifecycle::case::{Case, StepName};
+use daylily_lifecycle::circuit::Met;
 use daylily_lifecycle::ids::{AttemptId, CaseId, HeadnodeName};
 use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
+use daylily_lifecycle::policy::Part;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::advance::text_of;
-use super::poll::host_fault;
+use super::contact::host_fault;
 use super::{Context, Node, Pass, ringing};
 
 /// Walks through folders at a time; they wait for disks, not for the processor.
@@ -53,6 +55,25 @@ enum Lane {
     Submit(HeadnodeName),
     Command(HeadnodeName),
     Stop(HeadnodeName),
+}
+
+/// What may be done on a headnode at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Contact {
+    /// It does not answer, is set aside, or its work_dir is not known to be ours.
+    None,
+    WithoutQueue,
+    Whole,
+}
+
+impl Contact {
+    fn admits(self, lane: &Lane) -> bool {
+        match self {
+            Self::None => false,
+            Self::WithoutQueue => !matches!(lane, Lane::Submit(_)),
+            Self::Whole => true,
+        }
+    }
 }
 
 type Key = (CaseId, StepName);
@@ -136,9 +157,8 @@ impl Executor {
         }
     }
 
-    /// Starts what there is room for. On a headnode whose work_dir is not known to be
-    /// ours nothing is done yet.
-    pub(super) fn start(&mut self, ours: impl Fn(&HeadnodeName) -> bool) {
+    /// Starts what there is room for, and where there is contact.
+    pub(super) fn start(&mut self, contact: impl Fn(&HeadnodeName) -> Contact) {
         let mut room: BTreeMap<Lane, usize> = BTreeMap::new();
         for flying in self.in_flight.values() {
             *room.entry(flying.lane.clone()).or_default() += 1;
@@ -147,7 +167,7 @@ impl Executor {
         let mut batches: BTreeMap<HeadnodeName, Vec<(Case, Action)>> = BTreeMap::new();
         for (case, action) in waiting {
             let Some((lane, node)) = self.lane(&case, &action) else { continue };
-            if node.as_ref().is_some_and(|node| !ours(&node.settings.name)) {
+            if node.as_ref().is_some_and(|node| !contact(&node.settings.name).admits(&lane)) {
                 self.waiting.push((case, action));
                 continue;
             }
@@ -346,7 +366,7 @@ async fn perform(
     }
 }
 
-/// Records a step's failure: with the headnode where it is the headnode's, else with the case.
+/// Records a step's failure: with the case, and with the headnode where it is that one's.
 async fn step_failed(
     context: &Context,
     node: Option<&Node>,
@@ -355,28 +375,41 @@ async fn step_failed(
     step: StepName,
     fault: Fault,
 ) -> Pass<()> {
-    tracing::warn!(case = %case, ?step, class = ?fault.class, error = %fault.text, "a step failed");
-    match (fault.class, node) {
-        (
-            FaultClass::TransientHost | FaultClass::FatalHost | FaultClass::NeedsPerson,
-            Some(node),
-        ) => host_fault(context, node, &fault).await,
-        (
-            FaultClass::TransientHost
-            | FaultClass::FatalHost
-            | FaultClass::NeedsPerson
-            | FaultClass::TransientStep
+    if let Some(node) = node {
+        match fault.class {
+            FaultClass::TransientHost | FaultClass::FatalHost | FaultClass::NeedsPerson => {
+                host_fault(context, node, Part::Host, &fault, Met::Working).await?;
+            }
+            FaultClass::TransientStep
             | FaultClass::NoSpace
             | FaultClass::Throttled
             | FaultClass::Ambiguous
-            | FaultClass::FatalCase,
-            _,
-        ) => {
-            let what = Observation::StepFailed { attempt: attempt.cloned(), step, fault };
-            context.record(case.clone(), what).await?;
-            Ok(())
+            | FaultClass::FatalCase => {}
         }
     }
+    // With the case as well: a step that fails so each time, on a headnode that answers
+    // each time it is asked, is tried ever less often.
+    step_of_case_failed(context, case, attempt, step, fault).await
+}
+
+/// Records a step's failure with the case, whatever the class.
+async fn step_of_case_failed(
+    context: &Context,
+    case: &CaseId,
+    attempt: Option<&AttemptId>,
+    step: StepName,
+    fault: Fault,
+) -> Pass<()> {
+    let class = fault.class;
+    if class == FaultClass::TransientHost {
+        // Told once, of the headnode.
+        tracing::debug!(case = %case, ?step, ?class, error = %fault.text, "a step failed");
+    } else {
+        tracing::warn!(case = %case, ?step, ?class, error = %fault.text, "a step failed");
+    }
+    let what = Observation::StepFailed { attempt: attempt.cloned(), step, fault };
+    context.record(case.clone(), what).await?;
+    Ok(())
 }
 
 /// Runs what blocks on files beside the other tasks. A panic in it is ours.

@@ -5,23 +5,30 @@ use std::collections::BTreeMap;
 
 use daylily_lifecycle::attempt::{Attempt, ClaimedBy};
 use daylily_lifecycle::case::{Case, StepName};
+use daylily_lifecycle::circuit::Met;
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::observation::Observation;
-use daylily_lifecycle::outcome::{Conclusion, FaultClass, Seen, conclude};
+use daylily_lifecycle::outcome::{Conclusion, Fault, FaultClass, Seen, conclude};
+use daylily_lifecycle::policy::Part;
 
-use super::{Context, Node, step_failed};
+use super::{Context, Node, step_failed, step_of_case_failed};
 use crate::adapters::host::Job;
 use crate::adapters::host::record::CaseRecord;
 use crate::adapters::queue::Entry;
 use crate::reconcile::Pass;
-use crate::reconcile::poll::{host_fault, look_at};
+use crate::reconcile::contact::host_fault;
+use crate::reconcile::poll::look_at;
 
 pub(super) async fn submit(context: Context, node: Node, cases: Vec<Case>) -> Pass<()> {
     let (context, node) = (&context, &node);
+    let of: Vec<(&Case, &Attempt)> =
+        cases.iter().filter_map(|case| Some((case, case.attempt()?))).collect();
+    let jobs: Vec<Job> =
+        of.iter().map(|(case, attempt)| job(context, node, case, attempt)).collect();
+    let answers = node.host.prepare_all(&jobs).await;
     let mut prepared: Vec<(&Case, &Attempt)> = Vec::new();
-    for case in &cases {
-        let Some(attempt) = case.attempt() else { continue };
-        match node.host.prepare(&job(context, node, case, attempt)).await {
+    for ((case, attempt), answer) in of.into_iter().zip(answers) {
+        match answer {
             Ok(()) => prepared.push((case, attempt)),
             Err(fault) => {
                 let id = Some(&attempt.id);
@@ -35,7 +42,9 @@ pub(super) async fn submit(context: Context, node: Node, cases: Vec<Case>) -> Pa
     let ids: Vec<AttemptId> = prepared.iter().map(|(_, attempt)| attempt.id.clone()).collect();
     let looks = match look_at(node, &ids).await {
         Ok(looks) => looks,
-        Err(fault) => return host_fault(context, node, &fault).await,
+        Err((part, fault)) => {
+            return host_fault(context, node, part, &fault, Met::Working).await.map(drop);
+        }
     };
     let mut to_add = Vec::new();
     for ((case, attempt), look) in prepared.into_iter().zip(looks) {
@@ -82,23 +91,16 @@ async fn add(context: &Context, node: &Node, to_add: Vec<(&Case, &Attempt)>) -> 
     let ids: Vec<AttemptId> = unclear.iter().map(|(_, attempt, _)| attempt.id.clone()).collect();
     let looks = match look_at(node, &ids).await {
         Ok(looks) => looks,
-        Err(fault) => return host_fault(context, node, &fault).await,
+        Err((part, fault)) => {
+            return host_fault(context, node, part, &fault, Met::Working).await.map(drop);
+        }
     };
     for ((case, attempt, fault), look) in unclear.into_iter().zip(looks) {
         let seen = seen_of(attempt);
         let there = conclude(&look, seen) != Conclusion::NotSubmitted;
         match fault {
             // Not there after all: the answer was the truth.
-            Some(fault) if !there => {
-                let id = Some(&attempt.id);
-                let class = match fault.class {
-                    // The headnode has just answered, so it is the step that failed.
-                    FaultClass::TransientHost => FaultClass::TransientStep,
-                    other => other,
-                };
-                let fault = daylily_lifecycle::outcome::Fault { class, ..fault };
-                step_failed(context, Some(node), &case.id, id, StepName::Submit, fault).await?;
-            }
+            Some(fault) if !there => refused(context, node, case, attempt, fault).await?,
             Some(_) | None => {
                 let what =
                     Observation::Looked { attempt: attempt.id.clone(), look, queue_wiped: false };
@@ -107,6 +109,34 @@ async fn add(context: &Context, node: &Node, to_add: Vec<(&Case, &Attempt)>) -> 
         }
     }
     Ok(())
+}
+
+/// The queue did not take an entry, and both it and the headnode have just answered.
+async fn refused(
+    context: &Context,
+    node: &Node,
+    case: &Case,
+    attempt: &Attempt,
+    fault: Fault,
+) -> Pass<()> {
+    let class = match fault.class {
+        FaultClass::FatalHost => {
+            let met = Met::Working;
+            return host_fault(context, node, Part::Queue, &fault, met).await.map(drop);
+        }
+        // What answers is not silent: it is the step that failed.
+        FaultClass::TransientHost => FaultClass::TransientStep,
+        // Such as a group that is missing: of this entry, and of no other.
+        FaultClass::NeedsPerson
+        | FaultClass::TransientStep
+        | FaultClass::NoSpace
+        | FaultClass::Throttled
+        | FaultClass::Ambiguous
+        | FaultClass::FatalCase => fault.class,
+    };
+    let fault = Fault { class, ..fault };
+    let id = Some(&attempt.id);
+    step_of_case_failed(context, &case.id, id, StepName::Submit, fault).await
 }
 
 fn seen_of(attempt: &Attempt) -> Seen {

@@ -2,6 +2,7 @@
 
 ALTER TABLE headnodes ADD COLUMN needs_person INTEGER NOT NULL DEFAULT 0 CHECK (needs_person IN (0, 1));
 ALTER TABLE headnodes ADD COLUMN queue_seen TEXT;
+ALTER TABLE headnodes ADD COLUMN part TEXT CHECK (part IN ('host', 'queue'));
 ALTER TABLE cases ADD COLUMN params TEXT;
 ALTER TABLE cases ADD COLUMN notify TEXT;
 ALTER TABLE cases ADD COLUMN rule TEXT;

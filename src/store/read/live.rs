@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use daylily_lifecycle::attempt::Attempt;
 use daylily_lifecycle::case::{Case, RejectedBy, StateName};
 use daylily_lifecycle::ids::{
-    Arrival, CaseId, CaseName, Digest, FolderIdentity, HeadnodeName, IntakeName,
+    Arrival, AttemptId, CaseId, CaseName, Digest, FolderIdentity, HeadnodeName, IntakeName,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
@@ -56,6 +56,31 @@ pub(in crate::store) const RUNNING: &str = "
     FROM slots AS s JOIN attempts AS a ON a.id = s.attempt_id JOIN cases AS c ON c.id = a.case_id
     WHERE s.headnode = ?1 AND s.state = 'quarantined' AND a.headnode = ?1
     ORDER BY 1";
+
+/// Those on which a step does not work, of the cases that have an attempt there.
+pub(in crate::store) const TROUBLED: &str = "
+    SELECT c.id FROM cases AS c INDEXED BY cases_live JOIN attempts AS a ON a.id = c.attempt_id
+    WHERE c.state NOT IN ('succeeded', 'failed', 'cancelled')
+      AND c.error IS NOT NULL AND a.headnode = ?
+    ORDER BY c.id";
+
+/// Those that have a job on a headnode, its results, or a place there.
+pub(in crate::store) const THERE: &str = "
+    SELECT c.name, c.arrival, c.hold IS NOT NULL AS held
+    FROM cases AS c INDEXED BY cases_live JOIN attempts AS a ON a.id = c.attempt_id
+    WHERE c.state NOT IN ('succeeded', 'failed', 'cancelled') AND a.headnode = ?
+      AND (c.state IN ('submitting', 'queued', 'running', 'returning', 'cancelling')
+           OR EXISTS (SELECT 1 FROM slots AS s WHERE s.attempt_id = a.id))
+    ORDER BY c.id";
+
+/// A case that keeps its headnode from being empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct There {
+    pub name: CaseName,
+    pub arrival: Arrival,
+    /// It waits for a person.
+    pub held: bool,
+}
 
 /// Those on their way to a headnode, or there, without a slot.
 pub(in crate::store) const AHEAD: &str = "
@@ -198,6 +223,42 @@ impl Reader {
                     Ok((headnode, row.get("cases")?))
                 })?
                 .collect()
+        })
+    }
+
+    /// The cases with an attempt on a headnode on which a step does not work.
+    pub fn troubled(&self, headnode: &HeadnodeName) -> Result<Vec<CaseId>, StoreError> {
+        self.at_once("look for steps that do not work", |db| {
+            db.prepare_cached(TROUBLED)?
+                .query_map([headnode.as_str()], |row| Ok(CaseId::new(row.get::<_, String>(0)?)))?
+                .collect()
+        })
+    }
+
+    /// The cases that have a job, results or a place on a headnode.
+    pub fn there(&self, headnode: &HeadnodeName) -> Result<Vec<There>, StoreError> {
+        self.at_once("look what is left on a headnode", |db| {
+            db.prepare_cached(THERE)?
+                .query_map([headnode.as_str()], |row| {
+                    Ok(There {
+                        name: CaseName::new(row.get::<_, String>("name")?),
+                        arrival: Arrival(row.get("arrival")?),
+                        held: row.get("held")?,
+                    })
+                })?
+                .collect()
+        })
+    }
+
+    /// What is stored of attempts; those that are not known here are left out.
+    pub fn attempts(&self, ids: &[AttemptId]) -> Result<Vec<Attempt>, StoreError> {
+        self.at_once("load attempts", |db| {
+            let mut select = db.prepare_cached("SELECT * FROM attempts WHERE id = ?")?;
+            let mut found = Vec::new();
+            for id in ids {
+                found.extend(select.query_row([id.as_str()], attempts::from_row).optional()?);
+            }
+            Ok(found)
         })
     }
 

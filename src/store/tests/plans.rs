@@ -48,6 +48,8 @@ fn the_waiting_cases_come_from_a_partial_index() {
 fn the_running_attempts_come_from_a_partial_index() {
     check(live::RUNNING, &["cases_live"]);
     check(live::AHEAD, &["cases_live"]);
+    check(live::TROUBLED, &["cases_live"]);
+    check(live::THERE, &["cases_live"]);
 }
 
 #[test]

@@ -13,8 +13,10 @@ use daylily_watch::adapters::host::job::case_json;
 use daylily_watch::adapters::host::record::CaseRecord;
 use daylily_watch::adapters::host::shell::Owner;
 use daylily_watch::adapters::host::{CleanOrder, Cleaned, Host, HostLook, Job};
+use daylily_watch::adapters::queue::Queue as _;
 
-use crate::stage::{Stage, job_in, new_attempt, openers, owner, owner_of_a_copy};
+use crate::ssh::far::Far;
+use crate::stage::{Stage, entry, job_in, new_attempt, openers, owner, owner_of_a_copy};
 use crate::wait::{LIMIT, until, until_seen};
 
 /// A headnode whose jobs do as they are told.
@@ -29,12 +31,10 @@ pub(crate) trait Rig: Send + Sync {
     fn finish(&self, attempt: &AttemptId, line: &str, code: i32);
     /// How often the command was executed.
     fn executed(&self, attempt: &AttemptId) -> usize;
-    /// The same where the job may never have had a folder.
-    fn executed_at_all(&self, attempt: &AttemptId) -> usize;
     /// Puts a file below the job's directory.
     fn put(&self, attempt: &AttemptId, path: &str, content: &str);
     /// Returns when somebody waits for the bell.
-    fn until_listened_to(&self);
+    async fn until_listened_to(&self);
     /// Takes the owner away, as an unmounted work_dir does.
     fn unmount(&self);
 }
@@ -52,8 +52,7 @@ impl Rig for Real {
     }
 
     fn job(&self, attempt: &AttemptId) -> Job {
-        let told = "echo executed >>executed; while [ ! -s told ]; do sleep 0.02; done; . ./told";
-        self.0.job(attempt, told)
+        self.0.job(attempt, AS_TOLD)
     }
 
     async fn start(&self, attempt: &AttemptId) -> bool {
@@ -62,38 +61,97 @@ impl Rig for Real {
     }
 
     fn finish(&self, attempt: &AttemptId, line: &str, code: i32) {
-        let dir = self.job(attempt).dir;
-        let told = format!("echo '{line}'; exit {code}\n");
-        std::fs::write(format!("{dir}/new"), told).expect("the folder is there");
-        std::fs::rename(format!("{dir}/new"), format!("{dir}/told")).expect("it was written");
+        tell(&self.job(attempt), line, code);
     }
 
     fn executed(&self, attempt: &AttemptId) -> usize {
-        let lines = std::fs::read_to_string(format!("{}/executed", self.job(attempt).dir));
-        lines.unwrap_or_default().lines().count()
-    }
-
-    fn executed_at_all(&self, attempt: &AttemptId) -> usize {
-        let dir = self.0.path().join("new").join(format!("case-of-{attempt}"));
-        let lines = std::fs::read_to_string(dir.join("executed"));
-        lines.unwrap_or_default().lines().count()
+        executions(&self.job(attempt))
     }
 
     fn put(&self, attempt: &AttemptId, path: &str, content: &str) {
-        let path = Path::new(&self.job(attempt).dir).join(path);
-        std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("it can be made");
-        std::fs::write(path, content).expect("it can be written");
+        put_below(&self.job(attempt), path, content);
     }
 
-    fn until_listened_to(&self) {
-        let bell = self.0.path().join(".daylily-watch/bell");
-        until("somebody waits for the bell", LIMIT, || openers(&bell) > 0);
+    async fn until_listened_to(&self) {
+        until_somebody_waits_for_the_bell(self.0.path()).await;
     }
 
     fn unmount(&self) {
         let root = self.0.path().join(".daylily-watch");
         std::fs::rename(root, self.0.path().join("away")).expect("it is there");
     }
+}
+
+struct Ssh(Far);
+
+fn ssh() -> Ssh {
+    Ssh(Far::start())
+}
+
+#[async_trait::async_trait]
+impl Rig for Ssh {
+    fn host(&self, owner: Owner) -> Box<dyn Host> {
+        Box::new(self.0.host_of(owner))
+    }
+
+    fn job(&self, attempt: &AttemptId) -> Job {
+        self.0.job(attempt, AS_TOLD)
+    }
+
+    async fn start(&self, attempt: &AttemptId) -> bool {
+        let host = self.0.host_of(owner("ours", 1));
+        let _ = self.0.direct_of(&host).add(&[entry(attempt)]).await;
+        let claim = self.0.path().join(format!(".daylily-watch/{attempt}/claim"));
+        std::fs::read_to_string(claim).unwrap_or_default().contains("\"by\":\"job\"")
+    }
+
+    fn finish(&self, attempt: &AttemptId, line: &str, code: i32) {
+        tell(&self.job(attempt), line, code);
+    }
+
+    fn executed(&self, attempt: &AttemptId) -> usize {
+        executions(&self.job(attempt))
+    }
+
+    fn put(&self, attempt: &AttemptId, path: &str, content: &str) {
+        put_below(&self.job(attempt), path, content);
+    }
+
+    async fn until_listened_to(&self) {
+        until_somebody_waits_for_the_bell(&self.0.path()).await;
+    }
+
+    fn unmount(&self) {
+        let root = self.0.path().join(".daylily-watch");
+        std::fs::rename(root, self.0.path().join("away")).expect("it is there");
+    }
+}
+
+/// The command of a job that runs till it is told to finish.
+const AS_TOLD: &str =
+    "echo executed >>executed; while [ ! -s told ]; do sleep 0.02; done; . ./told";
+
+fn tell(job: &Job, line: &str, code: i32) {
+    let dir = &job.dir;
+    let told = format!("echo '{line}'; exit {code}\n");
+    std::fs::write(format!("{dir}/new"), told).expect("the folder is there");
+    std::fs::rename(format!("{dir}/new"), format!("{dir}/told")).expect("it was written");
+}
+
+fn executions(job: &Job) -> usize {
+    let lines = std::fs::read_to_string(format!("{}/executed", job.dir));
+    lines.unwrap_or_default().lines().count()
+}
+
+fn put_below(job: &Job, path: &str, content: &str) {
+    let path = Path::new(&job.dir).join(path);
+    std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("it can be made");
+    std::fs::write(path, content).expect("it can be written");
+}
+
+async fn until_somebody_waits_for_the_bell(work_dir: &Path) {
+    let bell = &work_dir.join(".daylily-watch/bell");
+    until_seen("somebody waits for the bell", LIMIT, || async { openers(bell) > 0 }).await;
 }
 
 struct Fake(Arc<FakeMachine>);
@@ -124,12 +182,7 @@ impl Rig for Fake {
     }
 
     fn executed(&self, attempt: &AttemptId) -> usize {
-        self.0.state().attempts[attempt].executed as usize
-    }
-
-    fn executed_at_all(&self, attempt: &AttemptId) -> usize {
-        let state = self.0.state();
-        state.attempts.get(attempt).map_or(0, |this| this.executed as usize)
+        self.0.state().attempts.get(attempt).map_or(0, |this| this.executed as usize)
     }
 
     fn put(&self, attempt: &AttemptId, path: &str, content: &str) {
@@ -139,7 +192,7 @@ impl Rig for Fake {
         state.files.insert(path, (content.as_bytes().to_vec(), now));
     }
 
-    fn until_listened_to(&self) {}
+    async fn until_listened_to(&self) {}
 
     fn unmount(&self) {
         self.0.state().owner = None;
@@ -280,6 +333,26 @@ async fn preparing_again_leaves_a_running_job_as_it_is(rig: &impl Rig) {
     assert_eq!(rig.executed(&attempt), 1);
 }
 
+async fn several_are_prepared_in_one_go(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let running = started(rig, &*host).await;
+    let attempts = [new_attempt(), running.clone(), new_attempt()];
+    let jobs = attempts.each_ref().map(|attempt| rig.job(attempt));
+    for _ in 0..2 {
+        assert_eq!(host.prepare_all(&jobs).await, [Ok(()), Ok(()), Ok(())]);
+    }
+    let expected = (ExitRecord::Absent, Claim::Absent, NOT_ALIVE);
+    for attempt in [&attempts[0], &attempts[2]] {
+        assert_eq!(look(&*host, attempt).await, expected);
+    }
+    assert_eq!(look(&*host, &running).await.2, Alive::Yes);
+    assert_eq!(rig.executed(&running), 1);
+    assert_eq!(host.prepare_all(&[]).await, []);
+    let stranger = rig.host(owner("theirs", 1));
+    let refused = stranger.prepare_all(&jobs).await;
+    assert!(refused.into_iter().all(|one| class(one) == FaultClass::FatalHost));
+}
+
 async fn a_finished_job_has_its_code_and_its_output(rig: &impl Rig) {
     let host = owned(rig).await;
     let attempt = started(rig, &*host).await;
@@ -393,14 +466,14 @@ async fn every_attempt_directory_is_listed_with_its_record(rig: &impl Rig) {
 async fn what_is_cleaned_leaves_a_tombstone_and_can_never_start(rig: &impl Rig) {
     let host = owned(rig).await;
     let attempt = prepared(rig, &*host).await;
-    rig.put(&attempt, "deep/out.bam", "12345");
+    rig.put(&attempt, "out.bam", "12345");
     let order = clean_order(rig, &[&attempt]);
     for again in [false, true] {
         let cleaned = host.clean(&order).await.expect("it is done");
         let Cleaned::Done { bytes } = cleaned else { panic!("{cleaned:?}") };
         assert!(again || bytes.0 > 0, "{bytes}");
         assert!(!rig.start(&attempt).await, "there is no job any more");
-        assert_eq!(rig.executed_at_all(&attempt), 0);
+        assert_eq!(rig.executed(&attempt), 0);
         let found = host.list().await.expect("it can be listed").remove(0);
         assert!(!found.has_job);
         assert!(found.record.expect("it stays").cleaned_at.is_some());
@@ -469,8 +542,7 @@ async fn the_bell_rings_at_the_end_of_a_job(rig: &impl Rig) {
     assert_eq!(host.bell(Duration::from_millis(50)).await, Ok(false));
     let (rung, ()) = tokio::join!(host.bell(LIMIT), async {
         // A ring that nobody waits for is lost.
-        tokio::task::yield_now().await;
-        rig.until_listened_to();
+        rig.until_listened_to().await;
         rig.finish(&attempt, "done", 0);
     });
     assert_eq!(rung, Ok(true));
@@ -492,6 +564,12 @@ macro_rules! suite {
                 super::$test(&super::real()).await;
             })*
         }
+        mod ssh {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(&super::ssh()).await;
+            })*
+        }
         mod fake {
             $(#[tokio::test]
             async fn $test() {
@@ -510,6 +588,7 @@ suite! {
     nothing_is_read_or_done_for_a_stranger,
     a_prepared_attempt_has_nothing_yet,
     preparing_again_leaves_a_running_job_as_it_is,
+    several_are_prepared_in_one_go,
     a_finished_job_has_its_code_and_its_output,
     looks_come_in_the_order_asked_and_one_missing_stops_none,
     what_the_daemon_claimed_never_starts,

@@ -8,11 +8,14 @@ use daylily_lifecycle::attempt::{Force, QueueKind};
 use daylily_lifecycle::ids::{AttemptId, GroupName, HeadnodeName};
 use daylily_lifecycle::outcome::{Alive, Claim, FaultClass, QueueWord};
 use daylily_watch::adapters::host::fake::{FakeHost, FakeMachine};
+use daylily_watch::adapters::host::ssh::shell::SshShell;
 use daylily_watch::adapters::host::{Host, HostLook, Job};
+use daylily_watch::adapters::queue::direct::Direct;
 use daylily_watch::adapters::queue::fake::FakeQueue;
 use daylily_watch::adapters::queue::{GroupLook, Queue, Word};
 
 use crate::pueue::ground::Ground;
+use crate::ssh::far::{Far, FarHost};
 use crate::stage::{Stage, entry, job_in, new_attempt, owner};
 use crate::wait::{LIMIT, until, until_seen};
 
@@ -47,6 +50,40 @@ impl Rig for Real {
 
     fn job(&self, attempt: &AttemptId) -> Job {
         self.0.job(attempt, "echo executed >>executed; sleep 1000")
+    }
+
+    fn give_a_place(&self, _attempt: &AttemptId) {}
+
+    fn executed(&self, attempt: &AttemptId) -> usize {
+        let lines = std::fs::read_to_string(format!("{}/executed", self.job(attempt).dir));
+        lines.unwrap_or_default().lines().count()
+    }
+}
+
+struct Ssh {
+    far: Far,
+    host: FarHost,
+    direct: Direct<SshShell>,
+}
+
+async fn ssh() -> Ssh {
+    let far = Far::start();
+    let host = far.host_of(owner("ours", 1));
+    host.own(false).await.expect("nobody owned it");
+    Ssh { direct: far.direct_of(&host), host, far }
+}
+
+impl Rig for Ssh {
+    fn queue(&self) -> &dyn Queue {
+        &self.direct
+    }
+
+    fn host(&self) -> &dyn Host {
+        &self.host
+    }
+
+    fn job(&self, attempt: &AttemptId) -> Job {
+        self.far.job(attempt, "echo executed >>executed; sleep 1000")
     }
 
     fn give_a_place(&self, _attempt: &AttemptId) {}
@@ -259,6 +296,7 @@ async fn groups_are_made_once_and_started(rig: &impl Rig) {
 macro_rules! suite {
     ($($test:ident,)*) => {
         suite!(@of real, $($test,)*);
+        suite!(@of ssh, $($test,)*);
         suite!(@of real_list, $($test,)*);
         suite!(@of fake_direct, $($test,)*);
         suite!(@of fake_list, $($test,)*);

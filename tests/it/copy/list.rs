@@ -5,10 +5,26 @@ use std::os::unix::fs::symlink;
 
 use daylily_lifecycle::outcome::FaultClass;
 
+use super::rig::Rig;
 use super::world::{World, assert_fault, corrupt, inode};
 
-fn shipped() -> World {
-    let world = World::new();
+over_both!(
+    what_the_case_no_longer_has_is_removed,
+    what_the_pipeline_made_is_never_removed,
+    a_shipped_file_that_changed_there_and_is_gone_here_is_a_question_for_a_person,
+    a_shipped_file_that_changed_there_is_shipped_again,
+    a_file_that_was_not_shipped_is_not_replaced_however_often_it_is_tried,
+    a_file_that_was_not_shipped_and_has_the_same_content_is_as_good,
+    a_folder_where_a_file_was_and_a_file_where_a_folder_was_are_replaced_if_shipped,
+    a_folder_that_holds_something_of_the_pipeline_is_not_replaced_by_a_file,
+    a_file_in_the_way_of_a_folder_that_was_not_shipped_is_left_alone,
+    without_a_list_equal_files_are_taken_over_and_others_are_not_touched,
+    a_damaged_list_stops_the_case_and_removes_nothing,
+    a_list_of_ten_thousand_entries_is_gone_through_in_order,
+);
+
+fn shipped(rig: Rig) -> World {
+    let world = World::new(rig);
     world.write("keep", b"keep");
     world.write("gone", b"gone");
     world.write("old/deep/gone", b"gone");
@@ -17,9 +33,8 @@ fn shipped() -> World {
     world
 }
 
-#[test]
-fn what_the_case_no_longer_has_is_removed() {
-    let world = shipped();
+fn what_the_case_no_longer_has_is_removed(rig: Rig) {
+    let world = shipped(rig);
     fs::remove_file(world.source.join("gone")).unwrap();
     fs::remove_file(world.source.join("link")).unwrap();
     fs::remove_dir_all(world.source.join("old")).unwrap();
@@ -27,9 +42,8 @@ fn what_the_case_no_longer_has_is_removed() {
     world.assert_copied();
 }
 
-#[test]
-fn what_the_pipeline_made_is_never_removed() {
-    let world = shipped();
+fn what_the_pipeline_made_is_never_removed(rig: Rig) {
+    let world = shipped(rig);
     fs::write(world.dest().join("result"), b"result").unwrap();
     fs::write(world.dest().join("old/result"), b"result").unwrap();
     fs::remove_file(world.source.join("gone")).unwrap();
@@ -41,9 +55,8 @@ fn what_the_pipeline_made_is_never_removed() {
     assert!(!world.dest().join("gone").try_exists().unwrap());
 }
 
-#[test]
-fn a_shipped_file_that_changed_there_and_is_gone_here_is_a_question_for_a_person() {
-    let world = shipped();
+fn a_shipped_file_that_changed_there_and_is_gone_here_is_a_question_for_a_person(rig: Rig) {
+    let world = shipped(rig);
     fs::write(world.dest().join("gone"), b"the pipeline wrote into it").unwrap();
     fs::remove_file(world.source.join("gone")).unwrap();
     for _ in 0..2 {
@@ -52,17 +65,15 @@ fn a_shipped_file_that_changed_there_and_is_gone_here_is_a_question_for_a_person
     }
 }
 
-#[test]
-fn a_shipped_file_that_changed_there_is_shipped_again() {
-    let world = shipped();
+fn a_shipped_file_that_changed_there_is_shipped_again(rig: Rig) {
+    let world = shipped(rig);
     fs::write(world.dest().join("keep"), b"the pipeline wrote into it").unwrap();
     world.ship().unwrap();
     world.assert_copied();
 }
 
-#[test]
-fn a_file_that_was_not_shipped_is_not_replaced_however_often_it_is_tried() {
-    let world = shipped();
+fn a_file_that_was_not_shipped_is_not_replaced_however_often_it_is_tried(rig: Rig) {
+    let world = shipped(rig);
     fs::write(world.dest().join("summary"), b"the pipeline's").unwrap();
     world.write("summary", b"the user's");
     for _ in 0..3 {
@@ -71,18 +82,16 @@ fn a_file_that_was_not_shipped_is_not_replaced_however_often_it_is_tried() {
     }
 }
 
-#[test]
-fn a_file_that_was_not_shipped_and_has_the_same_content_is_as_good() {
-    let world = shipped();
+fn a_file_that_was_not_shipped_and_has_the_same_content_is_as_good(rig: Rig) {
+    let world = shipped(rig);
     fs::write(world.dest().join("summary"), b"same").unwrap();
     world.write("summary", b"same");
     world.ship().unwrap();
     world.assert_copied();
 }
 
-#[test]
-fn a_folder_where_a_file_was_and_a_file_where_a_folder_was_are_replaced_if_shipped() {
-    let world = shipped();
+fn a_folder_where_a_file_was_and_a_file_where_a_folder_was_are_replaced_if_shipped(rig: Rig) {
+    let world = shipped(rig);
     fs::remove_file(world.source.join("gone")).unwrap();
     world.write("gone/now/a/folder", b"x");
     fs::remove_dir_all(world.source.join("old")).unwrap();
@@ -93,9 +102,8 @@ fn a_folder_where_a_file_was_and_a_file_where_a_folder_was_are_replaced_if_shipp
     world.assert_copied();
 }
 
-#[test]
-fn a_folder_that_holds_something_of_the_pipeline_is_not_replaced_by_a_file() {
-    let world = shipped();
+fn a_folder_that_holds_something_of_the_pipeline_is_not_replaced_by_a_file(rig: Rig) {
+    let world = shipped(rig);
     fs::write(world.dest().join("old/result"), b"result").unwrap();
     fs::remove_dir_all(world.source.join("old")).unwrap();
     world.write("old", b"now a file");
@@ -105,9 +113,8 @@ fn a_folder_that_holds_something_of_the_pipeline_is_not_replaced_by_a_file() {
     }
 }
 
-#[test]
-fn a_file_in_the_way_of_a_folder_that_was_not_shipped_is_left_alone() {
-    let world = shipped();
+fn a_file_in_the_way_of_a_folder_that_was_not_shipped_is_left_alone(rig: Rig) {
+    let world = shipped(rig);
     fs::write(world.dest().join("out"), b"result").unwrap();
     world.write("out/x", b"x");
     for _ in 0..2 {
@@ -116,9 +123,8 @@ fn a_file_in_the_way_of_a_folder_that_was_not_shipped_is_left_alone() {
     }
 }
 
-#[test]
-fn without_a_list_equal_files_are_taken_over_and_others_are_not_touched() {
-    let world = shipped();
+fn without_a_list_equal_files_are_taken_over_and_others_are_not_touched(rig: Rig) {
+    let world = shipped(rig);
     let before = inode(&world.dest().join("keep"));
     fs::remove_file(world.order().manifest).unwrap();
     world.ship().unwrap();
@@ -128,18 +134,16 @@ fn without_a_list_equal_files_are_taken_over_and_others_are_not_touched() {
     assert_fault(world.ship(), FaultClass::FatalCase, "keep is there with other content");
 }
 
-#[test]
-fn a_damaged_list_stops_the_case_and_removes_nothing() {
-    let world = shipped();
+fn a_damaged_list_stops_the_case_and_removes_nothing(rig: Rig) {
+    let world = shipped(rig);
     fs::write(world.order().manifest, b"{not json\n").unwrap();
     fs::remove_file(world.source.join("gone")).unwrap();
     assert_fault(world.ship(), FaultClass::FatalCase, "is damaged");
     assert!(world.dest().join("gone").try_exists().unwrap());
 }
 
-#[test]
-fn a_list_of_ten_thousand_entries_is_gone_through_in_order() {
-    let world = World::new();
+fn a_list_of_ten_thousand_entries_is_gone_through_in_order(rig: Rig) {
+    let world = World::new(rig);
     for folder in 0..100 {
         // Names that sort differently as whole paths and name by name.
         fs::create_dir_all(world.source.join(format!("f{folder}/sub"))).unwrap();

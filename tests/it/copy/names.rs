@@ -7,11 +7,22 @@ use std::os::unix::fs::symlink;
 
 use daylily_lifecycle::outcome::FaultClass;
 
+use super::rig::Rig;
 use super::world::{World, assert_fault, write};
 
-#[test]
-fn odd_names_are_copied_as_they_are() {
-    let world = World::new();
+over_both!(
+    odd_names_are_copied_as_they_are,
+    control_characters_in_names_are_refused,
+    a_name_that_is_not_utf8_is_refused,
+    a_special_file_is_refused,
+    a_symlink_that_leaves_the_case_is_refused,
+    nothing_is_written_through_a_symlink_in_the_destination,
+    a_destination_that_is_a_symlink_is_refused,
+    nothing_is_removed_through_a_symlink_that_replaced_a_shipped_folder,
+);
+
+fn odd_names_are_copied_as_they_are(rig: Rig) {
+    let world = World::new(rig);
     let long = "x".repeat(255);
     let longest = "é".repeat(127);
     for name in [
@@ -44,45 +55,40 @@ fn odd_names_are_copied_as_they_are() {
     world.assert_copied();
 }
 
-#[test]
-fn control_characters_in_names_are_refused() {
+fn control_characters_in_names_are_refused(rig: Rig) {
     for name in ["a\nb", "tab\there", "esc\u{1b}[2J", "del\u{7f}"] {
-        let world = World::new();
+        let world = World::new(rig);
         world.write(name, b"");
         assert_fault(world.ship(), FaultClass::FatalCase, "control character");
         assert!(!world.dest().try_exists().unwrap());
     }
 }
 
-#[test]
-fn a_name_that_is_not_utf8_is_refused() {
-    let world = World::new();
+fn a_name_that_is_not_utf8_is_refused(rig: Rig) {
+    let world = World::new(rig);
     world.write("a", b"a");
     let order = world.order();
     fs::write(world.source.join(OsStr::from_bytes(b"\xff")), b"").unwrap();
     assert_fault(world.ship_order(order), FaultClass::FatalCase, "UTF-8");
 }
 
-#[test]
-fn a_special_file_is_refused() {
-    let world = World::new();
+fn a_special_file_is_refused(rig: Rig) {
+    let world = World::new(rig);
     let fifo = world.source.join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     assert_fault(world.ship(), FaultClass::FatalCase, "fifo");
 }
 
-#[test]
-fn a_symlink_that_leaves_the_case_is_refused() {
+fn a_symlink_that_leaves_the_case_is_refused(rig: Rig) {
     for target in ["/etc/passwd", "..", "../HG003/a", "sub/../../a", "sub/../../HG002/a"] {
-        let world = World::new();
+        let world = World::new(rig);
         symlink(target, world.source.join("link")).unwrap();
         assert_fault(world.ship(), FaultClass::FatalCase, "leaves the case");
     }
 }
 
-#[test]
-fn nothing_is_written_through_a_symlink_in_the_destination() {
-    let world = World::new();
+fn nothing_is_written_through_a_symlink_in_the_destination(rig: Rig) {
+    let world = World::new(rig);
     let outside = world.dir.path().join("outside");
     write(&outside.join("x"), b"precious");
     world.write("sub/x", b"new");
@@ -100,7 +106,7 @@ fn nothing_is_written_through_a_symlink_in_the_destination() {
 
 #[test]
 fn a_symlink_planted_under_the_temporary_name_is_replaced_and_not_followed() {
-    let world = World::new();
+    let world = World::new(Rig::Copy);
     let outside = world.dir.path().join("outside");
     fs::write(&outside, b"precious").unwrap();
     world.write("x", b"new");
@@ -113,9 +119,8 @@ fn a_symlink_planted_under_the_temporary_name_is_replaced_and_not_followed() {
     assert_eq!(fs::read(outside).unwrap(), b"precious");
 }
 
-#[test]
-fn a_destination_that_is_a_symlink_is_refused() {
-    let world = World::new();
+fn a_destination_that_is_a_symlink_is_refused(rig: Rig) {
+    let world = World::new(rig);
     let outside = world.dir.path().join("outside");
     fs::create_dir_all(&outside).unwrap();
     fs::create_dir_all(world.dest().parent().unwrap()).unwrap();
@@ -125,9 +130,8 @@ fn a_destination_that_is_a_symlink_is_refused() {
     assert_eq!(fs::read_dir(outside).unwrap().count(), 0);
 }
 
-#[test]
-fn nothing_is_removed_through_a_symlink_that_replaced_a_shipped_folder() {
-    let world = World::new();
+fn nothing_is_removed_through_a_symlink_that_replaced_a_shipped_folder(rig: Rig) {
+    let world = World::new(rig);
     world.write("sub/x", b"x");
     world.ship().unwrap();
     let outside = world.dir.path().join("outside");

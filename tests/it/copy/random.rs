@@ -9,6 +9,7 @@ use daylily_watch::tree_digest::TreeDigest;
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::{collection, proptest, sample};
 
+use super::rig::Rig;
 use super::world::{World, write};
 
 #[derive(Debug, Clone)]
@@ -77,7 +78,7 @@ proptest! {
         first in trees(),
         second in trees(),
     ) {
-        let world = World::new();
+        let world = World::new(Rig::Copy);
         for tree in [&first, &second] {
             fs::remove_dir_all(&world.source).unwrap();
             fs::create_dir(&world.source).unwrap();

@@ -5,12 +5,25 @@ use std::os::unix::fs::symlink;
 
 use daylily_lifecycle::outcome::FaultClass;
 
+use super::rig::Rig;
 use super::world::{World, assert_fault, inode, mode, set_mode};
 use crate::wait::until;
 
-#[test]
-fn nested_and_empty_folders_files_and_symlinks_are_copied() {
-    let world = World::new();
+over_both!(
+    nested_and_empty_folders_files_and_symlinks_are_copied,
+    a_case_without_anything_is_copied_as_an_empty_folder,
+    ignored_names_are_neither_copied_nor_counted,
+    the_marker_is_shipped_and_changes_neither_digest_nor_counts,
+    execution_bits_are_kept_and_all_else_comes_from_the_umask,
+    a_set_group_id_bit_of_the_work_dir_is_inherited,
+    a_second_ship_writes_nothing_again,
+    a_source_that_is_not_the_one_judged_complete_is_not_copied,
+    progress_only_grows_and_ends_at_what_was_shipped,
+    more_is_not_made_than_the_folders_of_intake_and_case,
+);
+
+fn nested_and_empty_folders_files_and_symlinks_are_copied(rig: Rig) {
+    let world = World::new(rig);
     world.write("SampleSheet.csv", b"a,b\n");
     world.write("run1/lane 2/R1.fastq.gz", &[7; 100_000]);
     world.write("empty.txt", b"");
@@ -22,17 +35,15 @@ fn nested_and_empty_folders_files_and_symlinks_are_copied() {
     assert_eq!((shipped.files, shipped.bytes.0), (3, 100_004));
 }
 
-#[test]
-fn a_case_without_anything_is_copied_as_an_empty_folder() {
-    let world = World::new();
+fn a_case_without_anything_is_copied_as_an_empty_folder(rig: Rig) {
+    let world = World::new(rig);
     let shipped = world.ship().unwrap();
     world.assert_copied();
     assert_eq!(shipped.files, 0);
 }
 
-#[test]
-fn ignored_names_are_neither_copied_nor_counted() {
-    let world = World::new();
+fn ignored_names_are_neither_copied_nor_counted(rig: Rig) {
+    let world = World::new(rig);
     world.write("a", b"a");
     let plain = world.ship().unwrap();
     world.write("Thumbs.db", b"thumbs");
@@ -44,9 +55,8 @@ fn ignored_names_are_neither_copied_nor_counted() {
     assert!(!world.dest().join("sub/Thumbs.db").try_exists().unwrap());
 }
 
-#[test]
-fn the_marker_is_shipped_and_changes_neither_digest_nor_counts() {
-    let mut world = World::new();
+fn the_marker_is_shipped_and_changes_neither_digest_nor_counts(rig: Rig) {
+    let mut world = World::new(rig);
     world.marker = Some("daylily.ready".into());
     world.write("a", b"a");
     let before = world.ship().unwrap();
@@ -56,10 +66,9 @@ fn the_marker_is_shipped_and_changes_neither_digest_nor_counts() {
     world.assert_copied();
 }
 
-#[test]
-fn execution_bits_are_kept_and_all_else_comes_from_the_umask() {
+fn execution_bits_are_kept_and_all_else_comes_from_the_umask(rig: Rig) {
     for umask in [0o027, 0o077, 0o002, 0o000] {
-        let mut world = World::new();
+        let mut world = World::new(rig);
         world.umask = umask;
         world.write("sub/run.sh", b"#!/bin/sh\n");
         world.write("sub/data", b"data");
@@ -76,18 +85,16 @@ fn execution_bits_are_kept_and_all_else_comes_from_the_umask() {
     }
 }
 
-#[test]
-fn a_set_group_id_bit_of_the_work_dir_is_inherited() {
-    let world = World::new();
+fn a_set_group_id_bit_of_the_work_dir_is_inherited(rig: Rig) {
+    let world = World::new(rig);
     set_mode(&world.work, 0o2770);
     world.write("sub/a", b"a");
     world.ship().unwrap();
     assert_eq!(mode(&world.dest().join("sub")), 0o2750);
 }
 
-#[test]
-fn a_second_ship_writes_nothing_again() {
-    let world = World::new();
+fn a_second_ship_writes_nothing_again(rig: Rig) {
+    let world = World::new(rig);
     world.write("sub/a", b"a");
     let first = world.ship().unwrap();
     let before = inode(&world.dest().join("sub/a"));
@@ -95,9 +102,8 @@ fn a_second_ship_writes_nothing_again() {
     assert_eq!(inode(&world.dest().join("sub/a")), before);
 }
 
-#[test]
-fn a_source_that_is_not_the_one_judged_complete_is_not_copied() {
-    let world = World::new();
+fn a_source_that_is_not_the_one_judged_complete_is_not_copied(rig: Rig) {
+    let world = World::new(rig);
     world.write("a", b"a");
     let order = world.order();
     world.write("b", b"b");
@@ -105,9 +111,8 @@ fn a_source_that_is_not_the_one_judged_complete_is_not_copied() {
     assert!(!world.dest().try_exists().unwrap());
 }
 
-#[test]
-fn progress_only_grows_and_ends_at_what_was_shipped() {
-    let world = World::new();
+fn progress_only_grows_and_ends_at_what_was_shipped(rig: Rig) {
+    let world = World::new(rig);
     for n in 0..20 {
         world.write(&format!("{n}"), &vec![n; 200_000]);
     }
@@ -126,9 +131,8 @@ fn progress_only_grows_and_ends_at_what_was_shipped() {
     assert_eq!((shipped.files, shipped.bytes.0), (20, 4_000_000));
 }
 
-#[test]
-fn more_is_not_made_than_the_folders_of_intake_and_case() {
-    let world = World::new();
+fn more_is_not_made_than_the_folders_of_intake_and_case(rig: Rig) {
+    let world = World::new(rig);
     world.write("a", b"a");
     let mut order = world.order();
     order.dest = super::world::text(&world.dir.path().join("unmounted/data/new/HG002"));

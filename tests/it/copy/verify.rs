@@ -5,12 +5,15 @@ use std::fs;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use daylily_watch::adapters::host::{Shipped, Verify};
 
+use super::rig::Rig;
 use super::world::{LONG, World, assert_fault, corrupt, inode};
 use crate::wait::until;
 
+over_both!(shipping_again_repairs_what_the_verification_can_see,);
+
 /// Damages the first file in the destination while the second is still copied.
 fn ship_with_damage(verify: Verify, damage: fn(&std::path::Path)) -> Result<Shipped, Fault> {
-    let mut world = World::new();
+    let mut world = World::new(Rig::Copy);
     world.verify = verify;
     world.write("a", b"aaaa");
     world.write_long("b", 64);
@@ -37,10 +40,9 @@ fn the_quick_look_catches_another_size_or_time() {
     assert_fault(removed, FaultClass::TransientStep, "a is not what was copied there");
 }
 
-#[test]
-fn shipping_again_repairs_what_the_verification_can_see() {
+fn shipping_again_repairs_what_the_verification_can_see(rig: Rig) {
     for verify in [Verify::Quick, Verify::Checksum] {
-        let mut world = World::new();
+        let mut world = World::new(rig);
         world.verify = verify;
         world.write("a", b"aaaa");
         world.write("b", b"bbbb");

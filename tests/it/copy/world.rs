@@ -9,20 +9,27 @@ use std::time::Duration;
 
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
+use daylily_watch::adapters::host::rsync::RsyncSettings;
 use daylily_watch::adapters::host::{
-    FetchOrder, Fetched, Progress, ShipOrder, Shipped, Verify, copy,
+    FetchOrder, Fetched, Progress, ShipOrder, Shipped, Transfer, Verify,
 };
 use daylily_watch::tree::Names;
 use daylily_watch::tree_fingerprint::fingerprint;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use super::rig::{Headnode, LocalCopy, Rig, settings};
 use crate::wait::until;
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) dir: TempDir,
+    /// Where it is shipped to over ssh.
+    pub(crate) node: Option<Headnode>,
+    pub(crate) settings: RsyncSettings,
+    /// In place of ssh for rsync alone; scripts go by the real one.
+    pub(crate) remote_shell: Option<String>,
     pub(crate) source: PathBuf,
     pub(crate) work: PathBuf,
     pub(crate) umask: u32,
@@ -32,10 +39,20 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(rig: Rig) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let work = dir.path().join("work");
-        Self::with_work_dir(dir, work)
+        match rig {
+            Rig::Copy => {
+                let work = dir.path().join("work");
+                Self::with_work_dir(dir, work)
+            }
+            Rig::Rsync => Self::on(Headnode::start()),
+        }
+    }
+
+    pub(crate) fn on(node: Headnode) -> Self {
+        let world = Self::with_work_dir(tempfile::tempdir().unwrap(), node.work());
+        Self { node: Some(node), ..world }
     }
 
     pub(crate) fn with_work_dir(dir: TempDir, work: PathBuf) -> Self {
@@ -44,6 +61,9 @@ impl World {
         fs::create_dir_all(work.join(".daylily-watch")).unwrap();
         Self {
             dir,
+            node: None,
+            settings: settings(),
+            remote_shell: None,
             source,
             work,
             umask: 0o027,
@@ -82,12 +102,26 @@ impl World {
     }
 
     pub(crate) fn ship_order(&self, order: ShipOrder) -> Result<Shipped, Fault> {
-        let shipping = Shipping::start(order, self.umask);
-        shipping.end()
+        self.start_order(order).end()
     }
 
     pub(crate) fn start(&self) -> Shipping {
-        Shipping::start(self.order(), self.umask)
+        self.start_order(self.order())
+    }
+
+    pub(crate) fn start_order(&self, order: ShipOrder) -> Shipping {
+        Shipping::start(order, self.transfer())
+    }
+
+    fn transfer(&self) -> Arc<dyn Transfer> {
+        match &self.node {
+            None => Arc::new(LocalCopy { umask: self.umask }),
+            Some(node) => {
+                node.give();
+                let settings = RsyncSettings { umask: self.umask, ..self.settings.clone() };
+                Arc::new(node.transfer(settings, self.remote_shell.clone()))
+            }
+        }
     }
 
     pub(crate) fn write(&self, path: &str, content: &[u8]) {
@@ -116,7 +150,7 @@ pub(crate) struct Shipping {
 }
 
 impl Shipping {
-    fn start(order: ShipOrder, umask: u32) -> Self {
+    pub(crate) fn start(order: ShipOrder, transfer: Arc<dyn Transfer>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -126,7 +160,7 @@ impl Shipping {
         let stop = CancellationToken::new();
         let task = runtime.spawn({
             let (progress, stop) = (Arc::clone(&progress), stop.clone());
-            async move { copy::ship(&order, umask, &progress, &stop).await }
+            async move { transfer.ship(&order, &progress, &stop).await }
         });
         Self { runtime, progress, stop, task }
     }
@@ -164,10 +198,10 @@ impl Shipping {
     }
 }
 
-pub(crate) fn fetch(order: &FetchOrder) -> Result<Fetched, Fault> {
+pub(crate) fn fetch(transfer: &dyn Transfer, order: &FetchOrder) -> Result<Fetched, Fault> {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (progress, stop) = (Progress::default(), CancellationToken::new());
-    let fetched = runtime.block_on(copy::fetch(order, &progress, &stop));
+    let fetched = runtime.block_on(transfer.fetch(order, &progress, &stop));
     if let Ok(fetched) = &fetched {
         assert_eq!(progress.files.load(Ordering::Relaxed), fetched.files);
         assert_eq!(progress.bytes.load(Ordering::Relaxed), fetched.bytes.0);

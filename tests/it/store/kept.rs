@@ -2,7 +2,7 @@
 
 use daylily_lifecycle::ids::{Actor, Arrival, CaseId, CaseName, HeadnodeName, IntakeName};
 use daylily_lifecycle::observation::{Observation, Verb};
-use daylily_lifecycle::policy::{HeadnodeState, Pause};
+use daylily_lifecycle::policy::{HeadnodeState, Part, Pause};
 use daylily_watch::store::Planned;
 use daylily_watch::store::journal::JournalId;
 use daylily_watch::store::places::Paused;
@@ -106,6 +106,8 @@ async fn circuits_and_pauses_outlive_the_daemon() {
     let (store, first) = open(dir.path());
     let hpc = HeadnodeName::new("hpc");
     let down = HeadnodeState::Unreachable {
+        part: Part::Host,
+        needs_person: false,
         since: now(),
         because: "connection timed out".to_owned(),
         next_try: now(),

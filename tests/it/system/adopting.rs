@@ -10,7 +10,8 @@ use daylily_lifecycle::policy::HeadnodeState;
 use daylily_watch::store::read::Reader;
 
 use super::setup::{Setup, UNTIL_LET_GO};
-use super::world::{World, write};
+use super::site::{Site, on_sites};
+use super::world::{HEADNODE, World, write};
 
 fn is_broken(world: &World, with: &str) -> bool {
     let headnodes = world.reader().headnodes().unwrap();
@@ -49,9 +50,22 @@ fn copy(from: &Path, to: &Path) {
 const FIRST_ENDS: &str =
     "[ \"$DAYLILY_CASE\" = ended ] || until [ -e \"$GO\" ]; do sleep 0.05; done; cp input out.txt";
 
-#[test]
-fn with_the_database_lost_nothing_starts_until_the_headnode_is_adopted_and_nothing_runs_twice() {
-    let mut world = World::started(Setup::job(FIRST_ENDS).slots(1));
+on_sites! {
+    with_the_database_lost_nothing_starts_until_the_headnode_is_adopted_and_nothing_runs_twice: here, here_pueue, ssh_pueue, ssh_direct;
+    a_job_that_ends_while_its_case_is_held_gives_its_place_back: here;
+    a_job_of_a_lost_database_is_ended_by_cancel: here, here_pueue, ssh_pueue, ssh_direct;
+    what_was_prepared_and_never_began_is_given_up_and_made_anew: here;
+    an_old_copy_of_the_database_is_refused_however_often_it_is_started: here;
+    a_snapshot_of_the_same_start_is_told_by_the_attempts_that_it_does_not_know: here;
+    of_two_databases_on_one_work_dir_the_second_waits_until_it_takes_over: here;
+    what_cannot_be_adopted_is_told_with_what_helps: here;
+    what_is_asked_while_no_daemon_runs_is_done_at_its_start: here;
+}
+
+fn with_the_database_lost_nothing_starts_until_the_headnode_is_adopted_and_nothing_runs_twice(
+    site: Site,
+) {
+    let mut world = World::started(Setup::job(site, FIRST_ENDS).slots(1));
     write(&world.intake().join("ended/input"), "of ended");
     world.until_succeeded(&["ended"]);
     write(&world.intake().join("running/input"), "of running");
@@ -71,7 +85,7 @@ fn with_the_database_lost_nothing_starts_until_the_headnode_is_adopted_and_nothi
     assert!(world.verb(&["status"]).out.contains("adopt HEADNODE"));
     assert_eq!(executed(&world), once(&["ended", "running"]));
 
-    let said = world.verb(&["adopt", "here", "--reason", "the disk of the database died"]);
+    let said = world.verb(&["adopt", HEADNODE, "--reason", "the disk of the database died"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     for told in ["1 attempt that may run", "1 that has ended", "was owned by the start"] {
         assert!(said.out.contains(told), "{said:?}");
@@ -88,7 +102,7 @@ fn with_the_database_lost_nothing_starts_until_the_headnode_is_adopted_and_nothi
     assert_eq!(hold(&world, "staged"), None);
     world.until_state("staged", StateName::Staged);
 
-    let again = world.verb(&["adopt", "here", "--reason", "once more"]);
+    let again = world.verb(&["adopt", HEADNODE, "--reason", "once more"]);
     assert_eq!(again.code, Some(0), "{again:?}");
     assert!(again.out.contains("nothing was found that was not known"), "{again:?}");
 
@@ -104,16 +118,15 @@ fn with_the_database_lost_nothing_starts_until_the_headnode_is_adopted_and_nothi
     world.is_settled();
 }
 
-#[test]
-fn a_job_that_ends_while_its_case_is_held_gives_its_place_back() {
-    let mut world = World::started(Setup::job(UNTIL_LET_GO).slots(1));
+fn a_job_that_ends_while_its_case_is_held_gives_its_place_back(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO).slots(1));
     write(&world.intake().join("running/input"), "x");
     world.until_state("running", StateName::Running);
     world.kill();
     fs::remove_dir_all(world.path("state")).unwrap();
     world.start();
     world.until("the headnode is set aside", |world| is_broken(world, "belongs to"));
-    assert_eq!(world.verb(&["adopt", "here", "--reason", "lost"]).code, Some(0));
+    assert_eq!(world.verb(&["adopt", HEADNODE, "--reason", "lost"]).code, Some(0));
     world.let_go();
     world.until_state("running", StateName::Returning);
     world.until("its place is free", World::all_slots_are_free);
@@ -124,9 +137,8 @@ fn a_job_that_ends_while_its_case_is_held_gives_its_place_back() {
     world.is_settled();
 }
 
-#[test]
-fn a_job_of_a_lost_database_is_ended_by_cancel() {
-    let mut world = World::started(Setup::job(UNTIL_LET_GO));
+fn a_job_of_a_lost_database_is_ended_by_cancel(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("running/input"), "x");
     world.until_state("running", StateName::Running);
     let attempt = world.attempt("running");
@@ -134,7 +146,7 @@ fn a_job_of_a_lost_database_is_ended_by_cancel() {
     fs::remove_dir_all(world.path("state")).unwrap();
     world.start();
     world.until("the headnode is set aside", |world| is_broken(world, "belongs to"));
-    assert_eq!(world.verb(&["adopt", "here", "--reason", "lost"]).code, Some(0));
+    assert_eq!(world.verb(&["adopt", HEADNODE, "--reason", "lost"]).code, Some(0));
     assert_eq!(world.attempt("running"), attempt);
     assert_eq!(world.verb(&["cancel", "running"]).code, Some(0));
     world.until_state("running", StateName::Cancelled);
@@ -142,9 +154,8 @@ fn a_job_of_a_lost_database_is_ended_by_cancel() {
     world.is_settled();
 }
 
-#[test]
-fn what_was_prepared_and_never_began_is_given_up_and_made_anew() {
-    let mut world = World::started(Setup::default());
+fn what_was_prepared_and_never_began_is_given_up_and_made_anew(site: Site) {
+    let mut world = World::started(Setup::at(site));
     write(&world.intake().join("first/input"), "of first");
     world.until_succeeded(&["first"]);
     let attempt = world.attempt("first");
@@ -159,7 +170,7 @@ fn what_was_prepared_and_never_began_is_given_up_and_made_anew() {
     fs::remove_dir_all(world.path("results")).unwrap();
     world.start();
     world.until("the headnode is set aside", |world| is_broken(world, "belongs to"));
-    let said = world.verb(&["adopt", "here", "--reason", "lost"]);
+    let said = world.verb(&["adopt", HEADNODE, "--reason", "lost"]);
     assert!(said.out.contains("1 that has not begun"), "{said:?}");
     assert_eq!(hold(&world, "first"), Some(HoldWhy::Adopted));
     assert_eq!(world.verb(&["resume", "first"]).code, Some(0));
@@ -171,9 +182,8 @@ fn what_was_prepared_and_never_began_is_given_up_and_made_anew() {
     world.is_settled();
 }
 
-#[test]
-fn an_old_copy_of_the_database_is_refused_however_often_it_is_started() {
-    let mut world = World::started(Setup::job(UNTIL_LET_GO));
+fn an_old_copy_of_the_database_is_refused_however_often_it_is_started(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("old/input"), "of old");
     world.until_state("old", StateName::Running);
     world.kill();
@@ -197,7 +207,7 @@ fn an_old_copy_of_the_database_is_refused_however_often_it_is_started() {
     }
     assert_eq!(executed(&world), once(&["new", "old"]));
     world.start();
-    let said = world.verb(&["adopt", "here", "--reason", "an old copy was put back"]);
+    let said = world.verb(&["adopt", HEADNODE, "--reason", "an old copy was put back"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.out.contains("1 that has ended"), "{said:?}");
     // What the copy knew goes on by itself, what it did not waits.
@@ -209,9 +219,8 @@ fn an_old_copy_of_the_database_is_refused_however_often_it_is_started() {
     world.is_settled();
 }
 
-#[test]
-fn a_snapshot_of_the_same_start_is_told_by_the_attempts_that_it_does_not_know() {
-    let mut world = World::started(Setup::default());
+fn a_snapshot_of_the_same_start_is_told_by_the_attempts_that_it_does_not_know(site: Site) {
+    let mut world = World::started(Setup::at(site));
     write(&world.intake().join("old/input"), "of old");
     world.until_succeeded(&["old"]);
     // As a snapshot of the file system has it: of one moment, while the daemon runs.
@@ -234,7 +243,7 @@ fn a_snapshot_of_the_same_start_is_told_by_the_attempts_that_it_does_not_know() 
         world.kill();
     }
     world.start();
-    assert_eq!(world.verb(&["adopt", "here", "--reason", "a snapshot"]).code, Some(0));
+    assert_eq!(world.verb(&["adopt", HEADNODE, "--reason", "a snapshot"]).code, Some(0));
     assert_eq!(world.verb(&["resume", "new"]).code, Some(0));
     world.until_succeeded(&["new"]);
     assert_eq!(executed(&world), once(&["new", "old"]));
@@ -246,9 +255,8 @@ fn a_snapshot_of_the_same_start_is_told_by_the_attempts_that_it_does_not_know() 
     world.is_settled();
 }
 
-#[test]
-fn of_two_databases_on_one_work_dir_the_second_waits_until_it_takes_over() {
-    let mut world = World::started(Setup::job(UNTIL_LET_GO));
+fn of_two_databases_on_one_work_dir_the_second_waits_until_it_takes_over(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("running/input"), "of running");
     world.until_state("running", StateName::Running);
     let config = fs::read_to_string(world.path("config.yaml")).unwrap();
@@ -266,7 +274,7 @@ fn of_two_databases_on_one_work_dir_the_second_waits_until_it_takes_over() {
     world.start();
     world.until("the second is refused", |world| is_broken(world, "belongs to the database"));
     world.until_state("running", StateName::Ready);
-    let said = world.verb(&["adopt", "here", "--reason", "the first is to go"]);
+    let said = world.verb(&["adopt", HEADNODE, "--reason", "the first is to go"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     world.until("now the first is refused", |world| {
         let headnodes = reader(world).headnodes().unwrap();
@@ -280,32 +288,30 @@ fn of_two_databases_on_one_work_dir_the_second_waits_until_it_takes_over() {
     world.is_settled();
 }
 
-#[test]
-fn what_cannot_be_adopted_is_told_with_what_helps() {
-    let world = World::started(Setup::default());
+fn what_cannot_be_adopted_is_told_with_what_helps(site: Site) {
+    let world = World::started(Setup::at(site));
     world.until("the headnode is ours", |world| {
         world.reader().headnodes().unwrap()[0].owned_at.is_some()
     });
-    let said = world.verb(&["adopt", "heer", "--reason", "x"]);
+    let said = world.verb(&["adopt", "hcp", "--reason", "x"]);
     assert_eq!(said.code, Some(2), "{said:?}");
-    assert!(said.err.contains("did you mean here?"), "{said:?}");
-    assert_eq!(world.verb(&["adopt", "here"]).code, Some(2), "a reason is asked for");
+    assert!(said.err.contains("did you mean hpc?"), "{said:?}");
+    assert_eq!(world.verb(&["adopt", HEADNODE]).code, Some(2), "a reason is asked for");
     fs::rename(world.path("work"), world.path("away")).unwrap();
-    let said = world.verb(&["adopt", "here", "--reason", "x"]);
+    let said = world.verb(&["adopt", HEADNODE, "--reason", "x"]);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.out.contains("is missing\nhint: is"), "{said:?}");
     assert!(fs::metadata(world.path("work")).is_err(), "nothing was made");
     world.until("the headnode is set aside", |world| is_broken(world, "is missing"));
     fs::rename(world.path("away"), world.path("work")).unwrap();
-    assert_eq!(world.verb(&["adopt", "here", "--reason", "it is back"]).code, Some(0));
+    assert_eq!(world.verb(&["adopt", HEADNODE, "--reason", "it is back"]).code, Some(0));
     write(&world.intake().join("case/input"), "x");
     world.until_succeeded(&["case"]);
     world.is_settled();
 }
 
-#[test]
-fn what_is_asked_while_no_daemon_runs_is_done_at_its_start() {
-    let mut world = World::started(Setup::job(UNTIL_LET_GO));
+fn what_is_asked_while_no_daemon_runs_is_done_at_its_start(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("running/input"), "x");
     world.until_state("running", StateName::Running);
     world.kill();
@@ -313,7 +319,7 @@ fn what_is_asked_while_no_daemon_runs_is_done_at_its_start() {
     world.start();
     world.until("the headnode is set aside", |world| is_broken(world, "belongs to"));
     world.terminate(super::world::LIMIT);
-    let said = world.verb(&["adopt", "here", "--reason", "lost"]);
+    let said = world.verb(&["adopt", HEADNODE, "--reason", "lost"]);
     assert_eq!(said.code, Some(3), "{said:?}");
     world.start();
     world.until("it is taken in", |world| hold(world, "running") == Some(HoldWhy::Adopted));

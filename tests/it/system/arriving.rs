@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::same::assert_same;
 use super::setup::Setup;
+use super::site::{Site, on_sites};
 use super::world::{LIMIT, World, now, write};
 use crate::intake::sender::Sender;
 use crate::wait;
@@ -33,9 +34,8 @@ fn fill(folder: &Path, name: &str) {
     std::os::unix::fs::symlink("../input", folder.join("run 1/link")).unwrap();
 }
 
-#[test]
-fn six_awkward_cases_run_once_each_while_another_is_written_slowly() {
-    let world = World::started(Setup::default());
+fn six_awkward_cases_run_once_each_while_another_is_written_slowly(site: Site) {
+    let world = World::started(Setup::at(site));
     // Slow: gaps of three quarters of the quiet period, till all others are done.
     let slow = world.intake().join("slow");
     write(&slow.join("input"), "slow\n");
@@ -73,9 +73,8 @@ fn six_awkward_cases_run_once_each_while_another_is_written_slowly() {
     world.is_settled();
 }
 
-#[test]
-fn a_folder_renamed_into_place_runs_once() {
-    let world = World::started(Setup::default());
+fn a_folder_renamed_into_place_runs_once(site: Site) {
+    let world = World::started(Setup::at(site));
     fill(&world.path("elsewhere/whole"), "whole");
     fs::rename(world.path("elsewhere/whole"), world.intake().join("whole")).unwrap();
     world.until_succeeded(&["whole"]);
@@ -84,9 +83,8 @@ fn a_folder_renamed_into_place_runs_once() {
     world.is_settled();
 }
 
-#[test]
-fn folders_already_there_at_start_run_once_not_never_and_not_twice() {
-    let mut world = World::new(Setup::default());
+fn folders_already_there_at_start_run_once_not_never_and_not_twice(site: Site) {
+    let mut world = World::new(Setup::at(site));
     fill(&world.intake().join("before"), "before");
     world.start();
     world.until_succeeded(&["before"]);
@@ -99,9 +97,8 @@ fn folders_already_there_at_start_run_once_not_never_and_not_twice() {
     world.is_settled();
 }
 
-#[test]
-fn a_sender_slower_than_the_quiet_period_does_not_split_a_case() {
-    let world = World::started(Setup::default());
+fn a_sender_slower_than_the_quiet_period_does_not_split_a_case(site: Site) {
+    let world = World::started(Setup::at(site));
     let folder = world.intake().join("held open");
     write(&folder.join("input"), "");
     let mut sender = Sender::open(&folder.join("input"));
@@ -122,9 +119,8 @@ fn a_sender_slower_than_the_quiet_period_does_not_split_a_case() {
     world.is_settled();
 }
 
-#[test]
-fn half_written_names_of_rsync_keep_a_case_arriving() {
-    let world = World::started(Setup::default());
+fn half_written_names_of_rsync_keep_a_case_arriving(site: Site) {
+    let world = World::started(Setup::at(site));
     let folder = world.intake().join("by rsync");
     write(&folder.join("input"), "whole\n");
     write(&folder.join("run/.R1.fastq.gz.aB3dE9"), vec![1; 1000]);
@@ -144,15 +140,24 @@ fn half_written_names_of_rsync_keep_a_case_arriving() {
     world.is_settled();
 }
 
-#[test]
-fn writes_from_another_host_are_found_without_inotify() {
+fn writes_from_another_host_are_found_without_inotify(site: Site) {
     let world = World::started(Setup {
         rescan: "1s",
         intake: vec!["existing: process".to_owned(), "watch: poll".to_owned()],
-        ..Setup::default()
+        ..Setup::at(site)
     });
     fill(&world.intake().join("told by nobody"), "told by nobody");
     world.until_succeeded(&["told by nobody"]);
     assert_eq!(world.runs().len(), 1);
     world.is_settled();
+}
+
+on_sites! {
+    six_awkward_cases_run_once_each_while_another_is_written_slowly: here, ssh_pueue, ssh_direct;
+    a_folder_renamed_into_place_runs_once: here, ssh_pueue;
+    folders_already_there_at_start_run_once_not_never_and_not_twice: here, ssh_pueue;
+    a_sender_slower_than_the_quiet_period_does_not_split_a_case: here, ssh_pueue;
+    half_written_names_of_rsync_keep_a_case_arriving: here, ssh_pueue;
+    // Only the intake is looked at in another way.
+    writes_from_another_host_are_found_without_inotify: here;
 }

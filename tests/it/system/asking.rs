@@ -3,6 +3,7 @@
 use daylily_lifecycle::case::{Priority, StateName};
 
 use super::setup::{Setup, UNTIL_LET_GO};
+use super::site::Site;
 use super::world::{World, write};
 
 const TELLING: &str = "env | grep '^DAYLILY_PARAM_' | sort >out.txt; \
@@ -14,7 +15,7 @@ fn result(world: &World, name: &str) -> String {
 
 #[test]
 fn params_of_a_case_file_arrive_in_the_environment_of_the_job() {
-    let world = World::started(Setup::job(TELLING));
+    let world = World::started(Setup::job(Site::Here, TELLING));
     let folder = world.intake().join("asks");
     let said = "priority: urgent\nnotify: [anna@example.org]\nparams:\n  threads: 08\n  \
                 label: \"it's \\\"$HOME\\\" `id` é\"\n";
@@ -33,7 +34,7 @@ fn params_of_a_case_file_arrive_in_the_environment_of_the_job() {
 
 #[test]
 fn a_case_file_with_mistakes_needs_correction_and_then_goes_on_by_itself() {
-    let world = World::started(Setup { rescan: "1s", ..Setup::job(TELLING) });
+    let world = World::started(Setup { rescan: "1s", ..Setup::job(Site::Here, TELLING) });
     let folder = world.intake().join("wrong");
     write(&folder.join("input"), "x");
     write(&folder.join("case.yaml"), "prioritaet: urgent\ngpus: two\ncommand: rm -rf /\n");
@@ -49,7 +50,7 @@ fn a_case_file_with_mistakes_needs_correction_and_then_goes_on_by_itself() {
 
 #[test]
 fn what_no_group_has_is_refused_until_the_case_file_asks_for_less() {
-    let world = World::started(Setup { rescan: "1s", ..Setup::default() });
+    let world = World::started(Setup { rescan: "1s", ..Setup::at(Site::Here) });
     let folder = world.intake().join("greedy");
     write(&folder.join("input"), "x");
     write(&folder.join("case.yaml"), "gpus: 3\n");
@@ -62,7 +63,7 @@ fn what_no_group_has_is_refused_until_the_case_file_asks_for_less() {
 
 #[test]
 fn a_rule_chooses_the_pipeline_by_the_files_of_the_case() {
-    let mut setup = Setup::default();
+    let mut setup = Setup::at(Site::Here);
     setup.more.push("rules: [{files: \"*.dcm\", pipeline: dose, priority: low}]".to_owned());
     // After `default`, whose lines these follow.
     setup.pipeline.push("expect: []".to_owned());
@@ -86,7 +87,8 @@ fn a_rule_chooses_the_pipeline_by_the_files_of_the_case() {
 
 #[test]
 fn a_priority_that_a_person_has_set_is_not_taken_back_by_a_case_file() {
-    let world = World::started(Setup { rescan: "1s", ..Setup::job(UNTIL_LET_GO).slots(1) });
+    let world =
+        World::started(Setup { rescan: "1s", ..Setup::job(Site::Here, UNTIL_LET_GO).slots(1) });
     write(&world.intake().join("first/input"), "x");
     world.until_state("first", StateName::Running);
     let folder = world.intake().join("second");

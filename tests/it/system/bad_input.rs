@@ -10,7 +10,8 @@ use std::time::Duration;
 use daylily_lifecycle::case::{ConditionName, State, StateName};
 
 use super::same::assert_same;
-use super::setup::{Setup, UNTIL_LET_GO};
+use super::setup::{Setup, UNTIL_LET_GO, slowly};
+use super::site::{Site, on_sites};
 use super::world::{World, write};
 use crate::wait;
 
@@ -25,7 +26,8 @@ fn others_go_on(world: &World) {
 
 /// A daemon that modes keep out, also where the tests run as root.
 fn started_unprivileged(setup: Setup) -> World {
-    if !nix::unistd::geteuid().is_root() {
+    // Behind ssh jobs run as somebody who is not root.
+    if setup.site.is_far() || !nix::unistd::geteuid().is_root() {
         return World::started(setup);
     }
     let mut world = World::new(Setup { uid: Some(NOBODY), ..setup });
@@ -47,9 +49,8 @@ fn fifo(path: &Path) {
     nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
 }
 
-#[test]
-fn an_empty_folder_waits_for_a_file_and_then_runs() {
-    let world = World::started(Setup::default());
+fn an_empty_folder_waits_for_a_file_and_then_runs(site: Site) {
+    let world = World::started(Setup::at(site));
     fs::create_dir_all(world.intake().join("empty/and/nested")).unwrap();
     world.until("it waits for a file", |world| {
         let holds = |name| {
@@ -65,9 +66,8 @@ fn an_empty_folder_waits_for_a_file_and_then_runs() {
     world.is_settled();
 }
 
-#[test]
-fn a_file_in_place_of_a_folder_is_rejected_and_goes_on_when_it_is_replaced_by_one() {
-    let world = World::started(Setup::default());
+fn a_file_in_place_of_a_folder_is_rejected_and_goes_on_when_it_is_replaced_by_one(site: Site) {
+    let world = World::started(Setup::at(site));
     fs::write(world.intake().join("thing"), "x").unwrap();
     rejected_for(&world, "thing", "a case is a folder");
     others_go_on(&world);
@@ -77,9 +77,8 @@ fn a_file_in_place_of_a_folder_is_rejected_and_goes_on_when_it_is_replaced_by_on
     world.is_settled();
 }
 
-#[test]
-fn special_files_and_symlinks_that_leave_are_rejected_until_they_are_gone() {
-    let world = World::started(Setup::default());
+fn special_files_and_symlinks_that_leave_are_rejected_until_they_are_gone(site: Site) {
+    let world = World::started(Setup::at(site));
     let intake = world.intake();
     for name in ["fifo", "socket", "absolute", "climbing", "through"] {
         write(&intake.join(name).join("input"), "x");
@@ -111,9 +110,8 @@ fn special_files_and_symlinks_that_leave_are_rejected_until_they_are_gone() {
     world.is_settled();
 }
 
-#[test]
-fn control_characters_in_names_are_rejected_outside_and_inside() {
-    let world = World::started(Setup::default());
+fn control_characters_in_names_are_rejected_outside_and_inside(site: Site) {
+    let world = World::started(Setup::at(site));
     let intake = world.intake();
     write(&intake.join("new\nline/input"), "x");
     write(&intake.join("inside/input"), "x");
@@ -134,11 +132,10 @@ fn control_characters_in_names_are_rejected_outside_and_inside() {
     world.is_settled();
 }
 
-#[test]
-fn names_that_are_not_utf_8_are_rejected_outside_and_inside() {
+fn names_that_are_not_utf_8_are_rejected_outside_and_inside(site: Site) {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
-    let world = World::started(Setup::default());
+    let world = World::started(Setup::at(site));
     let latin = OsStr::from_bytes(b"caf\xe9");
     write(&world.intake().join(latin).join("input"), "x");
     write(&world.intake().join("inside/input"), "x");
@@ -153,9 +150,8 @@ fn names_that_are_not_utf_8_are_rejected_outside_and_inside() {
     world.is_settled();
 }
 
-#[test]
-fn names_of_255_bytes_run_like_all_others() {
-    let world = World::started(Setup::default());
+fn names_of_255_bytes_run_like_all_others(site: Site) {
+    let world = World::started(Setup::at(site));
     let long = "n".repeat(255);
     let umlauts = "ü".repeat(127);
     for name in [&long, &umlauts] {
@@ -177,9 +173,8 @@ fn names_of_255_bytes_run_like_all_others() {
     world.is_settled();
 }
 
-#[test]
-fn an_unreadable_file_is_told_and_goes_on_when_it_can_be_read() {
-    let world = started_unprivileged(Setup::default());
+fn an_unreadable_file_is_told_and_goes_on_when_it_can_be_read(site: Site) {
+    let world = started_unprivileged(Setup::at(site));
     let folder = world.intake().join("secret");
     write(&folder.join("input"), "x");
     write(&folder.join("sub/of mine"), "x");
@@ -199,9 +194,9 @@ fn an_unreadable_file_is_told_and_goes_on_when_it_can_be_read() {
     world.is_settled();
 }
 
-#[test]
-fn a_folder_that_a_job_closed_is_its_own_trouble() {
+fn a_folder_that_a_job_closed_is_its_own_trouble(site: Site) {
     let world = started_unprivileged(Setup::job(
+        site,
         "cp input out.txt; mkdir closed; chmod 000 closed; [ ! -e all ] || chmod 000 .",
     ));
     write(&world.intake().join("all closed/input"), "x");
@@ -215,9 +210,8 @@ fn a_folder_that_a_job_closed_is_its_own_trouble() {
     world.is_settled();
 }
 
-#[test]
-fn litter_of_other_systems_is_no_part_of_a_case() {
-    let world = World::started(Setup::default());
+fn litter_of_other_systems_is_no_part_of_a_case(site: Site) {
+    let world = World::started(Setup::at(site));
     let intake = world.intake();
     for litter in ["Thumbs.db", ".DS_Store", "desktop.ini", "._resource"] {
         write(&intake.join(litter), "x");
@@ -247,9 +241,8 @@ fn litter_of_other_systems_is_no_part_of_a_case() {
     world.is_settled();
 }
 
-#[test]
-fn a_folder_that_vanishes_while_it_arrives_is_forgotten() {
-    let world = World::started(Setup { quiet: "3s", ..Setup::default() });
+fn a_folder_that_vanishes_while_it_arrives_is_forgotten(site: Site) {
+    let world = World::started(Setup { quiet: "3s", ..Setup::at(site) });
     write(&world.intake().join("gone/input"), "x");
     world.until_state("gone", StateName::Arriving);
     fs::remove_dir_all(world.intake().join("gone")).unwrap();
@@ -263,14 +256,15 @@ fn a_folder_that_vanishes_while_it_arrives_is_forgotten() {
 }
 
 /// `first` has the one place; `second` waits in `state`.
-fn second_waits(state: StateName) -> World {
+fn second_waits(site: Site, state: StateName) -> World {
     let ahead = u32::from(state == StateName::Staged);
     let world = World::started(Setup {
         headnode: vec![format!("ship_ahead: {ahead}")],
         rescan: "1s",
-        ..Setup::job(&format!(
-            "[ \"$DAYLILY_CASE\" != first ] || {{ {UNTIL_LET_GO}; }}; cp input out.txt"
-        ))
+        ..Setup::job(
+            site,
+            &format!("[ \"$DAYLILY_CASE\" != first ] || {{ {UNTIL_LET_GO}; }}; cp input out.txt"),
+        )
         .slots(1)
     });
     write(&world.intake().join("first/input"), "x");
@@ -280,10 +274,9 @@ fn second_waits(state: StateName) -> World {
     world
 }
 
-#[test]
-fn a_folder_that_vanishes_while_it_waits_starts_nothing_and_is_told() {
+fn a_folder_that_vanishes_while_it_waits_starts_nothing_and_is_told(site: Site) {
     for state in [StateName::Ready, StateName::Staged] {
-        let world = second_waits(state);
+        let world = second_waits(site, state);
         fs::rename(world.intake().join("second"), world.path("elsewhere/second")).unwrap();
         world.until("it is told", |world| world.case("second").unwrap().vanished_at.is_some());
         world.let_go();
@@ -298,10 +291,9 @@ fn a_folder_that_vanishes_while_it_waits_starts_nothing_and_is_told() {
     }
 }
 
-#[test]
-fn a_folder_replaced_while_it_waits_runs_with_its_new_content() {
+fn a_folder_replaced_while_it_waits_runs_with_its_new_content(site: Site) {
     for state in [StateName::Ready, StateName::Staged] {
-        let world = second_waits(state);
+        let world = second_waits(site, state);
         write(&world.path("elsewhere/second/input"), "new");
         fs::rename(world.intake().join("second"), world.path("elsewhere/old")).unwrap();
         fs::rename(world.path("elsewhere/second"), world.intake().join("second")).unwrap();
@@ -321,13 +313,18 @@ fn a_folder_replaced_while_it_waits_runs_with_its_new_content() {
     }
 }
 
-#[test]
-fn a_folder_that_changes_or_vanishes_while_it_is_copied_is_never_run_by_half() {
-    let world = World::started(Setup { rescan: "1s", ..Setup::default() });
+fn a_folder_that_changes_or_vanishes_while_it_is_copied_is_never_run_by_half(site: Site) {
+    let world = World::started(Setup {
+        rescan: "1s",
+        headnode: slowly(site, "20MiB/s"),
+        ..Setup::at(site)
+    });
     for name in ["changes", "vanishes"] {
         let folder = world.intake().join(name);
         write(&folder.join("input"), "old");
-        fs::File::create(folder.join("big")).unwrap().set_len(2 << 30).unwrap();
+        // A copy over ssh is written in full.
+        let size = if site.is_far() { 100 << 20 } else { 2 << 30 };
+        fs::File::create(folder.join("big")).unwrap().set_len(size).unwrap();
     }
     world.until_state("changes", StateName::Shipping);
     write(&world.intake().join("changes/input"), "new content");
@@ -344,9 +341,8 @@ fn a_folder_that_changes_or_vanishes_while_it_is_copied_is_never_run_by_half() {
     world.is_lawful();
 }
 
-#[test]
-fn a_folder_deleted_while_its_job_runs_takes_nothing_from_the_run() {
-    let world = World::started(Setup { rescan: "1s", ..Setup::job(UNTIL_LET_GO) });
+fn a_folder_deleted_while_its_job_runs_takes_nothing_from_the_run(site: Site) {
+    let world = World::started(Setup { rescan: "1s", ..Setup::job(site, UNTIL_LET_GO) });
     write(&world.intake().join("early/input"), "kept");
     world.until_state("early", StateName::Running);
     fs::remove_dir_all(world.intake().join("early")).unwrap();
@@ -357,14 +353,15 @@ fn a_folder_deleted_while_its_job_runs_takes_nothing_from_the_run() {
     world.is_settled();
 }
 
-#[test]
-fn one_bad_case_blocks_no_other() {
+fn one_bad_case_blocks_no_other(site: Site) {
     let world =
-        World::started(Setup::job("[ ! -e crash ] || kill -9 $$; cp input out.txt").slots(1));
+        World::started(Setup::job(site, "[ ! -e crash ] || kill -9 $$; cp input out.txt").slots(1));
     let intake = world.intake();
     write(&intake.join("crashes/crash"), "x");
     write(&intake.join("in the way/input"), "x");
+    world.ground.make_there(&world.copy_of("in the way"));
     write(&world.copy_of("in the way").join("input"), "of somebody else");
+    world.ground.give(&world.copy_of("in the way").join("input"));
     write(&intake.join("special/input"), "x");
     fifo(&intake.join("special/pipe"));
     fs::write(intake.join("file"), "x").unwrap();
@@ -386,4 +383,23 @@ fn one_bad_case_blocks_no_other() {
     world.until_succeeded(&["in the way"]);
     world.is_settled();
     assert!(!wait::holds(Duration::from_millis(100), || !world.all_slots_are_free()));
+}
+
+on_sites! {
+    a_folder_that_a_job_closed_is_its_own_trouble: here, ssh_pueue, ssh_direct;
+    a_folder_that_changes_or_vanishes_while_it_is_copied_is_never_run_by_half: here, ssh_pueue, ssh_direct;
+    one_bad_case_blocks_no_other: here, ssh_pueue, ssh_direct;
+    names_of_255_bytes_run_like_all_others: here, ssh_pueue;
+    a_folder_that_vanishes_while_it_waits_starts_nothing_and_is_told: here, ssh_pueue;
+    a_folder_replaced_while_it_waits_runs_with_its_new_content: here, ssh_pueue;
+    a_folder_deleted_while_its_job_runs_takes_nothing_from_the_run: here, ssh_pueue;
+    // What the intake alone refuses never comes near a headnode.
+    an_empty_folder_waits_for_a_file_and_then_runs: here;
+    a_file_in_place_of_a_folder_is_rejected_and_goes_on_when_it_is_replaced_by_one: here;
+    special_files_and_symlinks_that_leave_are_rejected_until_they_are_gone: here;
+    control_characters_in_names_are_rejected_outside_and_inside: here;
+    names_that_are_not_utf_8_are_rejected_outside_and_inside: here;
+    an_unreadable_file_is_told_and_goes_on_when_it_can_be_read: here;
+    litter_of_other_systems_is_no_part_of_a_case: here;
+    a_folder_that_vanishes_while_it_arrives_is_forgotten: here;
 }

@@ -9,15 +9,16 @@ use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::policy::SlotState;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::setup::{Setup, UNTIL_LET_GO};
+use super::setup::{Setup, UNTIL_LET_GO, slowly};
+use super::site::{Site, on_sites};
 use super::world::{World, processes_of, write};
 
 /// A world whose one place is taken by a case `first` until it is let go.
-fn with_a_full_house(ship_ahead: u32) -> World {
+fn with_a_full_house(site: Site, ship_ahead: u32) -> World {
     let world = World::started(Setup {
         headnode: vec![format!("ship_ahead: {ship_ahead}")],
         rescan: "1s",
-        ..Setup::job(UNTIL_LET_GO).slots(1)
+        ..Setup::job(site, UNTIL_LET_GO).slots(1)
     });
     write(&world.intake().join("first/input"), "x");
     world.until_state("first", StateName::Running);
@@ -37,9 +38,8 @@ fn stays_cancelled(world: &World, name: &str) {
     assert_eq!(world.case(name).unwrap().arrival.0, 1);
 }
 
-#[test]
-fn an_arriving_case_is_cancelled_and_stays_so() {
-    let world = World::started(Setup { quiet: "1h", rescan: "1s", ..Setup::default() });
+fn an_arriving_case_is_cancelled_and_stays_so(site: Site) {
+    let world = World::started(Setup { quiet: "1h", rescan: "1s", ..Setup::at(site) });
     write(&world.intake().join("slow/input"), "x");
     world.until_state("slow", StateName::Arriving);
     cancelled(&world, "slow");
@@ -48,9 +48,8 @@ fn an_arriving_case_is_cancelled_and_stays_so() {
     world.is_settled();
 }
 
-#[test]
-fn a_case_that_waits_for_a_place_is_cancelled_and_never_starts() {
-    let world = with_a_full_house(0);
+fn a_case_that_waits_for_a_place_is_cancelled_and_never_starts(site: Site) {
+    let world = with_a_full_house(site, 0);
     write(&world.intake().join("second/input"), "x");
     world.until_state("second", StateName::Ready);
     cancelled(&world, "second");
@@ -61,12 +60,11 @@ fn a_case_that_waits_for_a_place_is_cancelled_and_never_starts() {
     world.is_settled();
 }
 
-#[test]
-fn a_case_that_is_being_copied_is_cancelled_and_the_copy_stops() {
-    const SIZE: u64 = 6 << 30;
-    let world = World::started(Setup::default());
+fn a_case_that_is_being_copied_is_cancelled_and_the_copy_stops(site: Site) {
+    let size: u64 = if site.is_far() { 100 << 20 } else { 6 << 30 };
+    let world = World::started(Setup { headnode: slowly(site, "20MiB/s"), ..Setup::at(site) });
     write(&world.intake().join("large/input"), "x");
-    fs::File::create(world.intake().join("large/big")).unwrap().set_len(SIZE).unwrap();
+    fs::File::create(world.intake().join("large/big")).unwrap().set_len(size).unwrap();
     world.until_state("large", StateName::Shipping);
     cancelled(&world, "large");
     world.until("the place is free", World::all_slots_are_free);
@@ -81,14 +79,13 @@ fn a_case_that_is_being_copied_is_cancelled_and_the_copy_stops() {
             .map(|file| std::os::unix::fs::MetadataExt::blocks(&file.metadata().unwrap()) * 512)
             .sum()
     };
-    assert!(copied(&world.copy_of("large")) < SIZE, "it was copied to its end");
+    assert!(copied(&world.copy_of("large")) < size, "it was copied to its end");
     assert!(world.runs().is_empty());
     world.is_settled();
 }
 
-#[test]
-fn a_staged_case_is_cancelled_and_never_starts() {
-    let world = with_a_full_house(1);
+fn a_staged_case_is_cancelled_and_never_starts(site: Site) {
+    let world = with_a_full_house(site, 1);
     write(&world.intake().join("second/input"), "x");
     world.until_state("second", StateName::Staged);
     cancelled(&world, "second");
@@ -104,12 +101,11 @@ fn lock(path: &Path) -> Option<Flock<OwnedFd>> {
     Flock::lock(OwnedFd::from(file), FlockArg::LockExclusiveNonblock).ok()
 }
 
-#[test]
-fn a_case_that_is_being_handed_over_is_cancelled_by_taking_its_claim() {
-    let world = World::started(Setup::default());
+fn a_case_that_is_being_handed_over_is_cancelled_by_taking_its_claim(site: Site) {
+    let world = World::started(Setup::at(site));
     // Something of an earlier attempt seems to run: every start is refused.
     let locks = world.path("work/.daylily-watch/cases/new_cases");
-    fs::create_dir_all(&locks).unwrap();
+    world.ground.make_there(&locks);
     let held = lock(&locks.join("busy.lock")).unwrap();
     write(&world.intake().join("busy/input"), "x");
     world.until("it cannot be handed over", |world| {
@@ -153,9 +149,8 @@ fn ends_all_before_the_slot_is_free(world: &World, name: &str) {
     world.is_settled();
 }
 
-#[test]
-fn cancel_ends_children_that_escape_before_the_slot_is_free() {
-    let world = World::started(Setup::job(ESCAPING).slots(1));
+fn cancel_ends_children_that_escape_before_the_slot_is_free(site: Site) {
+    let world = World::started(Setup::job(site, ESCAPING).slots(1));
     write(&world.intake().join("wild/input"), "x");
     let is_sleep = |pid: &i32| {
         fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "sleep\n")
@@ -167,10 +162,9 @@ fn cancel_ends_children_that_escape_before_the_slot_is_free() {
     ends_all_before_the_slot_is_free(&world, "wild");
 }
 
-#[test]
-fn cancel_ends_what_does_not_listen_to_a_polite_signal() {
+fn cancel_ends_what_does_not_listen_to_a_polite_signal(site: Site) {
     let world = World::started(
-        Setup::job("trap '' TERM; setsid sh -c 'trap \"\" TERM; exec 8>&- 9>&-; while :; do sleep 1; done' & while :; do sleep 1; done").slots(1),
+        Setup::job(site, "trap '' TERM; setsid sh -c 'trap \"\" TERM; exec 8>&- 9>&-; while :; do sleep 1; done' & while :; do sleep 1; done").slots(1),
     );
     write(&world.intake().join("deaf/input"), "x");
     world.until("all of it runs", |world| {
@@ -180,10 +174,10 @@ fn cancel_ends_what_does_not_listen_to_a_polite_signal() {
     ends_all_before_the_slot_is_free(&world, "deaf");
 }
 
-#[test]
-fn left_overs_of_a_job_that_ended_are_gone_before_the_slot_is_free() {
+fn left_overs_of_a_job_that_ended_are_gone_before_the_slot_is_free(site: Site) {
     let world = World::started(
         Setup::job(
+            site,
             "setsid sh -c 'exec <&- >&- 2>&- 8>&- 9>&-; exec sleep 1000' & cp input out.txt",
         )
         .slots(1),
@@ -202,9 +196,9 @@ fn left_overs_of_a_job_that_ended_are_gone_before_the_slot_is_free() {
     world.is_settled();
 }
 
-#[test]
-fn left_overs_excuse_no_missing_output() {
+fn left_overs_excuse_no_missing_output(site: Site) {
     let mut setup = Setup::job(
+        site,
         "setsid sh -c 'exec <&- >&- 2>&- 8>&- 9>&-; exec sleep 1000' & cp input out.txt",
     );
     setup.pipeline.push("expect: [never.vcf]".to_owned());
@@ -215,9 +209,8 @@ fn left_overs_excuse_no_missing_output() {
     world.is_settled();
 }
 
-#[test]
-fn a_case_whose_results_are_being_fetched_is_cancelled() {
-    let world = World::new(Setup::default());
+fn a_case_whose_results_are_being_fetched_is_cancelled(site: Site) {
+    let world = World::new(Setup::at(site));
     // A file is where the results are to go.
     fs::write(world.path("results"), "in the way").unwrap();
     let mut world = world;
@@ -231,9 +224,8 @@ fn a_case_whose_results_are_being_fetched_is_cancelled() {
     world.is_settled();
 }
 
-#[test]
-fn a_held_case_is_cancelled() {
-    let world = with_a_full_house(1);
+fn a_held_case_is_cancelled(site: Site) {
+    let world = with_a_full_house(site, 1);
     write(&world.intake().join("second/input"), "x");
     world.until_state("second", StateName::Staged);
     for name in ["second", "first"] {
@@ -246,9 +238,8 @@ fn a_held_case_is_cancelled() {
     world.is_settled();
 }
 
-#[test]
-fn a_rejected_case_is_cancelled_and_stays_so() {
-    let world = World::started(Setup { rescan: "1s", ..Setup::default() });
+fn a_rejected_case_is_cancelled_and_stays_so(site: Site) {
+    let world = World::started(Setup { rescan: "1s", ..Setup::at(site) });
     fs::write(world.intake().join("no folder"), "x").unwrap();
     write(&world.intake().join("link/input"), "x");
     std::os::unix::fs::symlink("/etc/passwd", world.intake().join("link/out")).unwrap();
@@ -261,9 +252,8 @@ fn a_rejected_case_is_cancelled_and_stays_so() {
     world.is_settled();
 }
 
-#[test]
-fn a_rerun_of_a_cancelled_case_runs_it() {
-    let world = World::started(Setup::job(UNTIL_LET_GO).slots(1));
+fn a_rerun_of_a_cancelled_case_runs_it(site: Site) {
+    let world = World::started(Setup::job(site, UNTIL_LET_GO).slots(1));
     write(&world.intake().join("after all/input"), "x");
     world.until_state("after all", StateName::Running);
     cancelled(&world, "after all");
@@ -272,4 +262,21 @@ fn a_rerun_of_a_cancelled_case_runs_it() {
     world.until_succeeded(&["after all"]);
     assert_eq!(world.runs().len(), 2);
     world.is_settled();
+}
+
+on_sites! {
+    a_case_that_waits_for_a_place_is_cancelled_and_never_starts: here, ssh_pueue, ssh_direct;
+    a_case_that_is_being_copied_is_cancelled_and_the_copy_stops: here, ssh_pueue, ssh_direct;
+    a_staged_case_is_cancelled_and_never_starts: here, ssh_pueue, ssh_direct;
+    a_case_that_is_being_handed_over_is_cancelled_by_taking_its_claim: here, ssh_pueue, ssh_direct;
+    cancel_ends_children_that_escape_before_the_slot_is_free: here, ssh_pueue, ssh_direct;
+    cancel_ends_what_does_not_listen_to_a_polite_signal: here, ssh_pueue, ssh_direct;
+    left_overs_of_a_job_that_ended_are_gone_before_the_slot_is_free: here, ssh_pueue, ssh_direct;
+    left_overs_excuse_no_missing_output: here, ssh_pueue, ssh_direct;
+    a_case_whose_results_are_being_fetched_is_cancelled: here, ssh_pueue, ssh_direct;
+    a_held_case_is_cancelled: here, ssh_pueue, ssh_direct;
+    a_rerun_of_a_cancelled_case_runs_it: here, ssh_pueue, ssh_direct;
+    // No headnode knows of it.
+    an_arriving_case_is_cancelled_and_stays_so: here;
+    a_rejected_case_is_cancelled_and_stays_so: here;
 }

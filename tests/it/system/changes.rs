@@ -7,11 +7,11 @@ use std::time::Duration;
 use daylily_lifecycle::case::StateName;
 
 use super::setup::{Setup, UNTIL_LET_GO};
+use super::site::{Site, on_sites};
 use super::world::{World, write};
 
-#[test]
-fn an_earlier_arrival_is_not_run_again_with_the_content_of_a_later_one() {
-    let world = World::started(Setup { rescan: "1s", ..Setup::default() });
+fn an_earlier_arrival_is_not_run_again_with_the_content_of_a_later_one(site: Site) {
+    let world = World::started(Setup { rescan: "1s", ..Setup::at(site) });
     write(&world.intake().join("twice/input"), "first");
     world.until_succeeded(&["twice"]);
     let first = world.case("twice").unwrap();
@@ -28,9 +28,8 @@ fn an_earlier_arrival_is_not_run_again_with_the_content_of_a_later_one() {
     world.is_settled();
 }
 
-#[test]
-fn a_folder_that_changed_while_its_job_ran_is_not_moved_away() {
-    let mut setup = Setup::job(UNTIL_LET_GO);
+fn a_folder_that_changed_while_its_job_ran_is_not_moved_away(site: Site) {
+    let mut setup = Setup::job(site, UNTIL_LET_GO);
     setup.intake.push("on_success: {move_to: ./done}".to_owned());
     let world = World::started(setup);
     write(&world.intake().join("grows/input"), "x");
@@ -43,9 +42,8 @@ fn a_folder_that_changed_while_its_job_ran_is_not_moved_away() {
     world.is_settled();
 }
 
-#[test]
-fn results_are_counted_also_when_bringing_them_home_was_repeated() {
-    let mut setup = Setup::default();
+fn results_are_counted_also_when_bringing_them_home_was_repeated(site: Site) {
+    let mut setup = Setup::at(site);
     setup.intake.push("on_success: {move_to: ./done}".to_owned());
     let mut world = World::new(setup);
     fs::write(world.path("done"), "in the way").unwrap();
@@ -62,9 +60,8 @@ fn results_are_counted_also_when_bringing_them_home_was_repeated() {
     world.is_settled();
 }
 
-#[test]
-fn a_case_whose_intake_is_configured_no_more_waits_and_keeps_no_slot() {
-    let mut world = World::started(Setup::job(UNTIL_LET_GO).slots(1));
+fn a_case_whose_intake_is_configured_no_more_waits_and_keeps_no_slot(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO).slots(1));
     write(&world.intake().join("one/input"), "x");
     world.until_state("one", StateName::Running);
     write(&world.intake().join("two/input"), "x");
@@ -87,4 +84,13 @@ fn a_case_whose_intake_is_configured_no_more_waits_and_keeps_no_slot() {
     world.start();
     world.until_succeeded(&["two"]);
     world.is_settled();
+}
+
+on_sites! {
+    an_earlier_arrival_is_not_run_again_with_the_content_of_a_later_one: here, ssh_pueue;
+    results_are_counted_also_when_bringing_them_home_was_repeated: here, ssh_pueue;
+    // The folder lies in the intake.
+    a_folder_that_changed_while_its_job_ran_is_not_moved_away: here;
+    // The configuration of the intake is what changes.
+    a_case_whose_intake_is_configured_no_more_waits_and_keeps_no_slot: here;
 }

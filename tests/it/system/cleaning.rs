@@ -7,6 +7,7 @@ use daylily_lifecycle::case::{HoldWhy, StateName};
 use daylily_lifecycle::ids::AttemptId;
 
 use super::setup::{Setup, UNTIL_LET_GO};
+use super::site::{Site, on_sites};
 use super::world::{LIMIT, World, write};
 
 fn is_there(path: PathBuf) -> bool {
@@ -26,9 +27,20 @@ fn is_cleaned(world: &World, name: &str) -> bool {
     }) && !is_there(world.copy_of(name))
 }
 
-#[test]
-fn what_is_home_goes_and_its_results_its_log_and_its_folder_stay() {
-    let world = World::started(Setup::job("echo so it went; cp input out.txt"));
+on_sites! {
+    what_is_home_goes_and_its_results_its_log_and_its_folder_stay: here, here_pueue, ssh_pueue, ssh_direct;
+    what_is_nowhere_else_goes_only_by_name_and_reason: here;
+    what_runs_waits_or_lost_its_results_is_kept: here;
+    an_intake_that_lies_where_cases_are_copied_to_is_never_removed: here;
+    after_its_time_a_case_goes_by_itself_and_no_other: here;
+    a_clean_that_was_killed_goes_on_at_the_next_start: here, here_pueue, ssh_pueue, ssh_direct;
+    a_rerun_asked_for_while_data_goes_waits_and_then_ships_again: here;
+    a_lost_database_learns_of_removed_cases_from_their_tombstones: here;
+    a_job_of_another_case_is_no_obstacle_and_is_not_met: here;
+}
+
+fn what_is_home_goes_and_its_results_its_log_and_its_folder_stay(site: Site) {
+    let world = World::started(Setup::job(site, "echo so it went; cp input out.txt"));
     for name in ["one", "it's two"] {
         write(&world.intake().join(name).join("input"), name);
     }
@@ -68,11 +80,10 @@ fn what_is_home_goes_and_its_results_its_log_and_its_folder_stay() {
     world.is_settled();
 }
 
-#[test]
-fn what_is_nowhere_else_goes_only_by_name_and_reason() {
+fn what_is_nowhere_else_goes_only_by_name_and_reason(site: Site) {
     let world = World::started(Setup {
         fetch: "[]",
-        ..Setup::job("cp input out.txt; [ \"$DAYLILY_CASE\" != bad ]")
+        ..Setup::job(site, "cp input out.txt; [ \"$DAYLILY_CASE\" != bad ]")
     });
     for name in ["good", "bad"] {
         write(&world.intake().join(name).join("input"), "x");
@@ -95,13 +106,13 @@ fn what_is_nowhere_else_goes_only_by_name_and_reason() {
     let said = world.verb(&["clean", "good", "--reason", "published elsewhere"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(is_cleaned(&world, "good"));
-    world.until_because("good", "nothing was fetched, and its data on here was removed since");
+    world.until_because("good", "nothing was fetched, and its data on hpc was removed since");
     world.is_settled();
 }
 
-#[test]
-fn what_runs_waits_or_lost_its_results_is_kept() {
+fn what_runs_waits_or_lost_its_results_is_kept(site: Site) {
     let world = World::started(Setup::job(
+        site,
         "[ \"$DAYLILY_CASE\" = moved ] || until [ -e \"$GO\" ]; do sleep 0.05; done; cp input out.txt",
     ));
     for name in ["runs", "moved"] {
@@ -145,10 +156,9 @@ fn what_runs_waits_or_lost_its_results_is_kept() {
     world.is_settled();
 }
 
-#[test]
-fn an_intake_that_lies_where_cases_are_copied_to_is_never_removed() {
+fn an_intake_that_lies_where_cases_are_copied_to_is_never_removed(site: Site) {
     // Refused by the configuration as it stands, so it comes to be so behind its back.
-    let world = World::started(Setup::default());
+    let world = World::started(Setup::at(site));
     write(&world.intake().join("case/input"), "x");
     world.until_succeeded(&["case"]);
     fs::rename(world.intake(), world.path("data")).unwrap();
@@ -166,11 +176,10 @@ fn an_intake_that_lies_where_cases_are_copied_to_is_never_removed() {
     world.is_lawful();
 }
 
-#[test]
-fn after_its_time_a_case_goes_by_itself_and_no_other() {
+fn after_its_time_a_case_goes_by_itself_and_no_other(site: Site) {
     let setup = |retention: &str| Setup {
         more: vec![format!("retention: {retention}")],
-        ..Setup::job("[ \"$DAYLILY_CASE\" != stays ] || exit 0; cp input out.txt")
+        ..Setup::job(site, "[ \"$DAYLILY_CASE\" != stays ] || exit 0; cp input out.txt")
     };
     let mut world = World::started(setup("30d"));
     for name in ["goes", "stays"] {
@@ -183,7 +192,9 @@ fn after_its_time_a_case_goes_by_itself_and_no_other() {
     world.until("it has gone round", |world| !world.reader().headnodes().unwrap().is_empty());
     assert!(!is_cleaned(&world, "goes"), "its time has not come");
     assert_eq!(world.terminate(LIMIT).code(), Some(0));
-    fs::write(world.path("config.yaml"), setup("1ms").yaml(&world.path(""))).unwrap();
+    let (soon, dir) = (setup("1ms"), world.path(""));
+    let yaml = soon.yaml(&dir, &world.ground.lines(&soon, &dir));
+    fs::write(world.path("config.yaml"), yaml).unwrap();
     world.start();
     world.until("its time is over", |world| is_cleaned(world, "goes"));
     assert!(is_there(world.copy_of("stays")), "nothing of it was fetched");
@@ -192,9 +203,8 @@ fn after_its_time_a_case_goes_by_itself_and_no_other() {
     world.is_settled();
 }
 
-#[test]
-fn a_clean_that_was_killed_goes_on_at_the_next_start() {
-    let mut world = World::started(Setup::default());
+fn a_clean_that_was_killed_goes_on_at_the_next_start(site: Site) {
+    let mut world = World::started(Setup::at(site));
     let names: Vec<String> = (0..4).map(|n| format!("case {n}")).collect();
     for name in &names {
         write(&world.intake().join(name).join("input"), "x");
@@ -227,9 +237,8 @@ fn a_clean_that_was_killed_goes_on_at_the_next_start() {
     world.is_settled();
 }
 
-#[test]
-fn a_rerun_asked_for_while_data_goes_waits_and_then_ships_again() {
-    let world = World::started(Setup::default());
+fn a_rerun_asked_for_while_data_goes_waits_and_then_ships_again(site: Site) {
+    let world = World::started(Setup::at(site));
     write(&world.intake().join("case/input"), "x");
     for file in 0..500 {
         write(&world.intake().join(format!("case/d{}/f{file}", file % 7)), "y");
@@ -250,9 +259,8 @@ fn a_rerun_asked_for_while_data_goes_waits_and_then_ships_again() {
     world.is_settled();
 }
 
-#[test]
-fn a_lost_database_learns_of_removed_cases_from_their_tombstones() {
-    let mut world = World::started(Setup::default());
+fn a_lost_database_learns_of_removed_cases_from_their_tombstones(site: Site) {
+    let mut world = World::started(Setup::at(site));
     for name in ["kept here", "new content", "gone"] {
         write(&world.intake().join(name).join("input"), name);
     }
@@ -266,7 +274,7 @@ fn a_lost_database_learns_of_removed_cases_from_their_tombstones() {
     for name in ["kept here", "new content"] {
         world.until_state(name, StateName::Ready);
     }
-    let said = world.verb(&["adopt", "here", "--reason", "lost"]);
+    let said = world.verb(&["adopt", "hpc", "--reason", "lost"]);
     assert!(said.out.contains("3 whose data was removed"), "{said:?}");
     // The very same folder has been run; a name that is not there any more as well.
     for name in ["kept here", "gone"] {
@@ -289,9 +297,8 @@ fn a_lost_database_learns_of_removed_cases_from_their_tombstones() {
     world.is_settled();
 }
 
-#[test]
-fn a_job_of_another_case_is_no_obstacle_and_is_not_met() {
-    let world = World::started(Setup::job(UNTIL_LET_GO));
+fn a_job_of_another_case_is_no_obstacle_and_is_not_met(site: Site) {
+    let world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("first/input"), "x");
     world.until_state("first", StateName::Running);
     world.let_go();

@@ -5,12 +5,12 @@ use std::fs;
 use daylily_lifecycle::case::{Failure, State, StateName};
 
 use super::setup::Setup;
+use super::site::{Site, on_sites};
 use super::world::{World, write};
 
-#[test]
-fn a_failed_job_keeps_its_exit_code_and_last_words_and_gives_its_slot_back() {
+fn a_failed_job_keeps_its_exit_code_and_last_words_and_gives_its_slot_back(site: Site) {
     let world = World::started(
-        Setup::job("echo the first words; echo '  the last words' >&2; exit 3").slots(1),
+        Setup::job(site, "echo the first words; echo '  the last words' >&2; exit 3").slots(1),
     );
     write(&world.intake().join("bad/input"), "x");
     world.until_state("bad", StateName::Failed);
@@ -28,9 +28,8 @@ fn a_failed_job_keeps_its_exit_code_and_last_words_and_gives_its_slot_back() {
     world.is_settled();
 }
 
-#[test]
-fn a_rerun_of_a_failed_case_is_attempt_2_and_leaves_the_first_as_it_was() {
-    let world = World::started(Setup::job("[ -e \"$GO\" ] || exit 7; cp input out.txt"));
+fn a_rerun_of_a_failed_case_is_attempt_2_and_leaves_the_first_as_it_was(site: Site) {
+    let world = World::started(Setup::job(site, "[ -e \"$GO\" ] || exit 7; cp input out.txt"));
     write(&world.intake().join("again/input"), "x");
     world.until_state("again", StateName::Failed);
     let first = world.attempt("again");
@@ -47,9 +46,8 @@ fn a_rerun_of_a_failed_case_is_attempt_2_and_leaves_the_first_as_it_was() {
     world.is_settled();
 }
 
-#[test]
-fn a_rerun_of_a_succeeded_case_keeps_the_earlier_result_beside_the_new_one() {
-    let world = World::started(Setup::job("cp \"$ELSEWHERE/result\" out.txt"));
+fn a_rerun_of_a_succeeded_case_keeps_the_earlier_result_beside_the_new_one(site: Site) {
+    let world = World::started(Setup::job(site, "cp \"$ELSEWHERE/result\" out.txt"));
     fs::write(world.path("elsewhere/result"), "A").unwrap();
     write(&world.intake().join("again/input"), "x");
     world.until_succeeded(&["again"]);
@@ -69,11 +67,10 @@ fn a_rerun_of_a_succeeded_case_keeps_the_earlier_result_beside_the_new_one() {
     world.is_settled();
 }
 
-#[test]
-fn exit_0_with_missing_or_empty_outputs_is_a_failure() {
+fn exit_0_with_missing_or_empty_outputs_is_a_failure(site: Site) {
     let world = World::started(Setup {
         pipeline: vec!["expect: [\"full.txt\", \"empty.txt\", \"missing/*.txt\"]".to_owned()],
-        ..Setup::job("echo x >full.txt; : >empty.txt")
+        ..Setup::job(site, "echo x >full.txt; : >empty.txt")
     });
     write(&world.intake().join("poor/input"), "x");
     world.until_state("poor", StateName::Failed);
@@ -85,20 +82,18 @@ fn exit_0_with_missing_or_empty_outputs_is_a_failure() {
     world.is_settled();
 }
 
-#[test]
-fn an_output_that_was_shipped_with_the_case_and_not_written_by_the_job_is_missing() {
+fn an_output_that_was_shipped_with_the_case_and_not_written_by_the_job_is_missing(site: Site) {
     let world = World::started(Setup {
         pipeline: vec!["expect: [\"out.txt\"]".to_owned()],
-        ..Setup::job("true")
+        ..Setup::job(site, "true")
     });
     write(&world.intake().join("stale/out.txt"), "of an earlier run");
     world.until_state("stale", StateName::Failed);
     world.is_settled();
 }
 
-#[test]
-fn hopeless_cases_are_not_restarted() {
-    let mut world = World::started(Setup { rescan: "1s", ..Setup::job("exit 1") });
+fn hopeless_cases_are_not_restarted(site: Site) {
+    let mut world = World::started(Setup { rescan: "1s", ..Setup::job(site, "exit 1") });
     write(&world.intake().join("hopeless/input"), "x");
     world.until_state("hopeless", StateName::Failed);
     world.kill();
@@ -109,10 +104,9 @@ fn hopeless_cases_are_not_restarted() {
     world.is_settled();
 }
 
-#[test]
-fn an_output_that_is_a_symlink_to_a_file_counts_and_comes_home_as_the_file() {
+fn an_output_that_is_a_symlink_to_a_file_counts_and_comes_home_as_the_file(site: Site) {
     let mut setup =
-        Setup::job("mkdir d; cp input d/q.vcf; ln -s q.vcf d/latest.vcf; ln -s gone d/b");
+        Setup::job(site, "mkdir d; cp input d/q.vcf; ln -s q.vcf d/latest.vcf; ln -s gone d/b");
     setup.fetch = "[\"d/*\"]";
     setup.pipeline.push("expect: [d/latest.vcf]".to_owned());
     let world = World::started(setup);
@@ -122,4 +116,14 @@ fn an_output_that_is_a_symlink_to_a_file_counts_and_comes_home_as_the_file() {
     assert_eq!(fs::read_to_string(result.join("d/latest.vcf")).unwrap(), "x");
     assert!(!result.join("d/b").try_exists().unwrap(), "what leads nowhere is no output");
     world.is_settled();
+}
+
+on_sites! {
+    a_failed_job_keeps_its_exit_code_and_last_words_and_gives_its_slot_back: here, ssh_pueue, ssh_direct;
+    a_rerun_of_a_failed_case_is_attempt_2_and_leaves_the_first_as_it_was: here, ssh_pueue, ssh_direct;
+    exit_0_with_missing_or_empty_outputs_is_a_failure: here, ssh_pueue, ssh_direct;
+    a_rerun_of_a_succeeded_case_keeps_the_earlier_result_beside_the_new_one: here, ssh_pueue;
+    an_output_that_was_shipped_with_the_case_and_not_written_by_the_job_is_missing: here, ssh_pueue;
+    hopeless_cases_are_not_restarted: here, ssh_pueue;
+    an_output_that_is_a_symlink_to_a_file_counts_and_comes_home_as_the_file: here, ssh_pueue;
 }

@@ -7,12 +7,13 @@ use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::policy::HeadnodeState;
 use serde_json::{Map, Value, json};
 
-use super::setup::{Setup, UNTIL_LET_GO};
-use super::world::{INTAKE, World, now, processes_of, write};
+use super::setup::{Setup, UNTIL_LET_GO, slowly};
+use super::site::{Site, on_sites};
+use super::world::{HEADNODE, INTAKE, World, now, processes_of, write};
 use crate::namespace::ran_in_one;
 
-fn quick() -> Setup {
-    Setup { rescan: "1s", ..Setup::default() }
+fn quick(site: Site) -> Setup {
+    Setup { rescan: "1s", ..Setup::at(site) }
 }
 
 fn args(value: Value) -> Map<String, Value> {
@@ -24,9 +25,8 @@ fn take_away(world: &World, name: &str) {
     world.is_looked_at();
 }
 
-#[test]
-fn a_name_that_comes_back_with_the_same_content_is_not_run_again() {
-    let mut world = World::started(quick());
+fn a_name_that_comes_back_with_the_same_content_is_not_run_again(site: Site) {
+    let mut world = World::started(quick(site));
     write(&world.intake().join("twice/input"), "same");
     world.until_succeeded(&["twice"]);
     take_away(&world, "twice");
@@ -60,9 +60,8 @@ fn a_name_that_comes_back_with_the_same_content_is_not_run_again() {
     world.is_settled();
 }
 
-#[test]
-fn a_name_that_comes_back_with_other_content_is_a_second_arrival() {
-    let world = World::started(quick());
+fn a_name_that_comes_back_with_other_content_is_a_second_arrival(site: Site) {
+    let world = World::started(quick(site));
     write(&world.intake().join("twice/input"), "first");
     world.until_succeeded(&["twice"]);
     take_away(&world, "twice");
@@ -79,9 +78,8 @@ fn a_name_that_comes_back_with_other_content_is_a_second_arrival() {
     world.is_settled();
 }
 
-#[test]
-fn a_finished_folder_may_be_deleted() {
-    let mut world = World::started(quick());
+fn a_finished_folder_may_be_deleted(site: Site) {
+    let mut world = World::started(quick(site));
     write(&world.intake().join("done/input"), "x");
     world.until_succeeded(&["done"]);
     let before = world.case("done").unwrap();
@@ -94,9 +92,8 @@ fn a_finished_folder_may_be_deleted() {
     world.is_settled();
 }
 
-#[test]
-fn touching_an_old_case_does_not_start_new_work_and_is_told_once() {
-    let world = World::started(quick());
+fn touching_an_old_case_does_not_start_new_work_and_is_told_once(site: Site) {
+    let world = World::started(quick(site));
     let folder = world.intake().join("old");
     write(&folder.join("input"), "x");
     world.until_succeeded(&["old"]);
@@ -124,9 +121,8 @@ fn touching_an_old_case_does_not_start_new_work_and_is_told_once() {
     world.is_settled();
 }
 
-#[test]
-fn a_change_while_the_job_runs_is_told_and_not_run() {
-    let world = World::started(Setup { rescan: "1s", ..Setup::job(UNTIL_LET_GO) });
+fn a_change_while_the_job_runs_is_told_and_not_run(site: Site) {
+    let world = World::started(Setup { rescan: "1s", ..Setup::job(site, UNTIL_LET_GO) });
     write(&world.intake().join("busy/input"), "x");
     world.until_state("busy", StateName::Running);
     write(&world.intake().join("busy/late.txt"), "late");
@@ -158,23 +154,21 @@ fn stops_and_goes_on(world: &World, stop: impl Fn(&World), go_on: impl Fn(&World
     world.is_settled();
 }
 
-fn waiting_world() -> World {
-    World::started(Setup { rescan: "1s", ..Setup::job(UNTIL_LET_GO) })
+fn waiting_world(site: Site) -> World {
+    World::started(Setup { rescan: "1s", ..Setup::job(site, UNTIL_LET_GO) })
 }
 
-#[test]
-fn the_file_stop_stops_what_is_new_and_nothing_that_runs() {
+fn the_file_stop_stops_what_is_new_and_nothing_that_runs(site: Site) {
     stops_and_goes_on(
-        &waiting_world(),
+        &waiting_world(site),
         |world| fs::write(world.path("state/STOP"), "the tape robot burns").unwrap(),
         |world| fs::remove_file(world.path("state/STOP")).unwrap(),
         "the tape robot burns",
     );
 }
 
-#[test]
-fn the_file_stop_holds_across_restarts_and_resume_takes_it_away() {
-    let mut world = World::new(quick());
+fn the_file_stop_holds_across_restarts_and_resume_takes_it_away(site: Site) {
+    let mut world = World::new(quick(site));
     fs::write(world.path("state/STOP"), "").unwrap();
     write(&world.intake().join("new/input"), "x");
     for _ in 0..2 {
@@ -191,14 +185,14 @@ fn the_file_stop_holds_across_restarts_and_resume_takes_it_away() {
     world.is_settled();
 }
 
-#[test]
-fn pause_all_intake_and_headnode_stop_what_is_new() {
-    for what in [json!({ "all": true }), json!({ "intake": INTAKE }), json!({ "headnode": "here" })]
+fn pause_all_intake_and_headnode_stop_what_is_new(site: Site) {
+    for what in
+        [json!({ "all": true }), json!({ "intake": INTAKE }), json!({ "headnode": HEADNODE })]
     {
         let ask = |world: &World, verb: &str| {
             assert_eq!(world.ask_with(verb, "", args(what.clone())), "done", "{what}");
         };
-        let world = waiting_world();
+        let world = waiting_world(site);
         stops_and_goes_on(
             &world,
             |world| ask(world, "pause"),
@@ -208,9 +202,8 @@ fn pause_all_intake_and_headnode_stop_what_is_new() {
     }
 }
 
-#[test]
-fn a_pause_holds_across_a_kill() {
-    let mut world = World::started(quick());
+fn a_pause_holds_across_a_kill(site: Site) {
+    let mut world = World::started(quick(site));
     assert_eq!(world.ask_with("pause", "", args(json!({ "all": true }))), "done");
     world.kill();
     world.start();
@@ -223,11 +216,12 @@ fn a_pause_holds_across_a_kill() {
     world.is_settled();
 }
 
-#[test]
-fn held_before_it_is_handed_over_a_case_gives_its_slot_to_the_next() {
-    let world = World::started(Setup::default().slots(1));
+fn held_before_it_is_handed_over_a_case_gives_its_slot_to_the_next(site: Site) {
+    let setup = Setup { headnode: slowly(site, "20MiB/s"), ..Setup::at(site) };
+    let world = World::started(setup.slots(1));
     write(&world.intake().join("held/input"), "x");
-    fs::File::create(world.intake().join("held/big")).unwrap().set_len(6 << 30).unwrap();
+    let size: u64 = if site.is_far() { 300 << 20 } else { 6 << 30 };
+    fs::File::create(world.intake().join("held/big")).unwrap().set_len(size).unwrap();
     world.until_state("held", StateName::Shipping);
     assert_eq!(world.ask("hold", "held"), "done");
     write(&world.intake().join("next/input"), "x");
@@ -246,9 +240,8 @@ fn held_before_it_is_handed_over_a_case_gives_its_slot_to_the_next() {
     world.is_settled();
 }
 
-#[test]
-fn held_while_it_runs_a_case_keeps_its_slot_until_its_end_is_seen() {
-    let world = World::started(Setup::job(UNTIL_LET_GO).slots(1));
+fn held_while_it_runs_a_case_keeps_its_slot_until_its_end_is_seen(site: Site) {
+    let world = World::started(Setup::job(site, UNTIL_LET_GO).slots(1));
     write(&world.intake().join("held/input"), "x");
     world.until_state("held", StateName::Running);
     assert_eq!(world.ask("hold", "held"), "done");
@@ -262,9 +255,8 @@ fn held_while_it_runs_a_case_keeps_its_slot_until_its_end_is_seen() {
     world.is_settled();
 }
 
-#[test]
-fn an_intake_whose_check_file_is_missing_is_unreadable_not_empty() {
-    let mut setup = quick();
+fn an_intake_whose_check_file_is_missing_is_unreadable_not_empty(site: Site) {
+    let mut setup = quick(site);
     setup.intake.push("mount_check: .mounted".to_owned());
     setup.quiet = "3s";
     let mut world = World::new(setup);
@@ -301,10 +293,9 @@ fn loses_nothing(world: &mut World, name: &str) {
     assert_eq!(world.state(name), Some(StateName::Arriving));
 }
 
-#[test]
-fn an_unmounted_intake_is_unreadable_not_empty() {
+fn an_unmounted_intake_is_unreadable_not_empty(site: Site) {
     use nix::mount::{MntFlags, MsFlags, mount, umount2};
-    if ran_in_one("system::identity::an_unmounted_intake_is_unreadable_not_empty") {
+    if ran_in_one("system::identity::an_unmounted_intake_is_unreadable_not_empty::here") {
         return;
     }
     struct Mounted(std::path::PathBuf);
@@ -319,7 +310,7 @@ fn an_unmounted_intake_is_unreadable_not_empty() {
             let _ = umount2(&self.0, MntFlags::MNT_DETACH);
         }
     }
-    let mut world = World::new(Setup { quiet: "3s", ..quick() });
+    let mut world = World::new(Setup { quiet: "3s", ..quick(site) });
     let share = Mounted(world.path("share"));
     fs::create_dir(&share.0).unwrap();
     mount(Some("dw-share"), &share.0, Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
@@ -337,15 +328,14 @@ fn an_unmounted_intake_is_unreadable_not_empty() {
     world.kill();
 }
 
-#[test]
-fn a_work_dir_that_is_not_mounted_is_broken_and_nothing_is_concluded() {
+fn a_work_dir_that_is_not_mounted_is_broken_and_nothing_is_concluded(site: Site) {
     let mut world =
-        World::started(Setup { lost_after: "1s", rescan: "1s", ..Setup::job(UNTIL_LET_GO) });
+        World::started(Setup { lost_after: "1s", rescan: "1s", ..Setup::job(site, UNTIL_LET_GO) });
     write(&world.intake().join("running/input"), "x");
     world.until_state("running", StateName::Running);
     let attempt = world.attempt("running");
     fs::rename(world.path("work"), world.path("elsewhere/work")).unwrap();
-    fs::create_dir(world.path("work")).unwrap();
+    world.ground.make_there(&world.path("work"));
     let broken = |world: &World| {
         matches!(world.reader().headnodes().unwrap()[0].state, HeadnodeState::Broken { .. })
     };
@@ -364,16 +354,15 @@ fn a_work_dir_that_is_not_mounted_is_broken_and_nothing_is_concluded() {
     assert!(!processes_of(&attempt).is_empty());
     fs::remove_dir(world.path("work")).unwrap();
     fs::rename(world.path("elsewhere/work"), world.path("work")).unwrap();
-    assert_eq!(world.ask_with("resume", "", args(json!({ "headnode": "here" }))), "done");
+    assert_eq!(world.ask_with("resume", "", args(json!({ "headnode": HEADNODE }))), "done");
     world.let_go();
     world.until_succeeded(&["running", "new"]);
     assert_eq!(world.runs().len(), 2);
     world.is_settled();
 }
 
-#[test]
-fn a_rerun_of_a_case_whose_folder_is_gone_says_so_and_runs_when_it_is_back() {
-    let world = World::started(quick());
+fn a_rerun_of_a_case_whose_folder_is_gone_says_so_and_runs_when_it_is_back(site: Site) {
+    let world = World::started(quick(site));
     write(&world.intake().join("gone/input"), "x");
     world.until_succeeded(&["gone"]);
     fs::rename(world.intake().join("gone"), world.path("elsewhere/gone")).unwrap();
@@ -391,10 +380,9 @@ fn a_rerun_of_a_case_whose_folder_is_gone_says_so_and_runs_when_it_is_back() {
     world.is_settled();
 }
 
-#[test]
-fn folders_are_moved_after_success_and_failure_and_run_again_from_there() {
+fn folders_are_moved_after_success_and_failure_and_run_again_from_there(site: Site) {
     let mut setup =
-        Setup { rescan: "1s", ..Setup::job("[ ! -e fail ] || exit 1; cp input out.txt") };
+        Setup { rescan: "1s", ..Setup::job(site, "[ ! -e fail ] || exit 1; cp input out.txt") };
     setup.intake.push("on_success: {move_to: ./done}".to_owned());
     setup.intake.push("on_failure: {move_to: ./failed}".to_owned());
     let world = World::started(setup);
@@ -427,11 +415,10 @@ fn folders_are_moved_after_success_and_failure_and_run_again_from_there() {
     world.is_settled();
 }
 
-#[test]
-fn the_file_stop_is_told_by_what_waits_already() {
+fn the_file_stop_is_told_by_what_waits_already(site: Site) {
     let world = World::started(Setup {
         headnode: vec!["ship_ahead: 0".to_owned()],
-        ..Setup::job(UNTIL_LET_GO).slots(1)
+        ..Setup::job(site, UNTIL_LET_GO).slots(1)
     });
     write(&world.intake().join("first/input"), "x");
     world.until_state("first", StateName::Running);
@@ -444,4 +431,25 @@ fn the_file_stop_is_told_by_what_waits_already() {
     world.let_go();
     world.until_succeeded(&["first", "waits"]);
     world.is_settled();
+}
+
+on_sites! {
+    held_before_it_is_handed_over_a_case_gives_its_slot_to_the_next: here, ssh_pueue, ssh_direct;
+    held_while_it_runs_a_case_keeps_its_slot_until_its_end_is_seen: here, ssh_pueue, ssh_direct;
+    a_work_dir_that_is_not_mounted_is_broken_and_nothing_is_concluded: here, ssh_pueue, ssh_direct;
+    a_name_that_comes_back_with_other_content_is_a_second_arrival: here, ssh_pueue;
+    the_file_stop_stops_what_is_new_and_nothing_that_runs: here, ssh_pueue;
+    pause_all_intake_and_headnode_stop_what_is_new: here, ssh_pueue;
+    // Names and folders are of the intake; a headnode meets what comes of them.
+    a_name_that_comes_back_with_the_same_content_is_not_run_again: here;
+    a_finished_folder_may_be_deleted: here;
+    touching_an_old_case_does_not_start_new_work_and_is_told_once: here;
+    a_change_while_the_job_runs_is_told_and_not_run: here;
+    the_file_stop_holds_across_restarts_and_resume_takes_it_away: here;
+    a_pause_holds_across_a_kill: here;
+    an_intake_whose_check_file_is_missing_is_unreadable_not_empty: here;
+    an_unmounted_intake_is_unreadable_not_empty: here;
+    a_rerun_of_a_case_whose_folder_is_gone_says_so_and_runs_when_it_is_back: here;
+    folders_are_moved_after_success_and_failure_and_run_again_from_there: here;
+    the_file_stop_is_told_by_what_waits_already: here;
 }

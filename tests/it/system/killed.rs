@@ -8,7 +8,8 @@ use daylily_lifecycle::case::StateName;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::same::assert_same;
-use super::setup::{Setup, UNTIL_LET_GO};
+use super::setup::{Setup, UNTIL_LET_GO, slowly};
+use super::site::{Site, on_sites};
 use super::world::{World, now, processes_of, write};
 use crate::wait;
 
@@ -38,18 +39,21 @@ const KILLED_IN: [StateName; 10] = [
     StateName::Returning,
 ];
 
-#[test]
-fn thirty_cases_and_ten_kills_execute_every_command_once() {
+fn thirty_cases_and_ten_kills_execute_every_command_once(site: Site) {
     let seed = u64::try_from(now().as_millisecond()).unwrap();
     #[allow(clippy::print_stderr, reason = "the seed is what a failure can be repeated by")]
     {
         eprintln!("seed {seed}");
     }
     let mut dice = Dice(seed);
-    let mut world = World::new(Setup::job("sleep 0.3; cp input out.txt").slots(3));
+    let mut world = World::new(Setup::job(site, "sleep 0.3; cp input out.txt").slots(3));
     let names: Vec<String> = (0..30).map(|n| format!("case {n}")).collect();
+    let mut killed_in = KILLED_IN;
+    if site.has_pueue() {
+        killed_in[7] = StateName::Queued;
+    }
     let mut hit = Vec::new();
-    for (kill, state) in KILLED_IN.into_iter().enumerate() {
+    for (kill, state) in killed_in.into_iter().enumerate() {
         world.spawn();
         for name in &names[kill * 3..kill * 3 + 3] {
             let folder = world.intake().join(name);
@@ -91,11 +95,10 @@ fn thirty_cases_and_ten_kills_execute_every_command_once() {
     world.is_settled();
 }
 
-#[test]
-fn sigterm_ends_within_5_s_and_leaves_jobs_running_for_the_next_daemon() {
+fn sigterm_ends_within_5_s_and_leaves_jobs_running_for_the_next_daemon(site: Site) {
     let mut world = World::started(Setup {
         headnode: vec!["ship_ahead: 0".to_owned()],
-        ..Setup::job(UNTIL_LET_GO)
+        ..Setup::job(site, UNTIL_LET_GO)
     });
     for name in ["a", "b", "waits"] {
         write(&world.intake().join(name).join("input"), name);
@@ -128,9 +131,8 @@ fn sigterm_ends_within_5_s_and_leaves_jobs_running_for_the_next_daemon() {
     world.is_settled();
 }
 
-#[test]
-fn finished_while_no_daemon_ran_the_exit_record_is_read_later() {
-    let mut world = World::started(Setup::job(UNTIL_LET_GO));
+fn finished_while_no_daemon_ran_the_exit_record_is_read_later(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("alone/input"), "x");
     world.until_state("alone", StateName::Running);
     world.kill();
@@ -144,24 +146,23 @@ fn finished_while_no_daemon_ran_the_exit_record_is_read_later() {
     world.is_settled();
 }
 
-#[test]
-fn a_large_transfer_that_was_killed_is_gone_on_with() {
-    let mut world = World::started(Setup::default());
+fn a_large_transfer_that_was_killed_is_gone_on_with(site: Site) {
+    let mut world = World::started(Setup { headnode: slowly(site, "20MiB/s"), ..Setup::at(site) });
+    let size: u64 = if site.is_far() { 100 << 20 } else { 2 << 30 };
     write(&world.intake().join("large/input"), "x");
-    fs::File::create(world.intake().join("large/big")).unwrap().set_len(2 << 30).unwrap();
+    fs::File::create(world.intake().join("large/big")).unwrap().set_len(size).unwrap();
     world.until_state("large", StateName::Shipping);
     world.kill();
     world.start();
     world.until_succeeded(&["large"]);
     assert_eq!(world.runs().len(), 1);
-    assert_eq!(fs::metadata(world.copy_of("large").join("big")).unwrap().len(), 2 << 30);
+    assert_eq!(fs::metadata(world.copy_of("large").join("big")).unwrap().len(), size);
     assert_eq!(world.case("large").unwrap().attempts().count(), 1);
     world.is_settled();
 }
 
-#[test]
-fn a_lock_that_a_killed_daemon_left_for_a_moment_stops_no_restart() {
-    let mut world = World::new(Setup::default());
+fn a_lock_that_a_killed_daemon_left_for_a_moment_stops_no_restart(site: Site) {
+    let mut world = World::new(Setup::at(site));
     let path = world.path("state/lock");
     let file = fs::File::create(&path).unwrap();
     let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).unwrap();
@@ -181,9 +182,8 @@ fn a_lock_that_a_killed_daemon_left_for_a_moment_stops_no_restart() {
     world.is_settled();
 }
 
-#[test]
-fn one_state_dir_admits_one_daemon() {
-    let mut world = World::started(Setup::default());
+fn one_state_dir_admits_one_daemon(site: Site) {
+    let mut world = World::started(Setup::at(site));
     let mut first = world.daemon_taken();
     world.spawn();
     let status = world.ended();
@@ -195,11 +195,10 @@ fn one_state_dir_admits_one_daemon() {
     world.is_settled();
 }
 
-#[test]
-fn sigterm_in_the_middle_of_a_large_copy_ends_within_5_s() {
-    let mut world = World::started(Setup::default());
+fn sigterm_in_the_middle_of_a_large_copy_ends_within_5_s(site: Site) {
+    let mut world = World::started(Setup { headnode: slowly(site, "20MiB/s"), ..Setup::at(site) });
     write(&world.intake().join("large/input"), "x");
-    let size = 6 << 30;
+    let size: u64 = if site.is_far() { 300 << 20 } else { 6 << 30 };
     fs::File::create(world.intake().join("large/big")).unwrap().set_len(size).unwrap();
     world.until_state("large", StateName::Shipping);
     let status = world.terminate(Duration::from_secs(5));
@@ -218,9 +217,8 @@ fn sigterm_in_the_middle_of_a_large_copy_ends_within_5_s() {
     world.is_settled();
 }
 
-#[test]
-fn a_killed_daemon_leaves_nobody_listening_for_ever() {
-    let mut world = World::started(Setup::job(UNTIL_LET_GO));
+fn a_killed_daemon_leaves_nobody_listening_for_ever(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("bell/input"), "x");
     world.until_state("bell", StateName::Running);
     let work = fs::canonicalize(world.path("work/.daylily-watch")).unwrap();
@@ -238,4 +236,16 @@ fn a_killed_daemon_leaves_nobody_listening_for_ever() {
     world.kill();
     assert!(listeners() > 0);
     world.until("nobody listens", |_| listeners() == 0);
+}
+
+on_sites! {
+    thirty_cases_and_ten_kills_execute_every_command_once: here, ssh_pueue, ssh_direct;
+    sigterm_ends_within_5_s_and_leaves_jobs_running_for_the_next_daemon: here, ssh_pueue, ssh_direct;
+    finished_while_no_daemon_ran_the_exit_record_is_read_later: here, ssh_pueue, ssh_direct;
+    a_large_transfer_that_was_killed_is_gone_on_with: here, ssh_pueue, ssh_direct;
+    sigterm_in_the_middle_of_a_large_copy_ends_within_5_s: here, ssh_pueue, ssh_direct;
+    a_killed_daemon_leaves_nobody_listening_for_ever: here, ssh_pueue, ssh_direct;
+    // The lock is the daemon's own.
+    a_lock_that_a_killed_daemon_left_for_a_moment_stops_no_restart: here;
+    one_state_dir_admits_one_daemon: here;
 }

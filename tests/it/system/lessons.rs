@@ -2,6 +2,7 @@
 //! shown elsewhere in this module are not repeated here.
 
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::time::Duration;
 
 use daylily_lifecycle::case::{ConditionName, HoldWhy, State, StateName};
@@ -12,20 +13,20 @@ use serde_json::json;
 
 use super::same::assert_same;
 use super::setup::{Setup, UNTIL_LET_GO};
+use super::site::{Site, on_sites};
 use super::world::{World, processes_of, write};
 use crate::wait;
 
-fn with_a_marker(settle: &str) -> Setup {
-    Setup { settle: format!(", marker: daylily.ready{settle}"), ..Setup::default() }
+fn with_a_marker(site: Site, settle: &str) -> Setup {
+    Setup { settle: format!(", marker: daylily.ready{settle}"), ..Setup::at(site) }
 }
 
 fn holds(world: &World, name: &str, condition: ConditionName) -> Option<bool> {
     world.case(name).and_then(|case| case.condition(condition).map(|condition| condition.holds))
 }
 
-#[test]
-fn a_marker_written_before_the_data_does_not_start_a_case() {
-    let world = World::started(with_a_marker(""));
+fn a_marker_written_before_the_data_does_not_start_a_case(site: Site) {
+    let world = World::started(with_a_marker(site, ""));
     let folder = world.intake().join("eager");
     write(&folder.join("daylily.ready"), "");
     world.until("the marker alone is seen", |world| {
@@ -43,9 +44,8 @@ fn a_marker_written_before_the_data_does_not_start_a_case() {
     world.is_settled();
 }
 
-#[test]
-fn a_marker_that_never_comes_is_waited_for_and_a_person_can_do_without() {
-    let world = World::started(with_a_marker(""));
+fn a_marker_that_never_comes_is_waited_for_and_a_person_can_do_without(site: Site) {
+    let world = World::started(with_a_marker(site, ""));
     write(&world.intake().join("late/input"), "x");
     world.until_because("late", "Complete except for its marker: daylily.ready has not come");
     assert_eq!(world.ask("accept", "late"), "done");
@@ -55,15 +55,14 @@ fn a_marker_that_never_comes_is_waited_for_and_a_person_can_do_without() {
     world.is_settled();
 }
 
-#[test]
-fn a_marker_that_never_comes_follows_the_configured_policy() {
-    let world = World::started(with_a_marker(", marker_timeout: 2s, marker_missing: accept"));
+fn a_marker_that_never_comes_follows_the_configured_policy(site: Site) {
+    let world = World::started(with_a_marker(site, ", marker_timeout: 2s, marker_missing: accept"));
     write(&world.intake().join("without/input"), "x");
     world.until_succeeded(&["without"]);
     world.is_settled();
     drop(world);
 
-    let world = World::started(with_a_marker(", marker_timeout: 2s, marker_missing: reject"));
+    let world = World::started(with_a_marker(site, ", marker_timeout: 2s, marker_missing: reject"));
     write(&world.intake().join("without/input"), "x");
     world.until_state("without", StateName::Rejected);
     write(&world.intake().join("without/daylily.ready"), "");
@@ -71,11 +70,11 @@ fn a_marker_that_never_comes_follows_the_configured_policy() {
     world.is_settled();
 }
 
-#[test]
-fn a_stale_marker_of_an_earlier_attempt_is_not_believed() {
+fn a_stale_marker_of_an_earlier_attempt_is_not_believed(site: Site) {
     // The attempt directory of the first run lies there with its exit code 0 while the
     // second runs; so does a hand-made one of the second.
     let world = World::started(Setup::job(
+        site,
         "[ -e \"$ELSEWHERE/first\" ] || { : >\"$ELSEWHERE/first\"; cp input out.txt; exit 0; }
 until [ -e \"$GO\" ]; do sleep 0.05; done
 exit 5",
@@ -94,16 +93,18 @@ exit 5",
     world.is_settled();
 }
 
-#[test]
-fn a_job_started_twice_does_not_execute_twice() {
-    let world = World::started(Setup::job(UNTIL_LET_GO));
+fn a_job_started_twice_does_not_execute_twice(site: Site) {
+    let world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("twice/input"), "x");
     world.until_state("twice", StateName::Running);
     let job =
         world.path("work/.daylily-watch").join(world.attempt("twice").as_str()).join("job.sh");
     let start = || {
+        let (uid, gid) = world.ground.jobs_run_as();
         #[allow(clippy::disallowed_methods, reason = "a queue that starts a job again")]
-        std::process::Command::new("/bin/sh").arg(&job).output().unwrap().status.code()
+        let mut again = std::process::Command::new("/bin/sh");
+        again.arg(&job).uid(uid.as_raw()).gid(gid.as_raw());
+        again.output().unwrap().status.code()
     };
     assert_eq!(start(), Some(98));
     world.let_go();
@@ -113,10 +114,9 @@ fn a_job_started_twice_does_not_execute_twice() {
     world.is_settled();
 }
 
-#[test]
-fn the_job_was_started_but_the_answer_was_lost_found_not_added_again() {
+fn the_job_was_started_but_the_answer_was_lost_found_not_added_again(site: Site) {
     // Killed at the moment the first sign of the job is there, before the answer is read.
-    let mut world = World::started(Setup::job(UNTIL_LET_GO));
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("found/input"), "x");
     world.until("the job has begun", |world| !world.runs().is_empty());
     world.kill();
@@ -140,9 +140,9 @@ fn wipe_out(world: &World, name: &str) {
     });
 }
 
-#[test]
-fn a_job_that_is_gone_without_a_trace_is_not_done_and_does_not_stay_running_for_ever() {
-    let world = World::started(Setup { lost_after: "2s", ..Setup::job(UNTIL_LET_GO).slots(1) });
+fn a_job_that_is_gone_without_a_trace_is_not_done_and_does_not_stay_running_for_ever(site: Site) {
+    let world =
+        World::started(Setup { lost_after: "2s", ..Setup::job(site, UNTIL_LET_GO).slots(1) });
     write(&world.intake().join("lost/input"), "x");
     world.until_state("lost", StateName::Running);
     wipe_out(&world, "lost");
@@ -159,9 +159,8 @@ fn a_job_that_is_gone_without_a_trace_is_not_done_and_does_not_stay_running_for_
     world.is_settled();
 }
 
-#[test]
-fn a_lost_job_that_a_person_confirms_dead_has_failed() {
-    let world = World::started(Setup { lost_after: "1s", ..Setup::job(UNTIL_LET_GO) });
+fn a_lost_job_that_a_person_confirms_dead_has_failed(site: Site) {
+    let world = World::started(Setup { lost_after: "1s", ..Setup::job(site, UNTIL_LET_GO) });
     write(&world.intake().join("lost/input"), "x");
     world.until_state("lost", StateName::Running);
     wipe_out(&world, "lost");
@@ -171,9 +170,9 @@ fn a_lost_job_that_a_person_confirms_dead_has_failed() {
     world.is_settled();
 }
 
-#[test]
-fn silence_is_never_failure_while_it_may_still_be_a_cache() {
-    let world = World::started(Setup { lost_after: "1h", ..Setup::job(UNTIL_LET_GO).slots(1) });
+fn silence_is_never_failure_while_it_may_still_be_a_cache(site: Site) {
+    let world =
+        World::started(Setup { lost_after: "1h", ..Setup::job(site, UNTIL_LET_GO).slots(1) });
     write(&world.intake().join("silent/input"), "x");
     world.until_state("silent", StateName::Running);
     wipe_out(&world, "silent");
@@ -191,11 +190,11 @@ fn silence_is_never_failure_while_it_may_still_be_a_cache() {
     world.is_settled();
 }
 
-#[test]
-fn cancel_tells_the_truth() {
+fn cancel_tells_the_truth(site: Site) {
     // While a process lives, the case is being cancelled, not cancelled.
     let world = World::started(
-        Setup::job("trap '' TERM; : >\"$ELSEWHERE/deaf\"; while :; do sleep 1; done").slots(1),
+        Setup::job(site, "trap '' TERM; : >\"$ELSEWHERE/deaf\"; while :; do sleep 1; done")
+            .slots(1),
     );
     write(&world.intake().join("deaf/input"), "x");
     world.until("it is deaf", |world| {
@@ -215,11 +214,10 @@ fn cancel_tells_the_truth() {
     world.is_settled();
 }
 
-#[test]
-fn a_limit_ends_what_runs_too_long_as_failed() {
+fn a_limit_ends_what_runs_too_long_as_failed(site: Site) {
     let world = World::started(Setup {
         pipeline: vec!["limits: {run: 1s, on_limit: cancel}".to_owned()],
-        ..Setup::job("sleep 1000").slots(1)
+        ..Setup::job(site, "sleep 1000").slots(1)
     });
     write(&world.intake().join("long/input"), "x");
     world.until_state("long", StateName::Failed);
@@ -228,16 +226,15 @@ fn a_limit_ends_what_runs_too_long_as_failed() {
     world.is_settled();
 }
 
-#[test]
-fn why_is_it_waiting_where_is_it_when_will_it_be_ready_is_one_sentence() {
+fn why_is_it_waiting_where_is_it_when_will_it_be_ready_is_one_sentence(site: Site) {
     let world = World::started(Setup {
         headnode: vec!["ship_ahead: 0".to_owned()],
         quiet: "2s",
-        ..Setup::job(UNTIL_LET_GO).slots(1)
+        ..Setup::job(site, UNTIL_LET_GO).slots(1)
     });
     write(&world.intake().join("one/input"), "x");
     world.until_because("one", "Still arriving: the last change was input at ");
-    world.until_because("one", "Running on here since ");
+    world.until_because("one", "Running on hpc since ");
     write(&world.intake().join("two/input"), "x");
     world.until_because("two", "Waiting for a place: ");
     world.until("it names who has it", |world| {
@@ -250,9 +247,8 @@ fn why_is_it_waiting_where_is_it_when_will_it_be_ready_is_one_sentence() {
     world.is_settled();
 }
 
-#[test]
-fn a_case_named_like_the_second_arrival_of_another_has_a_place_of_its_own() {
-    let world = World::started(Setup { rescan: "1s", ..Setup::default() });
+fn a_case_named_like_the_second_arrival_of_another_has_a_place_of_its_own(site: Site) {
+    let world = World::started(Setup { rescan: "1s", ..Setup::at(site) });
     write(&world.intake().join("HG002/input"), "first");
     write(&world.intake().join("HG002.2/input"), "a sample of that name");
     world.until_succeeded(&["HG002", "HG002.2"]);
@@ -271,4 +267,21 @@ fn a_case_named_like_the_second_arrival_of_another_has_a_place_of_its_own() {
     assert_eq!(fs::read_to_string(format!("{place}/out.txt")).unwrap(), "second");
     assert_eq!(world.runs().len(), 3);
     world.is_settled();
+}
+
+on_sites! {
+    a_stale_marker_of_an_earlier_attempt_is_not_believed: here, ssh_pueue, ssh_direct;
+    a_job_started_twice_does_not_execute_twice: here, ssh_pueue, ssh_direct;
+    the_job_was_started_but_the_answer_was_lost_found_not_added_again: here, ssh_pueue, ssh_direct;
+    a_job_that_is_gone_without_a_trace_is_not_done_and_does_not_stay_running_for_ever: here, ssh_pueue, ssh_direct;
+    a_lost_job_that_a_person_confirms_dead_has_failed: here, ssh_pueue, ssh_direct;
+    silence_is_never_failure_while_it_may_still_be_a_cache: here, ssh_pueue, ssh_direct;
+    cancel_tells_the_truth: here, ssh_pueue, ssh_direct;
+    a_limit_ends_what_runs_too_long_as_failed: here, ssh_pueue, ssh_direct;
+    why_is_it_waiting_where_is_it_when_will_it_be_ready_is_one_sentence: here, ssh_pueue;
+    a_case_named_like_the_second_arrival_of_another_has_a_place_of_its_own: here, ssh_pueue;
+    // Markers are of the intake.
+    a_marker_written_before_the_data_does_not_start_a_case: here;
+    a_marker_that_never_comes_is_waited_for_and_a_person_can_do_without: here;
+    a_marker_that_never_comes_follows_the_configured_policy: here;
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use daylily_lifecycle::case::{ConditionName, StateName};
 
 use super::setup::Setup;
+use super::site::Site;
 use super::world::{World, write};
 use crate::wait;
 
@@ -25,7 +26,7 @@ fn fails_to_hold(world: &World, name: &str, condition: ConditionName) -> bool {
 
 #[test]
 fn a_wrong_file_needs_correction_and_runs_when_it_is_right() {
-    let mut world = World::started(Setup { rescan: "1s", ..Setup::default() });
+    let mut world = World::started(Setup { rescan: "1s", ..Setup::at(Site::Here) });
     let folder = world.intake().join("sums");
     write(&folder.join("input"), "foo");
     write(&folder.join("run 2/R1"), "baz");
@@ -55,7 +56,7 @@ fn a_wrong_file_needs_correction_and_runs_when_it_is_right() {
 
 #[test]
 fn a_named_file_that_is_missing_is_waited_for() {
-    let world = World::started(Setup::default());
+    let world = World::started(Setup::at(Site::Here));
     let folder = world.intake().join("sums");
     write(&folder.join("input"), "foo");
     write(&folder.join("md5sum.txt"), "acbd18db4cc2f85cedef654fccc4a4d8  late/input\n");
@@ -67,7 +68,7 @@ fn a_named_file_that_is_missing_is_waited_for() {
 
 #[test]
 fn a_manifest_that_is_asked_for_must_come_or_be_left_out_by_a_person() {
-    let setup = || Setup { settle: ", manifest: sums.txt".to_owned(), ..Setup::default() };
+    let setup = || Setup { settle: ", manifest: sums.txt".to_owned(), ..Setup::at(Site::Here) };
     let world = World::started(setup());
     for name in ["comes", "never comes"] {
         write(&world.intake().join(name).join("input"), "foo");
@@ -83,7 +84,7 @@ fn a_manifest_that_is_asked_for_must_come_or_be_left_out_by_a_person() {
 
 #[test]
 fn what_is_there_is_compared_also_where_a_person_left_out_the_rest() {
-    let world = World::started(Setup::default());
+    let world = World::started(Setup::at(Site::Here));
     let folder = world.intake().join("half");
     write(&folder.join("input"), "wrong");
     write(&folder.join("SHA256SUMS"), format!("{FOO}  input\n{BAR}  never\n"));
@@ -97,7 +98,7 @@ fn what_is_there_is_compared_also_where_a_person_left_out_the_rest() {
 
 #[test]
 fn one_that_cannot_be_read_is_told_by_line_and_none_looks_at_none() {
-    let world = World::started(Setup { rescan: "1s", ..Setup::default() });
+    let world = World::started(Setup { rescan: "1s", ..Setup::at(Site::Here) });
     let folder = world.intake().join("odd");
     write(&folder.join("input"), "foo");
     write(&folder.join("SHA256SUMS"), "see the other list\n../x\n");
@@ -108,7 +109,8 @@ fn one_that_cannot_be_read_is_told_by_line_and_none_looks_at_none() {
     world.is_settled();
     drop(world);
 
-    let world = World::started(Setup { settle: ", manifest: none".to_owned(), ..Setup::default() });
+    let world =
+        World::started(Setup { settle: ", manifest: none".to_owned(), ..Setup::at(Site::Here) });
     let folder = world.intake().join("odd");
     write(&folder.join("input"), "foo");
     write(&folder.join("SHA256SUMS"), "see the other list\n");

@@ -1,9 +1,12 @@
 //! The whole program, as its users start it: what it promises, shown from outside by
 //! what lies in folders, what the jobs wrote of themselves, and what the database says.
 
+mod ground;
+mod instruments;
 mod runs;
 mod same;
 mod setup;
+mod site;
 mod world;
 
 mod adopting;
@@ -14,6 +17,7 @@ mod cancelling;
 mod changes;
 mod cleaning;
 mod failing;
+mod hostile;
 mod identity;
 mod killed;
 mod lessons;
@@ -22,4 +26,5 @@ mod manifests;
 mod places;
 mod restoring;
 mod stopping;
-mod under_pueue;
+mod polling;
+mod queue_trouble;

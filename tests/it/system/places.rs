@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::runs::{Run, most_at_once};
 use super::setup::Setup;
+use super::site::{Site, on_sites};
 use super::world::{World, write};
 
 fn eight(world: &World) -> Vec<String> {
@@ -14,11 +15,15 @@ fn eight(world: &World) -> Vec<String> {
     names
 }
 
-#[test]
-fn groups_of_1_and_2_slots_never_run_more_at_once_than_they_have() {
+fn groups_of_1_and_2_slots_never_run_more_at_once_than_they_have(site: Site) {
     let world = World::started(Setup {
         groups: "[{name: one, gpus: [3]}, {name: two, gpus: [4, GPU-5a]}]".to_owned(),
-        ..Setup::job("sleep 0.7; cp input out.txt")
+        // The first three wait for each other.
+        ..Setup::job(
+            site,
+            "until [ \"$(grep -c ^start \"$RUNS\")\" -ge 3 ]; do sleep 0.1; done
+sleep 0.7; cp input out.txt",
+        )
     });
     let names = eight(&world);
     world.until_succeeded(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -45,12 +50,11 @@ fn groups_of_1_and_2_slots_never_run_more_at_once_than_they_have() {
     world.is_settled();
 }
 
-#[test]
-fn an_intake_bound_to_a_group_uses_that_group_alone() {
+fn an_intake_bound_to_a_group_uses_that_group_alone(site: Site) {
     let world = World::started(Setup {
         groups: "[{name: cpu, slots: 1}, {name: gpu, gpus: [0]}]".to_owned(),
         intake: vec!["existing: process".to_owned(), "group: cpu".to_owned()],
-        ..Setup::job("sleep 0.2; cp input out.txt")
+        ..Setup::job(site, "sleep 0.2; cp input out.txt")
     });
     let names = eight(&world);
     world.until_succeeded(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -63,20 +67,18 @@ fn an_intake_bound_to_a_group_uses_that_group_alone() {
     world.is_settled();
 }
 
-#[test]
-fn without_gpus_nothing_is_said_of_them() {
-    let world = World::started(Setup::default());
+fn without_gpus_nothing_is_said_of_them(site: Site) {
+    let world = World::started(Setup::at(site));
     write(&world.intake().join("plain/input"), "x");
     world.until_succeeded(&["plain"]);
     assert_eq!(world.runs()[0].cuda, "none");
     world.is_settled();
 }
 
-#[test]
-fn priority_does_what_it_says() {
+fn priority_does_what_it_says(site: Site) {
     let world = World::started(Setup {
         headnode: vec!["ship_ahead: 0".to_owned()],
-        ..Setup::job("[ \"$DAYLILY_CASE\" != first ] || until [ -e \"$GO\" ]; do sleep 0.05; done; cp input out.txt")
+        ..Setup::job(site, "[ \"$DAYLILY_CASE\" != first ] || until [ -e \"$GO\" ]; do sleep 0.05; done; cp input out.txt")
             .slots(1)
     });
     write(&world.intake().join("first/input"), "x");
@@ -98,4 +100,11 @@ fn priority_does_what_it_says() {
     let order: Vec<String> = world.runs().into_iter().map(|run| run.case).collect();
     assert_eq!(order, ["first", "d urgent", "c normal", "b low"]);
     world.is_settled();
+}
+
+on_sites! {
+    groups_of_1_and_2_slots_never_run_more_at_once_than_they_have: here, ssh_pueue, ssh_direct;
+    an_intake_bound_to_a_group_uses_that_group_alone: here, ssh_pueue, ssh_direct;
+    without_gpus_nothing_is_said_of_them: here, ssh_pueue, ssh_direct;
+    priority_does_what_it_says: here, ssh_pueue, ssh_direct;
 }

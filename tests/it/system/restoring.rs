@@ -9,11 +9,17 @@ use daylily_lifecycle::policy::HeadnodeState;
 use daylily_watch::store::read::Reader;
 
 use super::setup::{Setup, UNTIL_LET_GO};
-use super::world::{LIMIT, World, write};
+use super::site::{Site, on_sites};
+use super::world::{HEADNODE, LIMIT, World, write};
 
-#[test]
-fn a_backup_made_while_the_daemon_runs_brings_everything_back() {
-    let mut world = World::started(Setup::job(UNTIL_LET_GO));
+on_sites! {
+    a_backup_made_while_the_daemon_runs_brings_everything_back: here;
+    what_is_no_backup_changes_nothing: here;
+    without_any_database_a_backup_is_put_in_place_and_old_requests_are_not_done: here;
+}
+
+fn a_backup_made_while_the_daemon_runs_brings_everything_back(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("before/input"), "x");
     world.until_state("before", StateName::Running);
     let file = world.path("elsewhere/copy.db");
@@ -38,7 +44,7 @@ fn a_backup_made_while_the_daemon_runs_brings_everything_back() {
 
     let said = world.verb(&["restore", file.to_str().unwrap()]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    assert!(said.err.contains("daylily-watch adopt here --reason"), "{said:?}");
+    assert!(said.err.contains("daylily-watch adopt hpc --reason"), "{said:?}");
     let kept = said.out.lines().find_map(|line| line.strip_prefix("what was there is kept in "));
     let kept = kept.unwrap_or_else(|| panic!("{said:?}")).to_owned();
     let aside = world.path("elsewhere/aside");
@@ -56,7 +62,7 @@ fn a_backup_made_while_the_daemon_runs_brings_everything_back() {
     });
     world.until_state("after", StateName::Ready);
     assert_eq!(world.state("before"), Some(StateName::Running), "as it was then");
-    let said = world.verb(&["adopt", "here", "--reason", "restored a backup"]);
+    let said = world.verb(&["adopt", HEADNODE, "--reason", "restored a backup"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     world.until_succeeded(&["before"]);
     let after = world.case("after").unwrap();
@@ -67,9 +73,8 @@ fn a_backup_made_while_the_daemon_runs_brings_everything_back() {
     world.is_settled();
 }
 
-#[test]
-fn what_is_no_backup_changes_nothing() {
-    let mut world = World::started(Setup::default());
+fn what_is_no_backup_changes_nothing(site: Site) {
+    let mut world = World::started(Setup::at(site));
     write(&world.intake().join("case/input"), "x");
     world.until_succeeded(&["case"]);
     assert_eq!(world.terminate(LIMIT).code(), Some(0));
@@ -111,9 +116,8 @@ fn what_is_no_backup_changes_nothing() {
     world.is_settled();
 }
 
-#[test]
-fn without_any_database_a_backup_is_put_in_place_and_old_requests_are_not_done() {
-    let mut world = World::started(Setup::job(UNTIL_LET_GO));
+fn without_any_database_a_backup_is_put_in_place_and_old_requests_are_not_done(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("case/input"), "x");
     world.until_state("case", StateName::Running);
     assert_eq!(world.terminate(LIMIT).code(), Some(0));
@@ -128,7 +132,7 @@ fn without_any_database_a_backup_is_put_in_place_and_old_requests_are_not_done()
     world.start();
     world.until_because("case", "this one was restored from a backup");
     assert_eq!(world.state("case"), Some(StateName::Running), "as it was then");
-    assert_eq!(world.verb(&["adopt", "here", "--reason", "restored"]).code, Some(0));
+    assert_eq!(world.verb(&["adopt", HEADNODE, "--reason", "restored"]).code, Some(0));
     world.let_go();
     world.until_succeeded(&["case"]);
     assert_eq!(world.runs().len(), 1);

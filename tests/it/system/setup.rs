@@ -3,15 +3,22 @@
 
 use std::path::Path;
 
+use super::site::Site;
+use super::world::HEADNODE;
+use crate::servers::sshd::Login;
+
+/// A job that ends when the test says so.
+pub(crate) const UNTIL_LET_GO: &str = "until [ -e \"$GO\" ]; do sleep 0.05; done; cp input out.txt";
+
 /// What a test wants of its world. Text goes into the file as it is.
 pub(crate) struct Setup {
+    pub(crate) site: Site,
     pub(crate) quiet: &'static str,
     pub(crate) rescan: &'static str,
     /// More keys of `settle`, each with a comma before it.
     pub(crate) settle: String,
     /// More lines of the intake.
     pub(crate) intake: Vec<String>,
-    pub(crate) queue: &'static str,
     /// The list of groups.
     pub(crate) groups: String,
     /// More lines of the headnode.
@@ -25,18 +32,26 @@ pub(crate) struct Setup {
     pub(crate) retry: &'static str,
     /// More lines at the top.
     pub(crate) more: Vec<String>,
+    /// What meets commands behind sshd.
+    pub(crate) login: Login,
+    /// More keys of `ssh`, each with a comma before it.
+    pub(crate) ssh: String,
+    pub(crate) poll: &'static str,
+    /// Nobody has made the groups in pueue.
+    pub(crate) no_groups: bool,
     /// As whom the daemon runs; None: as the tests do.
     pub(crate) uid: Option<u32>,
 }
 
-impl Default for Setup {
-    fn default() -> Self {
+impl Setup {
+    /// Nothing special.
+    pub(crate) fn at(site: Site) -> Self {
         Self {
+            site,
             quiet: "1s",
             rescan: "1m",
             settle: String::new(),
             intake: vec!["existing: process".to_owned()],
-            queue: "direct",
             groups: "[{name: default, slots: 2}]".to_owned(),
             headnode: Vec::new(),
             job: "cp input out.txt".to_owned(),
@@ -45,17 +60,16 @@ impl Default for Setup {
             lost_after: "2m",
             retry: "{first: 500ms, most: 2s, for: 12h}",
             more: Vec::new(),
+            login: Login::Plain,
+            ssh: String::new(),
+            poll: "{min: 200ms, max: 2s}",
+            no_groups: false,
             uid: None,
         }
     }
-}
 
-/// A job that ends when the test says so.
-pub(crate) const UNTIL_LET_GO: &str = "until [ -e \"$GO\" ]; do sleep 0.05; done; cp input out.txt";
-
-impl Setup {
-    pub(crate) fn job(job: &str) -> Self {
-        Self { job: job.to_owned(), ..Self::default() }
+    pub(crate) fn job(site: Site, job: &str) -> Self {
+        Self { job: job.to_owned(), ..Self::at(site) }
     }
 
     pub(crate) fn slots(mut self, slots: usize) -> Self {
@@ -63,7 +77,8 @@ impl Setup {
         self
     }
 
-    pub(crate) fn yaml(&self, dir: &Path) -> String {
+    /// `ground` are the lines of the headnode that say where it is.
+    pub(crate) fn yaml(&self, dir: &Path, ground: &[String]) -> String {
         let lines = |indent: &str, lines: &[String]| -> String {
             lines.iter().map(|line| format!("{indent}{line}\n")).collect()
         };
@@ -78,7 +93,7 @@ impl Setup {
             "timezone: UTC
 lost_after: {lost_after}
 retry: {retry}
-poll: {{min: 200ms, max: 2s}}
+poll: {poll}
 results: {{fetch: {fetch}}}
 {more}intakes:
   - name: new_cases
@@ -86,11 +101,8 @@ results: {{fetch: {fetch}}}
     rescan: {rescan}
     settle: {{quiet: {quiet}{settle}}}
 {intake}headnodes:
-  - name: here
-    host: local
-    work_dir: ./work
-    queue: {queue}
-    groups: {groups}
+  - name: {HEADNODE}
+{ground}    groups: {groups}
 {headnode}pipelines:
   default:
     env: {{RUNS: \"{runs}\", GO: \"{go}\", ELSEWHERE: \"{elsewhere}\"}}
@@ -103,13 +115,14 @@ results: {{fetch: {fetch}}}
 {pipeline}",
             lost_after = self.lost_after,
             retry = self.retry,
+            poll = self.poll,
+            ground = lines("    ", ground),
             fetch = self.fetch,
             more = lines("", &self.more),
             rescan = self.rescan,
             quiet = self.quiet,
             settle = self.settle,
             intake = lines("    ", &self.intake),
-            queue = self.queue,
             groups = self.groups,
             headnode = lines("    ", &self.headnode),
             runs = dir.join("elsewhere/runs").display(),
@@ -121,4 +134,10 @@ results: {{fetch: {fetch}}}
             pipeline = lines("    ", &self.pipeline),
         )
     }
+}
+
+/// What is said of a headnode where a small copy is to take its time. On this machine a
+/// large one does.
+pub(crate) fn slowly(site: Site, rate: &str) -> Vec<String> {
+    if site.is_far() { vec![format!("bandwidth: {rate}")] } else { Vec::new() }
 }

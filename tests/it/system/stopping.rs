@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::setup::Setup;
+use super::site::Site;
 use super::world::{World, processes_of, write};
 
 /// Fails until the test allows it, and tells of every run.
@@ -17,7 +18,7 @@ const STOP: &str = "stop: 'printf \"%s\\n\" \"$DAYLILY_STOP $DAYLILY_CASE $PWD\"
 const FOR_EVER: &str = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
 
 fn stoppable(job: &str) -> Setup {
-    let mut setup = Setup::job(job).slots(1);
+    let mut setup = Setup::job(Site::Here, job).slots(1);
     setup.pipeline.push(STOP.to_owned());
     setup
 }

@@ -18,6 +18,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+use super::ground::Ground;
 use super::runs::{Run, runs};
 use super::setup::Setup;
 use crate::wait;
@@ -29,6 +30,9 @@ const CONFIG_FLAG: Option<&str> = Some("--config");
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) const INTAKE: &str = "new_cases";
+
+/// How the headnode is called.
+pub(crate) const HEADNODE: &str = "hpc";
 
 /// Worlds run beside each other, except for those that measure. A test has one at a
 /// time: a second one would wait for those that wait for the first.
@@ -42,6 +46,8 @@ enum Turn {
 }
 
 pub(crate) struct World {
+    /// Servers end before their folders go.
+    pub(crate) ground: Ground,
     dir: TempDir,
     /// As whom the daemon runs.
     uid: Option<u32>,
@@ -64,11 +70,17 @@ impl World {
 
     fn make(setup: Setup, turn: Turn) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for folder in ["new_cases", "state", "elsewhere"] {
-            fs::create_dir(dir.path().join(folder)).unwrap();
+        let ground = Ground::lay(&setup, dir.path());
+        let yaml = setup.yaml(dir.path(), &ground.lines(&setup, dir.path()));
+        let config = dir.path().join("config.yaml");
+        fs::write(&config, yaml).unwrap();
+        if setup.site.has_pueue() && !setup.no_groups {
+            let settings = daylily_watch::config::load(&config).unwrap();
+            for group in &settings.headnodes[0].groups {
+                ground.group(group.name.as_str(), group.slots.len());
+            }
         }
-        fs::write(dir.path().join("config.yaml"), setup.yaml(dir.path())).unwrap();
-        Self { dir, uid: setup.uid, daemon: None, _turn: turn }
+        Self { ground, dir, uid: setup.uid, daemon: None, _turn: turn }
     }
 
     /// A world in which the daemon runs.
@@ -104,8 +116,22 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_daylily-watch"));
         command.args(CONFIG_FLAG).arg(self.path(config)).current_dir(self.dir.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        command.env_remove("XDG_RUNTIME_DIR");
+        self.surround(&mut command);
         Second(command.process_group(0).spawn().unwrap())
+    }
+
+    /// As whom a program of this world runs, and what it finds around it.
+    fn surround(&self, command: &mut Command) {
+        command.env_remove("XDG_RUNTIME_DIR");
+        if self.ground.site().is_far() {
+            command.env("XDG_RUNTIME_DIR", self.path("run"));
+        }
+        if let Ok(near) = fs::canonicalize(self.path("near")) {
+            command.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", near.display()));
+        }
+        if let Some(uid) = self.uid {
+            command.uid(uid).gid(uid);
+        }
     }
 
     /// Starts the daemon.
@@ -116,10 +142,7 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_daylily-watch"));
         command.args(CONFIG_FLAG).arg(self.path("config.yaml")).current_dir(self.dir.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.unwrap());
-        command.env_remove("XDG_RUNTIME_DIR");
-        if let Some(uid) = self.uid {
-            command.uid(uid).gid(uid);
-        }
+        self.surround(&mut command);
         // No signal to the tests' own group reaches it.
         self.daemon = Some(command.process_group(0).spawn().unwrap());
     }
@@ -311,10 +334,8 @@ impl World {
         #[allow(clippy::disallowed_methods, reason = "the program under test")]
         let mut command = Command::new(env!("CARGO_BIN_EXE_daylily-watch"));
         command.args(args).args(CONFIG_FLAG).arg(self.path(config)).current_dir(self.dir.path());
-        command.stdin(Stdio::null()).env_remove("XDG_RUNTIME_DIR");
-        if let Some(uid) = self.uid {
-            command.uid(uid).gid(uid);
-        }
+        command.stdin(Stdio::null());
+        self.surround(&mut command);
         let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }

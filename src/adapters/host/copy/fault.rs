@@ -40,7 +40,12 @@ pub fn classify(error: &io::Error, side: Side) -> FaultClass {
 }
 
 /// A fault with its whole chain as one text: faults are stored, not unwound.
-pub(super) fn fault(side: Side, doing: &str, path: &Path, error: impl Into<io::Error>) -> Fault {
+pub(in crate::adapters::host) fn fault(
+    side: Side,
+    doing: &str,
+    path: &Path,
+    error: impl Into<io::Error>,
+) -> Fault {
     let error = error.into();
     let class = classify(&error, side);
     if class == FaultClass::NoSpace {
@@ -49,19 +54,19 @@ pub(super) fn fault(side: Side, doing: &str, path: &Path, error: impl Into<io::E
     Fault::new(class, format!("{doing} {}: {error}", path.display()))
 }
 
-pub(super) fn changed(path: &Path) -> Fault {
+pub(in crate::adapters::host) fn changed(path: &Path) -> Fault {
     transient(format_args!("{} changed while it was copied", path.display()))
 }
 
-pub(super) fn transient(text: impl Display) -> Fault {
+pub(in crate::adapters::host) fn transient(text: impl Display) -> Fault {
     Fault::new(FaultClass::TransientStep, text.to_string())
 }
 
-pub(super) fn fatal(text: impl Display) -> Fault {
+pub(in crate::adapters::host) fn fatal(text: impl Display) -> Fault {
     Fault::new(FaultClass::FatalCase, text.to_string())
 }
 
-pub(super) fn of_tree(error: TreeError) -> Fault {
+pub(in crate::adapters::host) fn of_tree(error: TreeError) -> Fault {
     match error {
         TreeError::Io { path, source } => fault(Side::Source, "read", &path, source),
         TreeError::NotUtf8 { .. } | TreeError::TooLong { .. } => fatal(&error),

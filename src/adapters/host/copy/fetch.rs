@@ -87,7 +87,7 @@ fn copy(
 }
 
 /// Relative and plain: what a host answered is not trusted to name a file of ours.
-fn check_name(file: &str) -> Result<(), Fault> {
+pub(in crate::adapters::host) fn check_name(file: &str) -> Result<(), Fault> {
     let plain = !file.is_empty()
         && !file.chars().any(char::is_control)
         && file.split('/').all(|part| !matches!(part, "" | "." | ".."));
@@ -126,7 +126,7 @@ fn plain(below: &Path) -> Option<String> {
     names.collect::<Option<Vec<_>>>().filter(|names| !names.is_empty()).map(|names| names.join("/"))
 }
 
-fn make_folders(there: &mut Trail, file: &str) -> Result<(), Fault> {
+pub(in crate::adapters::host) fn make_folders(there: &mut Trail, file: &str) -> Result<(), Fault> {
     for (end, _) in file.match_indices('/') {
         let path = &file[..end];
         match there.look(path)? {

@@ -19,16 +19,16 @@ use super::list::{Kind, Stamp};
 
 const TEMPORARY: &str = ".daylily-watch-part.";
 
-pub(super) struct Folder {
+pub(in crate::adapters::host) struct Folder {
     fd: OwnedFd,
     /// For messages only.
-    pub(super) path: PathBuf,
+    pub(in crate::adapters::host) path: PathBuf,
 }
 
 impl Folder {
     /// Opens a root. Only its last name may not be a symlink: where a work_dir lies
     /// is the administrator's to say.
-    pub(super) fn root(path: &Path, side: Side) -> Result<Self, Fault> {
+    pub(in crate::adapters::host) fn root(path: &Path, side: Side) -> Result<Self, Fault> {
         let fd = nix::fcntl::open(path, folder_flags(), Mode::empty());
         let fd = fd.map_err(|errno| match errno {
             Errno::ENOTDIR | Errno::ELOOP => {
@@ -48,7 +48,7 @@ impl Folder {
     }
 
     /// Another handle on the same folder.
-    pub(super) fn again(&self) -> Result<Self, Fault> {
+    pub(in crate::adapters::host) fn again(&self) -> Result<Self, Fault> {
         let fd = self.fd.try_clone();
         let fd = fd.map_err(|error| fault(Side::Dest, "open", &self.path, error))?;
         Ok(Self { fd, path: self.path.clone() })
@@ -60,7 +60,7 @@ impl Folder {
     }
 
     /// What lies under a name, symlinks not followed.
-    pub(super) fn look(&self, name: &str) -> Result<Option<Found>, Fault> {
+    pub(in crate::adapters::host) fn look(&self, name: &str) -> Result<Option<Found>, Fault> {
         match fstatat(&self.fd, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(Found::new(&stat, || readlinkat(&self.fd, name)))),
             Err(Errno::ENOENT) => Ok(None),
@@ -69,7 +69,7 @@ impl Folder {
     }
 
     /// Makes a folder with `mode`; one that is there is left as it is.
-    pub(super) fn make(&self, name: &str, mode: u32) -> Result<(), Fault> {
+    pub(in crate::adapters::host) fn make(&self, name: &str, mode: u32) -> Result<(), Fault> {
         match mkdirat(&self.fd, name, Mode::S_IRWXU) {
             Ok(()) => {}
             Err(Errno::EEXIST) => return Ok(()),
@@ -85,13 +85,13 @@ impl Folder {
         fchmod(&self.fd, Mode::from_bits_truncate(mode | kept)).map_err(failed)
     }
 
-    pub(super) fn open_file(&self, name: &str) -> Result<File, Errno> {
+    pub(in crate::adapters::host) fn open_file(&self, name: &str) -> Result<File, Errno> {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         openat(&self.fd, name, flags, Mode::empty()).map(File::from)
     }
 
     /// A new file under a temporary name for `name`, replacing what an earlier try left.
-    pub(super) fn create(&self, name: &str) -> Result<(File, String), Fault> {
+    pub(in crate::adapters::host) fn create(&self, name: &str) -> Result<(File, String), Fault> {
         let temporary = temporary(name);
         self.remove_file(&temporary)?;
         let flags =
@@ -101,7 +101,7 @@ impl Folder {
         Ok((File::from(fd), temporary))
     }
 
-    pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), Fault> {
+    pub(in crate::adapters::host) fn rename(&self, from: &str, to: &str) -> Result<(), Fault> {
         renameat(&self.fd, from, &self.fd, to).map_err(|errno| match errno {
             Errno::EISDIR => fatal(format_args!("{} is a folder", self.path.join(to).display())),
             errno => self.fault("write", to, errno),
@@ -109,7 +109,7 @@ impl Folder {
     }
 
     /// A symlink under a temporary name, renamed over what is there.
-    pub(super) fn link(&self, name: &str, target: &str) -> Result<(), Fault> {
+    pub(in crate::adapters::host) fn link(&self, name: &str, target: &str) -> Result<(), Fault> {
         let temporary = temporary(name);
         self.remove_file(&temporary)?;
         symlinkat(target, &self.fd, temporary.as_str())
@@ -118,7 +118,7 @@ impl Folder {
     }
 
     /// Removes anything but a folder; done already is done.
-    pub(super) fn remove_file(&self, name: &str) -> Result<(), Fault> {
+    pub(in crate::adapters::host) fn remove_file(&self, name: &str) -> Result<(), Fault> {
         match unlinkat(&self.fd, name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(self.fault("remove", name, errno)),
@@ -126,12 +126,12 @@ impl Folder {
     }
 
     /// Removes what an interrupted write of `name` left.
-    pub(super) fn remove_temporary(&self, name: &str) -> Result<(), Fault> {
+    pub(in crate::adapters::host) fn remove_temporary(&self, name: &str) -> Result<(), Fault> {
         self.remove_file(&temporary(name))
     }
 
     /// Removes a folder if it is empty.
-    pub(super) fn remove_if_empty(&self, name: &str) -> Result<(), Fault> {
+    pub(in crate::adapters::host) fn remove_if_empty(&self, name: &str) -> Result<(), Fault> {
         match unlinkat(&self.fd, name, UnlinkatFlags::RemoveDir) {
             // Not a folder: it is no longer what was shipped, so not ours to remove.
             Ok(()) | Err(Errno::ENOENT | Errno::ENOTEMPTY | Errno::EEXIST | Errno::ENOTDIR) => {
@@ -141,7 +141,7 @@ impl Folder {
         }
     }
 
-    pub(super) fn sync(&self) -> Result<(), Fault> {
+    pub(in crate::adapters::host) fn sync(&self) -> Result<(), Fault> {
         match nix::unistd::fsync(&self.fd) {
             // Some network file systems cannot sync a folder and need not.
             Ok(()) | Err(Errno::EINVAL) => Ok(()),
@@ -166,7 +166,7 @@ fn temporary(name: &str) -> String {
 }
 
 /// What lies in the destination.
-pub(super) enum Found {
+pub(in crate::adapters::host) enum Found {
     As(Kind),
     /// A socket, FIFO or device, or a symlink that cannot be told.
     Odd,
@@ -193,7 +193,7 @@ impl Found {
 
 /// The open folders from the root to where a walk is. A folder left behind is synced
 /// if something in it changed.
-pub(super) struct Trail {
+pub(in crate::adapters::host) struct Trail {
     root: Folder,
     below: Vec<Level>,
     root_dirty: bool,
@@ -206,13 +206,16 @@ struct Level {
 }
 
 impl Trail {
-    pub(super) fn new(root: Folder) -> Self {
+    pub(in crate::adapters::host) fn new(root: Folder) -> Self {
         Self { root, below: Vec::new(), root_dirty: false }
     }
 
     /// The folder that holds `path` and the last name of it. None: a folder on the
     /// way is not there, or is not a folder.
-    pub(super) fn find<'p>(&mut self, path: &'p str) -> Result<Option<(&Folder, &'p str)>, Fault> {
+    pub(in crate::adapters::host) fn find<'p>(
+        &mut self,
+        path: &'p str,
+    ) -> Result<Option<(&Folder, &'p str)>, Fault> {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         let parents: Vec<&str> = parent.split('/').filter(|part| !part.is_empty()).collect();
         let same = self.below.iter().zip(&parents).take_while(|(at, part)| at.name == **part);
@@ -233,14 +236,17 @@ impl Trail {
     }
 
     /// As [`Self::find`], where the folders on the way must be there.
-    pub(super) fn at<'p>(&mut self, path: &'p str) -> Result<(&Folder, &'p str), Fault> {
+    pub(in crate::adapters::host) fn at<'p>(
+        &mut self,
+        path: &'p str,
+    ) -> Result<(&Folder, &'p str), Fault> {
         let shown = self.root.path.join(path);
         self.find(path)?
             .ok_or_else(|| transient(format_args!("a folder above {} went away", shown.display())))
     }
 
     /// What lies at `path`.
-    pub(super) fn look(&mut self, path: &str) -> Result<Option<Found>, Fault> {
+    pub(in crate::adapters::host) fn look(&mut self, path: &str) -> Result<Option<Found>, Fault> {
         match self.find(path)? {
             Some((folder, name)) => folder.look(name),
             None => Ok(None),
@@ -248,7 +254,7 @@ impl Trail {
     }
 
     /// Something changed in the folder last asked for.
-    pub(super) fn touched(&mut self) {
+    pub(in crate::adapters::host) fn touched(&mut self) {
         match self.below.last_mut() {
             Some(level) => level.dirty = true,
             None => self.root_dirty = true,
@@ -256,7 +262,7 @@ impl Trail {
     }
 
     /// Syncs what is left to sync.
-    pub(super) fn finish(mut self) -> Result<(), Fault> {
+    pub(in crate::adapters::host) fn finish(mut self) -> Result<(), Fault> {
         while !self.below.is_empty() {
             self.leave()?;
         }
@@ -277,7 +283,11 @@ impl Trail {
 
 /// Makes at most the last `levels` names of a path: more would make a work_dir on
 /// the mount point of one that is not mounted.
-pub(super) fn make_up_to(path: &Path, levels: u32, mode: u32) -> Result<(), Fault> {
+pub(in crate::adapters::host) fn make_up_to(
+    path: &Path,
+    levels: u32,
+    mode: u32,
+) -> Result<(), Fault> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     match std::fs::DirBuilder::new().mode(mode).create(path) {
         Ok(()) => {

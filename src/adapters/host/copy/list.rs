@@ -16,28 +16,28 @@ use super::fault::{Side, fatal, fault};
 use crate::file_time::kept_as;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Line {
-    pub(super) path: String,
+pub(in crate::adapters::host) struct Line {
+    pub(in crate::adapters::host) path: String,
     #[serde(flatten)]
-    pub(super) kind: Kind,
+    pub(in crate::adapters::host) kind: Kind,
     /// False while it is only meant to be shipped: then what lies there is ours only
     /// if it is what was meant.
-    pub(super) shipped: bool,
+    pub(in crate::adapters::host) shipped: bool,
     /// Of the content that was copied, for the second look.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) blake3: Option<String>,
+    pub(in crate::adapters::host) blake3: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-pub(super) enum Kind {
+pub(in crate::adapters::host) enum Kind {
     File { size: u64, modified: Stamp },
     Folder,
     Symlink { target: String },
 }
 
 impl Kind {
-    pub(super) fn same_sort(&self, other: &Self) -> bool {
+    pub(in crate::adapters::host) fn same_sort(&self, other: &Self) -> bool {
         matches!(
             (self, other),
             (Self::File { .. }, Self::File { .. })
@@ -47,7 +47,7 @@ impl Kind {
     }
 
     /// Whether `copy` looks like a copy of `self`: by size and time, or target.
-    pub(super) fn matches(&self, copy: &Self) -> bool {
+    pub(in crate::adapters::host) fn matches(&self, copy: &Self) -> bool {
         match (self, copy) {
             (Self::File { size, modified }, Self::File { size: other, modified: time }) => {
                 size == other
@@ -62,13 +62,13 @@ impl Kind {
 
 /// A modification time since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stamp {
-    pub(super) seconds: i64,
-    pub(super) nanoseconds: i64,
+pub(in crate::adapters::host) struct Stamp {
+    pub(in crate::adapters::host) seconds: i64,
+    pub(in crate::adapters::host) nanoseconds: i64,
 }
 
 impl Stamp {
-    pub(super) fn of(meta: &Metadata) -> Self {
+    pub(in crate::adapters::host) fn of(meta: &Metadata) -> Self {
         Self { seconds: meta.mtime(), nanoseconds: meta.mtime_nsec() }
     }
 
@@ -79,24 +79,24 @@ impl Stamp {
 
 /// Whether `kind`, found in the destination, was brought there by an earlier ship,
 /// by what the list says of its path.
-pub(super) fn is_ours(lines: &[Line], kind: &Kind) -> bool {
+pub(in crate::adapters::host) fn is_ours(lines: &[Line], kind: &Kind) -> bool {
     lines.iter().any(|line| line.kind.same_sort(kind) && (line.shipped || line.kind.matches(kind)))
 }
 
 /// The order of a walk: a folder, then what is in it, names by their bytes.
-pub(super) fn walk_order(a: &str, b: &str) -> Ordering {
+pub(in crate::adapters::host) fn walk_order(a: &str, b: &str) -> Ordering {
     a.split('/').cmp(b.split('/'))
 }
 
 /// Reads a list from front to back. A list that is not there is empty.
-pub(super) struct Reader {
+pub(in crate::adapters::host) struct Reader {
     lines: Option<BufReader<File>>,
     path: PathBuf,
     next: Option<Line>,
 }
 
 impl Reader {
-    pub(super) fn open(path: &Path) -> Result<Self, Fault> {
+    pub(in crate::adapters::host) fn open(path: &Path) -> Result<Self, Fault> {
         let lines = match File::open(path) {
             Ok(file) => Some(BufReader::new(file)),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -107,11 +107,11 @@ impl Reader {
         Ok(reader)
     }
 
-    pub(super) fn peek(&self) -> Option<&Line> {
+    pub(in crate::adapters::host) fn peek(&self) -> Option<&Line> {
         self.next.as_ref()
     }
 
-    pub(super) fn take(&mut self) -> Result<Option<Line>, Fault> {
+    pub(in crate::adapters::host) fn take(&mut self) -> Result<Option<Line>, Fault> {
         let line = self.next.take();
         if line.is_some() {
             self.advance()?;
@@ -120,7 +120,7 @@ impl Reader {
     }
 
     /// All lines of `path`; asked in the order of a walk. Lines before it are passed over.
-    pub(super) fn lines_of(&mut self, path: &str) -> Result<Vec<Line>, Fault> {
+    pub(in crate::adapters::host) fn lines_of(&mut self, path: &str) -> Result<Vec<Line>, Fault> {
         let mut found = Vec::new();
         while let Some(line) = self.peek() {
             match walk_order(&line.path, path) {
@@ -150,13 +150,13 @@ impl Reader {
 }
 
 /// Writes a list that becomes visible when it is whole.
-pub(super) struct Writer {
+pub(in crate::adapters::host) struct Writer {
     file: BufWriter<File>,
     temporary: PathBuf,
 }
 
 impl Writer {
-    pub(super) fn create(temporary: PathBuf) -> Result<Self, Fault> {
+    pub(in crate::adapters::host) fn create(temporary: PathBuf) -> Result<Self, Fault> {
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -167,7 +167,7 @@ impl Writer {
         Ok(Self { file: BufWriter::new(file), temporary })
     }
 
-    pub(super) fn add(&mut self, line: &Line) -> Result<(), Fault> {
+    pub(in crate::adapters::host) fn add(&mut self, line: &Line) -> Result<(), Fault> {
         let written = serde_json::to_writer(&mut self.file, line).map_err(std::io::Error::from);
         written
             .and_then(|()| self.file.write_all(b"\n"))
@@ -175,7 +175,7 @@ impl Writer {
     }
 
     /// Makes it readable under its temporary name.
-    pub(super) fn sync(mut self) -> Result<PathBuf, Fault> {
+    pub(in crate::adapters::host) fn sync(mut self) -> Result<PathBuf, Fault> {
         let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
         synced.map_err(|error| fault(Side::Dest, "write", &self.temporary, error))?;
         Ok(self.temporary)
@@ -183,7 +183,7 @@ impl Writer {
 }
 
 /// Gives a synced list its name.
-pub(super) fn publish(from: &Path, to: &Path) -> Result<(), Fault> {
+pub(in crate::adapters::host) fn publish(from: &Path, to: &Path) -> Result<(), Fault> {
     std::fs::rename(from, to).map_err(|error| fault(Side::Dest, "write", to, error))?;
     let folder = to.parent().unwrap_or(Path::new("/"));
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
@@ -191,7 +191,11 @@ pub(super) fn publish(from: &Path, to: &Path) -> Result<(), Fault> {
 }
 
 /// Writes what is in either list; both are read from their start.
-pub(super) fn unite(old: &Path, new: &Path, into: &mut Writer) -> Result<(), Fault> {
+pub(in crate::adapters::host) fn unite(
+    old: &Path,
+    new: &Path,
+    into: &mut Writer,
+) -> Result<(), Fault> {
     let (mut old, mut new) = (Reader::open(old)?, Reader::open(new)?);
     while let Some(line) = new.take()? {
         while old.peek().is_some_and(|past| walk_order(&past.path, &line.path).is_lt()) {

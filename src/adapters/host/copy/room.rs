@@ -12,16 +12,47 @@ use super::fault::{Side, fault};
 
 /// What is still to be written, as far as sizes and times tell.
 #[derive(Debug, Default)]
-pub(super) struct Need {
-    pub(super) bytes: u64,
-    pub(super) files: u64,
+pub(in crate::adapters::host) struct Need {
+    pub(in crate::adapters::host) bytes: u64,
+    pub(in crate::adapters::host) files: u64,
 }
 
 /// File systems do worse when full, and folders and lists need room as well.
 const SPARE: u64 = 16 * 1024 * 1024;
 
+/// What a file system still has.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::adapters::host) struct Room {
+    /// What unprivileged users may take, not what root may.
+    pub(in crate::adapters::host) bytes: u64,
+    /// Some file systems do not count files and say 0 of 0.
+    pub(in crate::adapters::host) files: Option<u64>,
+}
+
+impl Room {
+    /// Whether what is needed fits in, said of `shown`.
+    pub(in crate::adapters::host) fn holds(self, need: &Need, shown: &str) -> Result<(), Fault> {
+        let free = self.bytes;
+        let needed = need.bytes.saturating_add(SPARE.max(need.bytes / 20));
+        if free < needed {
+            let (free, needed) = (ByteCount(free), ByteCount(needed));
+            let text = format!("{shown} has {free} free and this case needs {needed}");
+            return Err(Fault::new(FaultClass::NoSpace, text));
+        }
+        match self.files {
+            Some(free) if free < need.files => {
+                let needed = need.files;
+                let text =
+                    format!("{shown} has room for {free} more files and this case needs {needed}");
+                Err(Fault::new(FaultClass::NoSpace, text))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
 /// Asks the file system on which `dest` is, or will be made.
-pub(super) fn check_room(dest: &Path, need: &Need) -> Result<(), Fault> {
+pub(in crate::adapters::host) fn check_room(dest: &Path, need: &Need) -> Result<(), Fault> {
     let mut there = dest;
     let stat = loop {
         match (statvfs(there), there.parent()) {
@@ -30,20 +61,9 @@ pub(super) fn check_room(dest: &Path, need: &Need) -> Result<(), Fault> {
             (Err(errno), _) => return Err(fault(Side::Dest, "look at", there, errno)),
         }
     };
-    // What unprivileged users may take, not what root may.
-    let free = stat.blocks_available().saturating_mul(stat.fragment_size());
-    let needed = need.bytes.saturating_add(SPARE.max(need.bytes / 20));
-    let shown = dest.display();
-    if free < needed {
-        let (free, needed) = (ByteCount(free), ByteCount(needed));
-        let text = format!("{shown} has {free} free and this case needs {needed}");
-        return Err(Fault::new(FaultClass::NoSpace, text));
-    }
-    // Some file systems do not count files and say 0 of 0.
-    if stat.files() > 0 && stat.files_available() < need.files {
-        let (free, needed) = (stat.files_available(), need.files);
-        let text = format!("{shown} has room for {free} more files and this case needs {needed}");
-        return Err(Fault::new(FaultClass::NoSpace, text));
-    }
-    Ok(())
+    let room = Room {
+        bytes: stat.blocks_available().saturating_mul(stat.fragment_size()),
+        files: (stat.files() > 0).then(|| stat.files_available()),
+    };
+    room.holds(need, &dest.display().to_string())
 }

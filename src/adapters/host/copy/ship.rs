@@ -350,7 +350,7 @@ impl Ship<'_> {
 }
 
 /// What an entry is to be shipped as, or why it cannot be.
-fn line_of(root: &Path, entry: &Entry) -> Result<Line, Fault> {
+pub(in crate::adapters::host) fn line_of(root: &Path, entry: &Entry) -> Result<Line, Fault> {
     let shown = || root.join(&entry.path);
     if entry.path.chars().any(char::is_control) {
         return Err(fatal(format_args!("the name {:?} holds a control character", entry.path)));

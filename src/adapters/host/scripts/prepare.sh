@@ -1,19 +1,37 @@
-# Makes an attempt's directory; job.sh comes last and by rename. What is there stays.
-# Put after owner.sh. Arguments: attempt, the intake's folder and the case's lock below
-# cases/, case.json, and the length of job.sh, which comes on stdin.
+# Makes attempts' directories; of each, job.sh comes last and by rename. What is there
+# stays. Put after owner.sh. On stdin, for each attempt: its id, the intake's folder and
+# the case's lock below cases/, case.json, and the length of job.sh, a line each, and then
+# job.sh itself. Answers a line for each: 0, or a code and what was said.
 # Ends with 97: not even what all attempts share can be written.
-[ ! -f "$1/job.sh" ] || exit 0
-[ -w . ] && { [ ! -e cases ] || [ -w cases ]; } || exit 97
-mkdir -p "$1" "cases/$2" && cd "$1" || exit 1
-for lock in lock ship.lock "../cases/$2/$3"; do
-    command : >>"$lock" || exit 1
-done
-cat >"job.sh.$$" || exit 1
-if [ "$(wc -c <"job.sh.$$")" -ne "$5" ]; then
+newline='
+'
+
+prepare() {
+    mkdir -p "$attempt" "cases/$intake" && cd "$attempt" || return 1
+    for lock in lock ship.lock "../cases/$intake/$case_lock"; do
+        command : >>"$lock" || return 1
+    done
+    if [ "$(wc -c <"../job.sh.$$")" -ne "$length" ]; then
+        echo 'job.sh did not come whole' >&2
+        return 1
+    fi
+    printf '%s\n' "$json" >"case.json.$$" && sync "case.json.$$" && mv -f "case.json.$$" case.json || return 1
+    mv -f "../job.sh.$$" "job.sh.$$" && chmod 700 "job.sh.$$" && sync "job.sh.$$" || return 1
+    mv -f "job.sh.$$" job.sh || return 1
+    sync . .. || :
+}
+
+while IFS= read -r attempt && IFS= read -r intake && IFS= read -r case_lock &&
+    IFS= read -r json && IFS= read -r length; do
+    if [ -f "$attempt/job.sh" ]; then
+        head -c "$length" >/dev/null || exit 1
+        echo 0
+        continue
+    fi
+    [ -w . ] && { [ ! -e cases ] || [ -w cases ]; } || exit 97
+    # Where it cannot be taken in whole, what follows cannot be told from it.
+    head -c "$length" >"job.sh.$$" || { rm -f "job.sh.$$"; exit 1; }
+    said=$( (prepare) 2>&1 </dev/null)
+    printf '%s %s\n' "$?" "${said%%"$newline"*}"
     rm -f "job.sh.$$"
-    echo 'job.sh did not come whole' >&2
-    exit 1
-fi
-printf '%s\n' "$4" >"case.json.$$" && sync "case.json.$$" && mv -f "case.json.$$" case.json || exit 1
-chmod 700 "job.sh.$$" && sync "job.sh.$$" && mv -f "job.sh.$$" job.sh || exit 1
-sync . .. || :
+done

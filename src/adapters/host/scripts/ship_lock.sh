@@ -1,0 +1,18 @@
+# Put after owner.sh: shifts the path of a lock away and goes on only where no other
+# transfer of the attempt is under way. Ends with 75: one is. The receiver of one that was
+# just stopped needs a moment to notice.
+lock=$1
+shift
+[ -d "${lock%/*}" ] || mkdir "${lock%/*}" || exit 1
+command exec 9>>"$lock" || exit 1
+flock -w 3 -E 75 9 || exit $?
+
+# keep FILE LENGTH: standard input becomes the file, if it came whole.
+keep() {
+    cat >"$1" || return 1
+    if [ "$(wc -c <"$1")" -ne "$2" ]; then
+        echo 'the list did not come whole' >&2
+        return 1
+    fi
+    sync "$1"
+}

@@ -1,0 +1,11 @@
+//! What only rsync over ssh can meet: lines that break or fall silent, headnodes without
+//! rsync, login shells that talk, and copies that only look right.
+
+mod broken;
+mod bytes;
+mod program;
+mod room;
+mod shared;
+mod trouble;
+mod verified;
+mod world;
