@@ -96,7 +96,8 @@ fn a_staged_case_is_cancelled_and_never_starts(site: Site) {
     world.is_settled();
 }
 
-fn lock(path: &Path) -> Option<Flock<OwnedFd>> {
+/// Holds a lock file as a job would.
+pub(super) fn lock(path: &Path) -> Option<Flock<OwnedFd>> {
     let file = fs::OpenOptions::new().create(true).append(true).open(path).ok()?;
     Flock::lock(OwnedFd::from(file), FlockArg::LockExclusiveNonblock).ok()
 }
@@ -107,6 +108,7 @@ fn a_case_that_is_being_handed_over_is_cancelled_by_taking_its_claim(site: Site)
     let locks = world.path("work/.daylily-watch/cases/new_cases");
     world.ground.make_there(&locks);
     let held = lock(&locks.join("busy.lock")).unwrap();
+    world.ground.give(&locks.join("busy.lock"));
     write(&world.intake().join("busy/input"), "x");
     world.until("it cannot be handed over", |world| {
         let case = world.case("busy");

@@ -10,9 +10,11 @@ mod site;
 mod world;
 
 mod arriving;
+mod bad_headnode;
 mod bad_input;
 mod cancelling;
 mod changes;
+mod cut_lines;
 mod failing;
 mod hostile;
 mod identity;
