@@ -66,9 +66,12 @@ fn a_case_that_is_being_copied_is_cancelled_and_the_copy_stops(site: Site) {
     write(&world.intake().join("large/input"), "x");
     fs::File::create(world.intake().join("large/big")).unwrap().set_len(size).unwrap();
     world.until_state("large", StateName::Shipping);
+    let attempt_dir = world.case("large").unwrap().attempt().unwrap().place.attempt_dir.clone();
+    world.until("the copy has begun", |_| {
+        fs::metadata(Path::new(&attempt_dir).join("ship.lock")).is_ok()
+    });
     cancelled(&world, "large");
     world.until("the place is free", World::all_slots_are_free);
-    let attempt_dir = world.case("large").unwrap().attempt().unwrap().place.attempt_dir.clone();
     // The copy lets go of its lock when it has stopped.
     world.until("the copy has stopped", |_| {
         lock(&Path::new(&attempt_dir).join("ship.lock")).is_some()

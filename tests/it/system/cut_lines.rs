@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::policy::SlotState;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::cancelling::lock;
 use super::instruments::COUNT;
@@ -186,6 +188,7 @@ fn a_killed_daemon_finds_its_connections_again_and_goes_on_copying(site: Site) {
 /// A connection as a person opens it, with a password that no program has.
 #[allow(clippy::disallowed_methods, reason = "the test is the person here")]
 fn opened_by_a_person(world: &World) -> Child {
+    assert!(fs::metadata(world.path("run/mine")).is_err(), "one is open");
     let child = Command::new("/usr/bin/ssh")
         .args(["-M", "-N", "-o", "ControlPersist=no", "-F"])
         .arg(world.ground.sshd().config_file())
@@ -202,7 +205,7 @@ fn opened_by_a_person(world: &World) -> Child {
 }
 
 fn closed_by_the_person(mut master: Child) {
-    master.kill().unwrap();
+    kill(Pid::from_raw(i32::try_from(master.id()).unwrap()), Signal::SIGTERM).unwrap();
     master.wait().unwrap();
 }
 
