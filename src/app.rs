@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::adapters::host::Host;
 use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
-use crate::adapters::host::shell::Owner;
+use crate::adapters::host::shell::{Owner, Shell, WorkDir};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
+use crate::adapters::queue::pueue::{Pueue, PueueSettings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings};
 use crate::reconcile::{Context, Node};
@@ -19,10 +20,12 @@ pub enum AppError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(
-        "headnode {name}: this version reaches only `host: local` with `queue: direct`\n\
-         hint: a later version brings ssh and pueue"
+        "headnode {name}: this version reaches only `host: local`\n\
+         hint: a later version brings ssh"
     )]
     NotBuilt { name: String },
+    #[error("headnode {name}: `queue: slurm` is not built yet\nhint: use queue: direct or pueue")]
+    NoSlurm { name: String },
 }
 
 /// What the version writes into the database and compares there.
@@ -44,7 +47,7 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
         Owner { database_id: opened.database.as_str().to_owned(), generation: opened.generation.0 };
     let mut nodes = BTreeMap::new();
     for headnode in &settings.headnodes {
-        nodes.insert(headnode.name.clone(), node(headnode, &owner)?);
+        nodes.insert(headnode.name.clone(), node(headnode, &settings, &owner)?);
     }
     store.sync_intakes(settings.intakes.iter().map(|i| i.name.clone()).collect()).await?;
     store.sync_headnodes(settings.headnodes.iter().map(|h| h.name.clone()).collect()).await?;
@@ -65,24 +68,43 @@ pub fn shell(headnode: &HeadnodeSettings) -> Option<LocalShell> {
     }
 }
 
-fn node(settings: &HeadnodeSettings, owner: &Owner) -> Result<Node, AppError> {
-    match (&settings.host, settings.queue) {
-        (HostAddress::Local, QueueKind::Direct) => {
+fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Result<Node, AppError> {
+    match &headnode.host {
+        HostAddress::Local => {
             let host = LocalHost::new(LocalHostSettings {
-                name: settings.name.clone(),
-                work_dir: settings.work_dir.clone(),
+                name: headnode.name.clone(),
+                work_dir: headnode.work_dir.clone(),
                 owner: owner.clone(),
-                path: settings.path.clone(),
-                env: settings.env.clone(),
-                umask: settings.umask,
+                path: headnode.path.clone(),
+                env: headnode.env.clone(),
+                umask: headnode.umask,
             });
-            let queue: Arc<dyn Queue> = Arc::new(Direct::new(host.work_dir().clone()));
+            let queue = queue(headnode, settings, host.work_dir())?;
             let host: Arc<dyn Host> = Arc::new(host);
             let owner = format!("{} {}", owner.database_id, owner.generation);
-            Ok(Node { settings: settings.clone(), host, queue, owner })
+            Ok(Node { settings: headnode.clone(), host, queue, owner })
         }
-        (HostAddress::Local | HostAddress::Ssh(_), _) => {
-            Err(AppError::NotBuilt { name: settings.name.to_string() })
-        }
+        HostAddress::Ssh(_) => Err(AppError::NotBuilt { name: headnode.name.to_string() }),
     }
+}
+
+/// What starts the jobs that a host prepares in this work_dir.
+fn queue<S: Shell>(
+    headnode: &HeadnodeSettings,
+    settings: &Settings,
+    work_dir: &Arc<WorkDir<S>>,
+) -> Result<Arc<dyn Queue>, AppError> {
+    match headnode.queue {
+        QueueKind::Direct => Ok(Arc::new(Direct::new(work_dir.clone()))),
+        QueueKind::Pueue => {
+            Ok(Arc::new(Pueue::new(work_dir.clone(), pueue_settings(headnode, settings))))
+        }
+        QueueKind::Slurm => Err(AppError::NoSlurm { name: headnode.name.to_string() }),
+    }
+}
+
+/// How pueue is asked on a headnode, also by `check`.
+pub fn pueue_settings(headnode: &HeadnodeSettings, settings: &Settings) -> PueueSettings {
+    let (name, command) = (headnode.name.clone(), headnode.pueue.command.clone());
+    PueueSettings::new(name, command, settings.state_dir.clone())
 }

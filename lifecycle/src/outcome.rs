@@ -115,8 +115,9 @@ pub enum Alive {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueueWord {
+    /// Begun and not over; one that was paused since is still there.
     Running,
-    /// Queued, stashed, paused, locked, or anything not known to be an end.
+    /// Queued, stashed, locked, or anything not known to be an end.
     Waiting,
     Done,
     Killed,

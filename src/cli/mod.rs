@@ -228,7 +228,10 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     let configuration = error.chain().any(|cause| {
         cause.is::<ConfigErrors>()
             || cause.is::<LoggingError>()
-            || matches!(cause.downcast_ref::<AppError>(), Some(AppError::NotBuilt { .. }))
+            || matches!(
+                cause.downcast_ref::<AppError>(),
+                Some(AppError::NotBuilt { .. } | AppError::NoSlurm { .. })
+            )
     });
     if configuration { Exit::Usage } else { Exit::No }
 }

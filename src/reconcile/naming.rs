@@ -92,12 +92,7 @@ pub(super) fn attempt_seed(
         remote_dir = folder(&mark(case));
     }
     also_taken.insert(remote_dir.clone());
-    let command = context
-        .settings
-        .pipelines
-        .get(&case.order.pipeline)
-        .map(|pipeline| pipeline.command.clone())
-        .unwrap_or_default();
+    let pipeline = context.settings.pipelines.get(&case.order.pipeline);
     Ok(AttemptSeed {
         place: Place {
             headnode: node.settings.name.clone(),
@@ -109,7 +104,9 @@ pub(super) fn attempt_seed(
             attempt_dir: format!("{work_dir}/.daylily-watch/{id}"),
             work_dir,
             owner: node.owner.clone(),
-            command,
+            command: pipeline.map(|pipeline| pipeline.command.clone()).unwrap_or_default(),
+            stop: pipeline.and_then(|pipeline| pipeline.stop.clone()),
+            params: case.order.params.clone(),
             config_hash: context.settings.hash.clone(),
         },
         id,

@@ -7,4 +7,5 @@ mod dry_run;
 mod ends;
 mod init;
 mod once;
+mod pueue;
 mod site;

@@ -76,6 +76,10 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
         self.attempts.end(attempt, force).await
     }
 
+    async fn stop(&self, job: &Job, command: &str) -> Result<(), Fault> {
+        self.attempts.stop(job, command).await
+    }
+
     async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {
         self.attempts.outputs(dir, patterns).await
     }

@@ -86,6 +86,11 @@ pub trait Host: Send + Sync + 'static {
     /// gone is seen by `read`, not by this answer.
     async fn end(&self, attempt: &AttemptId, force: Force) -> Result<(), Fault>;
 
+    /// Runs a pipeline's `stop` with what its job has: the folder, the environment, the
+    /// setup. Ok says that it has ended with 0. Another end, or none within its limit, is
+    /// `TransientStep`. It may be run again at any time, but not beside itself.
+    async fn stop(&self, job: &Job, command: &str) -> Result<(), Fault>;
+
     /// Regular files below `dir` whose path relative to it matches a pattern. Folders
     /// that cannot be read are passed over; where `dir` itself is missing or cannot be
     /// read, or the listing takes too long, that is `TransientStep`.

@@ -115,7 +115,11 @@ impl Queue for FakeQueue {
                 let text = format!("{}: {trouble}", entry.attempt);
                 Err(Fault::new(FaultClass::TransientStep, text))
             }),
-            QueueKind::Pueue => self.machine.act(Call::Add, None, |_| {
+            QueueKind::Pueue => self.machine.act(Call::Add, None, |state| {
+                if !state.attempts.contains_key(&entry.attempt) {
+                    let text = format!("{}: job.sh is missing", entry.attempt);
+                    return Err(Fault::new(FaultClass::TransientStep, text));
+                }
                 let mut list = self.list();
                 let task = TaskId::new(list.len().to_string());
                 let listed =

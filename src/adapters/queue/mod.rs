@@ -6,6 +6,7 @@
 
 pub mod direct;
 pub mod fake;
+pub mod pueue;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ pub trait Queue: Send + Sync + 'static {
 
     /// Adds entries; the answers are in the order asked. `Ambiguous`: it may have
     /// been added, look before adding again. With `direct` a repeat is always inert.
+    /// `TransientStep`: its `job.sh` is missing, and it was not added.
     /// `NeedsPerson`: the queue has no such group; that is one entry's trouble, not
     /// the headnode's.
     async fn add(&self, entries: &[Entry]) -> Vec<Result<Option<TaskId>, Fault>>;
@@ -47,9 +49,9 @@ pub trait Queue: Send + Sync + 'static {
 pub struct QueueLook {
     /// A label that is not here is absent. A queue that keeps no list (direct) has none.
     pub words: BTreeMap<AttemptId, Word>,
-    /// None: the queue has no groups (direct).
+    /// None: the queue has no groups (direct), or tells of them what nobody understands.
     pub groups: Option<BTreeMap<GroupName, GroupLook>>,
-    /// Entries of anybody.
+    /// Entries of anybody; of us alone where the whole list is too long to be asked for.
     pub entries: u64,
     /// Which run of the queue's daemon answered, where that can be told.
     pub instance: Option<String>,
@@ -58,7 +60,7 @@ pub struct QueueLook {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupLook {
     pub paused: bool,
-    /// How many entries it runs at a time.
+    /// How many entries it runs at a time. 0: as many as there are.
     pub places: u32,
 }
 

@@ -11,7 +11,7 @@ use crate::adapters::host::proof::{Logout, Proof, Survived, logout, prove, survi
 use crate::adapters::host::shell::{Ask, Ran, SHORT, Shell};
 use crate::app;
 use crate::cli::disk;
-use crate::config::{HeadnodeSettings, PipelineSettings, Settings};
+use crate::config::{HeadnodeSettings, PipelineSettings, QueueKind, RuleSettings, Settings};
 use crate::store::read::Reader;
 
 pub(super) async fn headnode(
@@ -50,6 +50,10 @@ pub(super) async fn headnode(
             report.fail(&name(".proofs"), fault.text, hint);
         }
     }
+    if headnode.queue == QueueKind::Pueue {
+        let pueue = app::pueue_settings(headnode, settings);
+        super::pueue::pueue(report, &name(".pueue"), headnode, &pueue, &shell).await;
+    }
     commands(report, &name(".command"), settings, headnode, &shell).await;
     survival(report, &name(".jobs"), &shell, &folder).await;
 }
@@ -63,8 +67,16 @@ async fn commands(
     headnode: &HeadnodeSettings,
     shell: &LocalShell,
 ) {
+    let here: Vec<_> =
+        settings.intakes.iter().filter(|intake| intake.headnode == headnode.name).collect();
     let is_used = |name: &PipelineName| {
-        settings.intakes.iter().any(|i| i.headnode == headnode.name && i.pipeline == *name)
+        here.iter().any(|intake| match &intake.pipeline {
+            Some(pipeline) => pipeline == name,
+            None => {
+                let by_rule = |rule: &RuleSettings| rule.pipeline.as_ref() == Some(name);
+                name.as_str() == "default" || settings.rules.iter().any(by_rule)
+            }
+        })
     };
     for (name, pipeline) in settings.pipelines.iter().filter(|(name, _)| is_used(name)) {
         let Some(word) = command_word(pipeline) else { continue };

@@ -4,6 +4,7 @@
 
 mod headnodes;
 mod intakes;
+mod pueue;
 mod results;
 mod state;
 

@@ -7,6 +7,7 @@ mod setup;
 mod world;
 
 mod arriving;
+mod asking;
 mod bad_input;
 mod cancelling;
 mod changes;
@@ -15,4 +16,7 @@ mod identity;
 mod killed;
 mod lessons;
 mod many;
+mod manifests;
 mod places;
+mod stopping;
+mod under_pueue;

@@ -11,6 +11,7 @@ pub(crate) struct Setup {
     pub(crate) settle: String,
     /// More lines of the intake.
     pub(crate) intake: Vec<String>,
+    pub(crate) queue: &'static str,
     /// The list of groups.
     pub(crate) groups: String,
     /// More lines of the headnode.
@@ -35,6 +36,7 @@ impl Default for Setup {
             rescan: "1m",
             settle: String::new(),
             intake: vec!["existing: process".to_owned()],
+            queue: "direct",
             groups: "[{name: default, slots: 2}]".to_owned(),
             headnode: Vec::new(),
             job: "cp input out.txt".to_owned(),
@@ -87,7 +89,7 @@ results: {{fetch: {fetch}}}
   - name: here
     host: local
     work_dir: ./work
-    queue: direct
+    queue: {queue}
     groups: {groups}
 {headnode}pipelines:
   default:
@@ -107,6 +109,7 @@ results: {{fetch: {fetch}}}
             quiet = self.quiet,
             settle = self.settle,
             intake = lines("    ", &self.intake),
+            queue = self.queue,
             groups = self.groups,
             headnode = lines("    ", &self.headnode),
             runs = dir.join("elsewhere/runs").display(),
