@@ -2,6 +2,7 @@
 //! costs no case anything.
 
 use daylily_lifecycle::case::StateName;
+use daylily_lifecycle::policy::{HeadnodeState, Part};
 
 use super::setup::{Setup, UNTIL_LET_GO};
 use super::world::{World, write};
@@ -17,6 +18,10 @@ fn under(pueued: &Pueued, job: &str) -> Setup {
         ],
         ..Setup::job(job)
     }
+}
+
+fn headnode(world: &World) -> HeadnodeState {
+    world.reader().headnodes().unwrap()[0].state.clone()
 }
 
 fn bring(world: &World, names: &[&str]) {
@@ -55,13 +60,35 @@ fn a_pueued_killed_under_a_running_case_costs_it_nothing() {
     bring(&world, &["HG001"]);
     world.until_state("HG001", StateName::Running);
     pueued.kill_9();
-    world.until_because("HG001", "pueue");
+    world.until("its silence is told", |world| {
+        let queue = Part::Queue;
+        matches!(headnode(world), HeadnodeState::Unreachable { part, .. } if part == queue)
+    });
+    // Its processes and its directory are seen all the same.
+    world.until_because("HG001", "Running on here");
     assert_eq!(world.state("HG001"), Some(StateName::Running));
     pueued.start_again();
+    world.until("it is heard again", |world| headnode(world) == HeadnodeState::Ok);
     world.until_because("HG001", "unning on here");
     world.let_go();
     world.until_succeeded(&["HG001"]);
     each_ran_once(&world, &["HG001"]);
+}
+
+#[test]
+fn a_job_that_ends_while_pueued_is_away_is_over_without_it() {
+    let mut pueued = Pueued::start();
+    let world = World::started(under(&pueued, UNTIL_LET_GO));
+    bring(&world, &["HG001"]);
+    world.until_state("HG001", StateName::Running);
+    pueued.kill_9();
+    world.let_go();
+    world.until_succeeded(&["HG001"]);
+    bring(&world, &["HG002"]);
+    world.until_because("HG002", "on here: it has not answered since");
+    pueued.start_again();
+    world.until_succeeded(&["HG002"]);
+    each_ran_once(&world, &["HG001", "HG002"]);
 }
 
 #[test]
