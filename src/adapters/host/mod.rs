@@ -38,7 +38,6 @@ use daylily_lifecycle::ids::{
     Arrival, AttemptId, ByteCount, CaseName, Digest, Fingerprint, HeadnodeName, IntakeName,
 };
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault};
-use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
 use self::found::FoundAttempt;
@@ -84,11 +83,6 @@ pub trait Host: Send + Sync + 'static {
             answers.push(self.prepare(job).await);
         }
         answers
-    }
-
-    /// How far its clock is ahead of ours, as last measured. None: it was not.
-    fn clock_skew(&self) -> Option<SignedDuration> {
-        None
     }
 
     /// Reads attempts in one go, each in the order claim, alive, exit record. The

@@ -147,6 +147,10 @@ impl World {
         self.daemon = Some(command.process_group(0).spawn().unwrap());
     }
 
+    pub(crate) fn is_started(&self) -> bool {
+        self.daemon.is_some()
+    }
+
     pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.daemon.as_ref().unwrap().id()).unwrap()
     }
