@@ -56,6 +56,12 @@ pub fn until_probe_of_refusal(tries: u32, seed: u64) -> SignedDuration {
     shortened(delay(tries, FOR_A_PERSON, LONGEST), 100, seed)
 }
 
+/// Whether the time of the next probe has come, also where it was stored by a clock that
+/// was ahead.
+pub fn is_due(next_try: Timestamp, now: Timestamp) -> bool {
+    next_try <= now || next_try.duration_since(now) > LONGEST
+}
+
 /// What a step's trouble means for trying it now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Gate {
@@ -79,9 +85,11 @@ pub fn gate(trouble: Option<&Trouble>, step: StepName, retry: Retry, now: Timest
     let lasted = trouble.last_at.duration_since(trouble.first_at);
     let spent = trouble.class == FaultClass::FatalCase
         || (trouble.class.burns_budget() && lasted >= retry.give_up_after);
+    // A clock that was set back must not make it wait for longer than it ever would.
+    let by_another_clock = until.duration_since(now) > retry.most;
     if spent {
         Gate::GiveUp
-    } else if now >= until {
+    } else if now >= until || by_another_clock {
         Gate::Open
     } else {
         Gate::Wait { until }

@@ -367,7 +367,8 @@ pub fn observations(number: u32) -> Vec<Named> {
         named("panicked", Observation::Panicked { text: "index out of bounds".to_owned() }),
     ];
     for (name, look) in looks() {
-        let observation = Observation::Looked { attempt: id(), look, queue_wiped: false };
+        let observation =
+            Observation::Looked { attempt: id(), look, queue_wiped: false, begun: None };
         all.push(named(&format!("look: {name}"), observation));
     }
     all
@@ -381,6 +382,7 @@ pub fn cases() -> BTreeMap<String, Case> {
             attempt: attempt_id(1),
             look: found.map_or(Look::CouldNot { why: String::new() }, |(_, look)| look),
             queue_wiped: false,
+            begun: None,
         }
     };
     let first = attempt_id(1);

@@ -75,6 +75,9 @@ pub enum Observation {
         attempt: AttemptId,
         look: Look,
         queue_wiped: bool,
+        /// When it was begun, where others may have acted meanwhile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        begun: Option<Timestamp>,
     },
     /// We tried to take the claim; this is whose it is.
     Claimed {

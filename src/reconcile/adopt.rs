@@ -277,7 +277,8 @@ impl Adoption<'_> {
                 if let Some(look) = look {
                     let attempt = record.attempt.clone();
                     let look = with_queue(look, word);
-                    let what = Observation::Looked { attempt, look, queue_wiped: false };
+                    let what =
+                        Observation::Looked { attempt, look, queue_wiped: false, begun: None };
                     self.context.record(case, what).await?;
                 }
             }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daylily_lifecycle::backoff::is_due;
 use daylily_lifecycle::ids::HeadnodeName;
 use daylily_lifecycle::policy::{HeadnodeState, Part};
 use jiff::Timestamp;
@@ -228,7 +229,9 @@ impl Poller {
 /// How long a headnode is left alone; Some(None): until something changes.
 fn not_now(stored: &Headnode, owned: bool, now: Timestamp) -> Option<Option<Duration>> {
     match &stored.state {
-        HeadnodeState::Unreachable { part: Part::Host, next_try, .. } if *next_try > now => {
+        HeadnodeState::Unreachable { part: Part::Host, next_try, .. }
+            if !is_due(*next_try, now) =>
+        {
             Some(Some(until(*next_try, now)))
         }
         HeadnodeState::Broken { part: Part::Host, .. } if !owned => Some(None),

@@ -205,6 +205,11 @@ async fn go_on(context: &Context, paused: Paused) -> Pass<String> {
             context.store.change_intake(name, |intake| intake.mount = None).await?;
         }
         Paused::Headnode(name) => {
+            // What was put right may be the way there: a new connection shows it.
+            let was = context.store.reader()?.headnode(&name)?.map(|node| node.state);
+            if let (Some(node), Some(HeadnodeState::Broken { .. })) = (context.node(&name), was) {
+                node.host.close().await;
+            }
             let change = context.store.change_headnode(name, |headnode| {
                 headnode.state = HeadnodeState::Ok;
                 headnode.failures = 0;

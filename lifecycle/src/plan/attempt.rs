@@ -242,7 +242,12 @@ impl Asking<'_> {
                     Force::Terminate => Force::KillChildren,
                     Force::KillChildren | Force::KillAll => Force::KillAll,
                 };
-                (next, at.checked_add(self.policy.grace).unwrap_or(Timestamp::MAX))
+                // What cannot be killed is tried ever less often.
+                let pause = match sent {
+                    Force::Terminate | Force::KillChildren => self.policy.grace,
+                    Force::KillAll => self.policy.grace.max(at.duration_since(ending.asked_at) / 2),
+                };
+                (next, at.checked_add(pause).unwrap_or(Timestamp::MAX))
             }
         };
         if due > self.now {

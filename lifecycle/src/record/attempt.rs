@@ -115,7 +115,13 @@ const WATCHED: [StateName; 5] = [
     StateName::Cancelling,
 ];
 
-pub(super) fn looked(next: &mut Next, id: &AttemptId, look: &Look, queue_wiped: bool) -> Effect {
+pub(super) fn looked(
+    next: &mut Next,
+    id: &AttemptId,
+    look: &Look,
+    queue_wiped: bool,
+    begun: Option<Timestamp>,
+) -> Effect {
     let at = next.at;
     let Some(attempt) = next.attempt_in(&WATCHED, id) else {
         return Effect::Stale("of an attempt that is over".to_owned());
@@ -131,6 +137,14 @@ pub(super) fn looked(next: &mut Next, id: &AttemptId, look: &Look, queue_wiped: 
     let conclusion = conclude(look, seen);
     if let Conclusion::CouldNotLook { why } = &conclusion {
         return could_not_look(next, why);
+    }
+    // It was handed over while that look went on, which says nothing of it.
+    let handed_over = attempt.submitted_at.max(attempt.queued_at);
+    let is_older = begun.zip(handed_over).is_some_and(|(begun, then)| begun <= then);
+    let of_an_absence =
+        matches!(conclusion, Conclusion::NotSubmitted | Conclusion::TakeClaim { .. });
+    if is_older && of_an_absence {
+        return Effect::Nothing;
     }
     let begun = match look {
         Look::Saw(Evidence { claim: Claim::Job { at, .. }, .. }) => Some(*at),
@@ -209,7 +223,11 @@ fn known_to_run(next: &mut Next, id: &AttemptId, since: Option<Timestamp>) {
     next.over(StepName::Submit);
     next.over(StepName::Claim);
     let waits = [StateName::Submitting, StateName::Queued];
-    if let Some(attempt) = next.take_attempt_in(&waits, id) {
+    if let Some(mut attempt) = next.take_attempt_in(&waits, id) {
+        // It was its wait that took too long, and that is over.
+        if attempt.ending.as_ref().is_some_and(|ending| ending.why == EndingWhy::Limit) {
+            attempt.ending = None;
+        }
         next.case.state = State::Running { attempt };
     }
 }
@@ -470,7 +488,24 @@ fn never_ran(next: &mut Next) {
         AfterClaim::Retry => {
             let text = "the queue is done with it and it never began";
             next.trouble(StepName::Submit, &Fault::new(FaultClass::TransientStep, text));
+            never_ran_again(next);
         }
+    }
+}
+
+/// Each try to have it begin was an attempt of its own, and each was seen in the queue:
+/// the budget of handing it over is that of all of them in a row.
+fn never_ran_again(next: &mut Next) {
+    let in_vain = |attempt: &&Attempt| {
+        attempt.end.as_ref().is_some_and(|end| end.how == EndHow::NeverRan)
+            && attempt.giving_up == Some(AfterClaim::Retry)
+    };
+    let row: Vec<&Attempt> = next.case.past.iter().rev().take_while(in_vain).collect();
+    let first_at = row.last().map(|attempt| attempt.intent_at.unwrap_or(attempt.made_at));
+    let tries = u32::try_from(row.len()).unwrap_or(u32::MAX);
+    if let (Some(trouble), Some(first_at)) = (&mut next.case.trouble, first_at) {
+        trouble.tries = trouble.tries.max(tries);
+        trouble.first_at = trouble.first_at.min(first_at);
     }
 }
 

@@ -73,8 +73,8 @@ pub fn record(case: Option<&Case>, observed: &Observed) -> Recorded {
         Observation::Submitted { attempt, task } => {
             attempt::submitted(&mut next, attempt, task.as_ref())
         }
-        Observation::Looked { attempt, look, queue_wiped } => {
-            attempt::looked(&mut next, attempt, look, *queue_wiped)
+        Observation::Looked { attempt, look, queue_wiped, begun } => {
+            attempt::looked(&mut next, attempt, look, *queue_wiped, *begun)
         }
         Observation::Claimed { attempt, by } => attempt::claimed(&mut next, attempt, *by),
         Observation::Signalled { attempt, force } => attempt::signalled(&mut next, attempt, *force),
@@ -232,6 +232,13 @@ fn step_failed(
         StepName::Stop => next.case.attempt().is_some_and(Attempt::awaits_stop),
         StepName::Look | StepName::Claim | StepName::End => attempt.is_some(),
     };
+    // What keeps the copy from being made is told, and waits its time, although the folder
+    // it is made of cannot be looked at either.
+    let of_the_folder = matches!(step, StepName::Scan | StepName::Hash | StepName::Manifest);
+    let copies = matches!(next.name(), StateName::Shipping | StateName::Staged);
+    if of_the_folder && copies && next.case.trouble.as_ref().is_some_and(|t| t.step != step) {
+        return Effect::Nothing;
+    }
     if !expected {
         return Effect::Stale(format!("the case is {} by now", next.name()));
     }

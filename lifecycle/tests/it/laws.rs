@@ -384,6 +384,7 @@ fn looked(case: &Case) -> Option<Observation> {
         attempt: attempt.id.clone(),
         look: Look::Saw(evidence),
         queue_wiped: false,
+        begun: None,
     })
 }
 

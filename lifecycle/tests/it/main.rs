@@ -6,6 +6,7 @@ mod classes;
 mod contact;
 mod queue;
 mod laws;
+mod patience;
 mod plans;
 mod schedule;
 mod sentences;

@@ -255,6 +255,7 @@ fn a_cancelled_case_says_by_whom_and_whether_anything_ran() {
         attempt: diagram::attempt_id(1),
         look: ended.expect("it is in the list").1,
         queue_wiped: false,
+        begun: None,
     };
     case = after(&running, look);
     if let daylily_lifecycle::case::State::Cancelled { attempt: Some(attempt) } = &mut case.state {

@@ -42,8 +42,12 @@ fn the_page_of_states_is_what_the_code_does() {
 fn a_job_that_ended_before_the_first_look_began_when_it_claimed() {
     let case = &diagram::cases()["submitting"];
     for (name, look) in diagram::looks().into_iter().filter(|(name, _)| name.starts_with("ended")) {
-        let what =
-            Observation::Looked { attempt: diagram::attempt_id(1), look, queue_wiped: false };
+        let what = Observation::Looked {
+            attempt: diagram::attempt_id(1),
+            look,
+            queue_wiped: false,
+            begun: None,
+        };
         let Recorded::Changed(next) = record(Some(case), &diagram::seen(200, what)) else {
             panic!("{name} changes the case");
         };

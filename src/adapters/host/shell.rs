@@ -161,6 +161,7 @@ impl Script {
 
 /// What scripts end with, beside 0.
 pub(crate) mod code {
+    pub(crate) const NOT_ENTERED: i32 = 88;
     pub(crate) const COPY: i32 = 89;
     pub(crate) const NO_OWNER: i32 = 90;
     pub(crate) const OTHER_OWNER: i32 = 91;
@@ -251,6 +252,13 @@ impl<S: Shell> WorkDir<S> {
     fn misfit(&self, answer: &Answer) -> Option<Fault> {
         let path = &self.path;
         let (class, text) = match answer.code? {
+            code::NOT_ENTERED => (
+                FaultClass::TransientHost,
+                format!(
+                    "{path} cannot be entered: {}\nhint: see its rights and its file system",
+                    first_line(&answer.stderr)
+                ),
+            ),
             code::NO_OWNER => (
                 FaultClass::FatalHost,
                 format!(

@@ -52,8 +52,12 @@ pub(super) async fn submit(context: Context, node: Node, cases: Vec<Case>) -> Pa
         if conclude(&look, seen) == Conclusion::NotSubmitted {
             to_add.push((case, attempt));
         } else {
-            let what =
-                Observation::Looked { attempt: attempt.id.clone(), look, queue_wiped: false };
+            let what = Observation::Looked {
+                attempt: attempt.id.clone(),
+                look,
+                queue_wiped: false,
+                begun: None,
+            };
             context.record(case.id.clone(), what).await?;
         }
     }
@@ -102,8 +106,12 @@ async fn add(context: &Context, node: &Node, to_add: Vec<(&Case, &Attempt)>) -> 
             // Not there after all: the answer was the truth.
             Some(fault) if !there => refused(context, node, case, attempt, fault).await?,
             Some(_) | None => {
-                let what =
-                    Observation::Looked { attempt: attempt.id.clone(), look, queue_wiped: false };
+                let what = Observation::Looked {
+                    attempt: attempt.id.clone(),
+                    look,
+                    queue_wiped: false,
+                    begun: None,
+                };
                 context.record(case.id.clone(), what).await?;
             }
         }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use daylily_lifecycle::attempt::{Attempt, ClaimedBy, QueueKind};
+use daylily_lifecycle::backoff::is_due;
 use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::circuit::Met;
 use daylily_lifecycle::ids::{AttemptId, GroupName};
@@ -83,6 +84,7 @@ impl Work {
             let name = self.node.settings.name.clone();
             self.context.store.change_headnode(name, move |node| node.owned_at = Some(at)).await?;
         }
+        let begun = self.context.clock.now();
         let asked = self.ask().await;
         let words = match &asked {
             Asked::Said(said) => Some(said),
@@ -106,7 +108,7 @@ impl Work {
             Ok(found) => found,
             Err(fault) => return Ok(Err(fault)),
         };
-        self.recorded(polled, &read, found, words).await?;
+        self.recorded(polled, &read, found, words, begun).await?;
         self.settled(asked).await.map(Ok)
     }
 
@@ -115,7 +117,9 @@ impl Work {
         let now = self.context.clock.now();
         let not_now = match &self.stored.state {
             HeadnodeState::Broken { .. } => true,
-            HeadnodeState::Unreachable { part: Part::Queue, next_try, .. } => *next_try > now,
+            HeadnodeState::Unreachable { part: Part::Queue, next_try, .. } => {
+                !is_due(*next_try, now)
+            }
             HeadnodeState::Ok | HeadnodeState::Unreachable { part: Part::Host, .. } => false,
         };
         if keeps_a_list && not_now {
@@ -144,11 +148,17 @@ impl Work {
         read: &[&Running],
         found: Vec<HostLook>,
         words: Option<&QueueLook>,
+        begun: Timestamp,
     ) -> Pass<()> {
+        // Another queue than it was handed to knows nothing of it.
+        let kind = self.node.queue.kind();
         let looks: Vec<Look> = read
             .iter()
             .zip(found)
-            .map(|(running, found)| joined(found, &running.attempt.id, words))
+            .map(|(running, found)| {
+                let words = words.filter(|_| running.attempt.place.queue == kind);
+                joined(found, &running.attempt.id, words)
+            })
             .collect();
         let now = self.context.clock.now();
         let seen = words.map(|words| self.seen(words, read, &looks));
@@ -159,7 +169,7 @@ impl Work {
         let recorded = read
             .iter()
             .zip(&looks)
-            .map(|(running, look)| self.record(running, look.clone(), wiped));
+            .map(|(running, look)| self.record(running, look.clone(), wiped, begun));
         let recorded = crate::reconcile::all(recorded).await?;
         polled.lively = recorded.iter().any(|recorded| matches!(recorded, Recorded::Changed(_)))
             || self.running.iter().any(|running| is_about_to_turn(running, now));
@@ -227,7 +237,13 @@ impl Work {
         }
     }
 
-    async fn record(&self, running: &Running, look: Look, queue_wiped: bool) -> Pass<Recorded> {
+    async fn record(
+        &self,
+        running: &Running,
+        look: Look,
+        queue_wiped: bool,
+        begun: Timestamp,
+    ) -> Pass<Recorded> {
         // Before the first hand-over there is nothing to be looked at.
         let unsent = running.attempt.submitted_at.is_none()
             && running.attempt.claimed_by.is_none()
@@ -235,7 +251,8 @@ impl Work {
         if unsent && matches!(look, Look::CouldNot { .. }) {
             return Ok(Recorded::Same);
         }
-        let what = Observation::Looked { attempt: running.attempt.id.clone(), look, queue_wiped };
+        let attempt = running.attempt.id.clone();
+        let what = Observation::Looked { attempt, look, queue_wiped, begun: Some(begun) };
         let recorded = self.context.record(running.case.clone(), what).await?;
         if let Recorded::Changed(case) = &recorded
             && case.state.name() != running.state

@@ -132,7 +132,12 @@ fn observation(id: &CaseId, case: Option<&Case>, step: i64, seed: &[u8; 6]) -> O
         8 => Observation::Placed { attempt, slots: some_slots(seed) },
         9 => Observation::Shipped { attempt, files: 5, bytes: ByteCount(50), digest: None },
         10 => Observation::Submitted { attempt, task: Some(TaskId::new("7")) },
-        11..15 => Observation::Looked { attempt, look: look(seed), queue_wiped: pick(3, 4) == 0 },
+        11..15 => Observation::Looked {
+            attempt,
+            look: look(seed),
+            queue_wiped: pick(3, 4) == 0,
+            begun: None,
+        },
         15 => Observation::Claimed {
             attempt,
             by: if pick(3, 2) == 0 { ClaimedBy::Job } else { ClaimedBy::Daemon },

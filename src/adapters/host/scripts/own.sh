@@ -8,7 +8,13 @@
 export LC_ALL=C
 umask 077
 if [ "$5" = yes ]; then
-    [ -e "$1/.daylily-watch/owner" ] || exit 90
+    if [ ! -e "$1/.daylily-watch/owner" ]; then
+        # As in owner.sh: only what is not there is missing.
+        said=$(ls -d "$1/.daylily-watch/owner" 2>&1 >/dev/null)
+        case $said in *'No such file or directory') exit 90 ;; esac
+        printf '%s\n' "$said" >&2
+        exit 88
+    fi
 else
     # work_dir itself is for people too; only what is inside is ours alone.
     (umask 022 && mkdir -p -- "$1") && mkdir -p -- "$1/.daylily-watch" || exit 1

@@ -2,11 +2,17 @@
 # where the daemon that asks is its owner, by this very start.
 # Arguments: work_dir, database id, generation, the word of this start; they are
 # shifted away.
-# Ends with 89: a start on a copy of this database, 90: no owner, 91: another owner,
-# 92: a newer generation, 93: unreadable.
+# Ends with 88: it cannot be entered, which may pass, 89: a start on a copy of this
+# database, 90: no owner, 91: another owner, 92: a newer generation, 93: unreadable.
 export LC_ALL=C
 umask 077
-cd "$1/.daylily-watch" 2>/dev/null || exit 90
+if ! cd "$1/.daylily-watch" 2>/dev/null; then
+    # Only what is not there is missing: a server that fails over says something else.
+    said=$(ls -d "$1/.daylily-watch/." 2>&1 >/dev/null)
+    case $said in *'No such file or directory') exit 90 ;; esac
+    printf '%s\n' "$said" >&2
+    exit 88
+fi
 [ -e owner ] || exit 90
 { read -r owner generation word; } <owner || exit 93
 case $generation in '' | *[!0-9]*) exit 93 ;; esac
