@@ -124,6 +124,7 @@ CREATE TABLE cases (
     planned_version  INTEGER,           -- the version that `because` speaks of
     pruned           INTEGER NOT NULL DEFAULT 0 CHECK (pruned IN (0, 1)),  -- its journal is gone
     params           TEXT,              -- a JSON object: from case.yaml, for its job
+    notify           TEXT,              -- a JSON list: from case.yaml, who is to be told
     rule             TEXT,              -- which rule of the configuration chose for it
     priority_by      TEXT,              -- who chose its priority by hand
     manifest_name    TEXT,              -- the list of checksums that was last compared
@@ -212,7 +213,8 @@ CREATE TABLE attempts (
     log_tail         TEXT,
     params           TEXT,              -- a JSON object: as its job got them
     stop             TEXT,              -- ends what its job leaves elsewhere, after an abnormal end
-    stopped_at       TEXT,              -- that was done
+    stopping         TEXT CHECK (stopping IN ('due', 'done', 'waived')),  -- how far that is
+    stopping_since   TEXT,
     cleaned_at       TEXT,              -- its data was removed from the headnode
     UNIQUE (case_id, number),
     CHECK ((tenure = 'none') = (tenure_since IS NULL)),
@@ -282,8 +284,8 @@ CREATE TABLE steps (
 CREATE TABLE conditions (
     case_id    TEXT    NOT NULL REFERENCES cases (id),
     name       TEXT    NOT NULL CHECK (name IN (
-                   'content', 'quiet', 'no_writers', 'unfinished', 'marker', 'manifest', 'new_content',
-                   'start')),
+                   'content', 'quiet', 'no_writers', 'unfinished', 'marker', 'manifest', 'checksums',
+                   'new_content', 'start')),
     position   INTEGER NOT NULL,        -- the order in which they are told
     holds      INTEGER NOT NULL CHECK (holds IN (0, 1)),
     detail     TEXT    NOT NULL,

@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
+use crate::adapters::host::local::{LocalCopy, LocalHost, LocalHostSettings, LocalShell};
 use crate::adapters::host::rsync::{RsyncSettings, RsyncTransfer};
+use crate::adapters::host::shared::{Mapping, SharedTransfer};
 use crate::adapters::host::shell::{Owner, Shell, WorkDir};
 use crate::adapters::host::ssh::masters::{LineSettings, Masters};
 use crate::adapters::host::ssh::shell::SshShell;
 use crate::adapters::host::ssh::sockets::SocketFolder;
 use crate::adapters::host::ssh::{SshHostSettings, ssh_host};
-use crate::adapters::host::{self, Host};
+use crate::adapters::host::{Host, Transfer, Verify};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
 use crate::adapters::queue::pueue::{Pueue, PueueSettings};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings, Verify};
+use crate::config::{self, HeadnodeSettings, HostAddress, QueueKind, Settings};
 use crate::reconcile::{Context, Node};
 use crate::store::Store;
 use crate::store::error::StoreError;
@@ -86,8 +87,10 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
                 env: headnode.env.clone(),
                 umask: headnode.umask,
             });
+            let copy = LocalCopy::new(headnode.umask);
+            let transfer = shared(headnode, host.work_dir(), Arc::new(copy));
             let queue = queue(headnode, settings, host.work_dir())?;
-            (Arc::new(host), queue)
+            (Arc::new(host.moving_by(transfer)), queue)
         }
         HostAddress::Ssh(address) => {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -100,26 +103,46 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
                 env: headnode.env.clone(),
                 umask: headnode.umask,
             };
-            let rsync = RsyncSettings {
-                program: "rsync".into(),
-                path: headnode.path.clone(),
-                umask: headnode.umask,
-                verify: match headnode.verify {
-                    Verify::Quick => host::Verify::Quick,
-                    Verify::Checksum => host::Verify::Checksum,
-                },
-                bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
-                stall_after: RsyncSettings::STALL_AFTER,
-            };
             let line = masters.clone();
             let host = ssh_host(host_settings, masters, clock, |work_dir| {
-                RsyncTransfer::new(line, work_dir.clone(), owner.clone(), rsync)
+                let (there, owner) = (work_dir.clone(), owner.clone());
+                let transfer = RsyncTransfer::new(line, there, owner, rsync(headnode));
+                shared(headnode, work_dir, Arc::new(transfer))
             });
             let queue = queue(headnode, settings, host.work_dir())?;
             (Arc::new(host), queue)
         }
     };
     Ok(Node { settings: headnode.clone(), host, queue, owner: word })
+}
+
+/// What moves cases where the headnode does not see them itself, and results in any case.
+fn shared<S: Shell>(
+    headnode: &HeadnodeSettings,
+    work_dir: &Arc<WorkDir<S>>,
+    moving: Arc<dyn Transfer>,
+) -> Arc<dyn Transfer> {
+    match &headnode.ship {
+        config::Ship::Copy => moving,
+        config::Ship::Shared { here, there } => {
+            let mapping = Mapping { here: here.clone(), there: there.clone() };
+            Arc::new(SharedTransfer::new(mapping, work_dir.clone(), moving))
+        }
+    }
+}
+
+fn rsync(headnode: &HeadnodeSettings) -> RsyncSettings {
+    RsyncSettings {
+        program: "rsync".into(),
+        path: headnode.path.clone(),
+        umask: headnode.umask,
+        verify: match headnode.verify {
+            config::Verify::Quick => Verify::Quick,
+            config::Verify::Checksum => Verify::Checksum,
+        },
+        bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
+        stall_after: RsyncSettings::STALL_AFTER,
+    }
 }
 
 /// The connections to a headnode. `whose` they are tells them from those of others.

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::attempt::{ClaimedBy, EndingWhy, Force, Place, QueueKind, Stored};
 use crate::case::{
-    Case, CaseKind, Condition, ConditionName, HoldWhy, LastChange, Order, Prior, Priority,
-    StateName, StepName,
+    Case, CaseKind, Compared, Condition, ConditionName, HoldWhy, LastChange, Order, Prior,
+    Priority, StateName, StepName,
 };
 use crate::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
@@ -65,10 +65,19 @@ pub fn seed(number: u32) -> AttemptSeed {
             attempt_dir: format!("/data/daylily/.daylily-watch/{id}"),
             owner: "01JDDB 1".to_owned(),
             command: "dy-r".to_owned(),
+            stop: None,
+            params: BTreeMap::new(),
             config_hash: "c0ffee".to_owned(),
         },
         id,
     }
+}
+
+/// The same of a pipeline with a `stop`.
+pub fn seed_with_stop(number: u32) -> AttemptSeed {
+    let mut seed = seed(number);
+    seed.place.stop = Some("./stop".to_owned());
+    seed
 }
 
 pub fn appeared(prior: Option<Digest>) -> Observation {
@@ -85,6 +94,10 @@ pub fn appeared(prior: Option<Digest>) -> Observation {
             headnode: HeadnodeName::new("hpc"),
             group: Some(GroupName::new("gpu_a")),
             gpus: 1,
+            params: BTreeMap::new(),
+            notify: Vec::new(),
+            rule: None,
+            priority_by: None,
         },
         folder: Some(FolderIdentity::new("12:34")),
         prior: prior.map(|digest| Prior { case: CaseId::new("01JDOLD"), digest: Some(digest) }),
@@ -119,7 +132,28 @@ pub fn scan(print: &str, complete: bool, problems: &[&str]) -> Observation {
         problems: problems.iter().map(|problem| (*problem).to_owned()).collect(),
         refused: None,
         folder: None,
+        refuted: false,
+        order: None,
     }))
+}
+
+/// A scan of a complete folder whose manifest has not been compared with it.
+pub fn uncompared(print: &str) -> Observation {
+    let mut seen = scan(print, true, &[]);
+    if let Observation::Scanned(scanned) = &mut seen {
+        let detail = "the 5 files are compared with what SHA256SUMS says".to_owned();
+        let (name, since) = (ConditionName::Checksums, at(1));
+        scanned.conditions.push(Condition { name, holds: false, detail, since });
+    }
+    seen
+}
+
+pub fn compared(print: &str, problems: &[&str]) -> Observation {
+    Observation::Compared(Compared {
+        manifest: "SHA256SUMS".to_owned(),
+        fingerprint: Fingerprint::new(print),
+        problems: problems.iter().map(|problem| (*problem).to_owned()).collect(),
+    })
 }
 
 fn saw(exit: ExitRecord, claim: Claim, alive: Alive, queue: QueueWord) -> Look {
@@ -150,6 +184,15 @@ pub fn looks() -> Vec<(&'static str, Look)> {
         ("ended 0", saw(exit(0), job(), gone, QueueWord::Done)),
         ("ended 3", saw(exit(3), job(), gone, QueueWord::Done)),
         ("ended, left-overs", saw(exit(0), job(), Alive::Yes, QueueWord::Done)),
+        (
+            "ended by a signal",
+            saw(
+                ExitRecord::Present { code: Some(137), signal: Some(9), ended: at(120) },
+                job(),
+                gone,
+                QueueWord::Done,
+            ),
+        ),
         ("ended, unconfirmed", saw(exit(0), job(), Alive::Unknowable, QueueWord::Running)),
         ("impossible", saw(exit(0), Claim::Daemon, gone, QueueWord::Done)),
     ]
@@ -186,6 +229,8 @@ pub fn observations(number: u32) -> Vec<Named> {
             "hashed: new",
             Observation::Hashed { fingerprint: Fingerprint::new("f1"), digest: Digest::new("d2") },
         ),
+        named("compared: as it says", compared("f1", &[])),
+        named("compared: not as it says", compared("f1", &["x is not as SHA256SUMS says"])),
         named("vanished", Observation::Vanished),
         named(
             "came back",
@@ -216,6 +261,8 @@ pub fn observations(number: u32) -> Vec<Named> {
         named("claimed by us", Observation::Claimed { attempt: id(), by: ClaimedBy::Daemon }),
         named("claimed by the job", Observation::Claimed { attempt: id(), by: ClaimedBy::Job }),
         named("signalled", Observation::Signalled { attempt: id(), force: Force::Terminate }),
+        named("stopped", Observation::Stopped { attempt: id() }),
+        named("stop failed", failed(StepName::Stop, FaultClass::TransientStep)),
         named("returned", Observation::Returned { attempt: id(), stored: stored(&[]) }),
         named(
             "returned, missing",
@@ -287,9 +334,19 @@ pub fn cases() -> BTreeMap<String, Case> {
     };
     let submitting = with(&ready, vec![granted(), shipped()]);
     let running = with(&submitting, vec![look("running")]);
+    // Of a pipeline with a `stop`.
+    let stoppable = with(
+        &ready,
+        vec![
+            Observation::Granted { attempt: seed_with_stop(1), slots: vec![slot(0)] },
+            shipped(),
+            look("running"),
+        ],
+    );
     let ended = |how: &str| with(&running, vec![look(how)]);
     let roads = vec![
         ("arriving", vec![appeared(None), scan("f1", false, &[])]),
+        ("arriving, uncompared", vec![appeared(None), uncompared("f1")]),
         ("rejected", vec![appeared(None), scan("f1", true, &["x is a socket"])]),
         ("ready", ready.clone()),
         ("shipping", with(&ready, vec![granted()])),
@@ -312,6 +369,11 @@ pub fn cases() -> BTreeMap<String, Case> {
                 ],
             ),
         ),
+        ("running, unstopped", with(&stoppable, vec![look("ended by a signal")])),
+        (
+            "running, lost and unstopped",
+            with(&stoppable, vec![look("silent"), Observation::Decided(Decision::EndObserved)]),
+        ),
         ("running, unconfirmed", with(&running, vec![look("unconfirmed")])),
         ("returning", ended("ended 0")),
         ("returning, left-overs", ended("ended, left-overs")),
@@ -325,6 +387,7 @@ pub fn cases() -> BTreeMap<String, Case> {
                 vec![Observation::Submitted { attempt: first, task: None }, cancel()],
             ),
         ),
+        ("cancelling, unstopped", with(&stoppable, vec![cancel(), look("ended by a signal")])),
         ("cancelled", with(&ready, vec![cancel()])),
     ];
     let mut cases = BTreeMap::new();

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::{ClaimedBy, EndingWhy, Force, Place, Stored};
-use crate::case::{CaseKind, Condition, HoldWhy, LastChange, Order, Prior, Priority, StepName};
+use crate::case::{
+    CaseKind, Compared, Condition, HoldWhy, LastChange, Order, Prior, Priority, StepName,
+};
 use crate::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
     IntakeName, Slot, TaskId,
@@ -32,6 +34,8 @@ pub enum Observation {
         fingerprint: Fingerprint,
         digest: Digest,
     },
+    /// Its manifest was compared with the files that it names.
+    Compared(Compared),
     /// The folder is no longer in its readable intake.
     Vanished,
     /// The folder of a finished case was put there again with the same content.
@@ -81,6 +85,10 @@ pub enum Observation {
         attempt: AttemptId,
         force: Force,
     },
+    /// The pipeline's `stop` has ended with exit code 0.
+    Stopped {
+        attempt: AttemptId,
+    },
     Returned {
         attempt: AttemptId,
         stored: Stored,
@@ -126,6 +134,13 @@ pub struct Scanned {
     /// The policy for a marker that never came says to refuse the case.
     pub refused: Option<String>,
     pub folder: Option<FolderIdentity>,
+    /// Among the problems are those of a manifest that cannot be read as one or does not
+    /// agree with its files.
+    #[serde(default)]
+    pub refuted: bool,
+    /// What it asks for by the files that it has now.
+    #[serde(default)]
+    pub order: Option<Box<Order>>,
 }
 
 /// What an attempt is made of; its number follows from the case.

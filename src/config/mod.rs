@@ -5,6 +5,7 @@
 //! `tree` knows YAML and no keys, `sections` knows the keys, `read` types them,
 //! `check` compares them with each other, `resolve` makes the settings.
 
+pub mod case_file;
 mod check;
 pub mod error;
 mod fields;
@@ -48,6 +49,8 @@ pub struct Settings {
     /// At least one, in the order of the file.
     pub headnodes: Vec<HeadnodeSettings>,
     pub pipelines: BTreeMap<PipelineName, PipelineSettings>,
+    /// In the order of the file: the first that matches counts.
+    pub rules: Vec<RuleSettings>,
     pub results: ResultsSettings,
     pub retry: Retry,
     pub poll: PollSettings,
@@ -78,6 +81,7 @@ pub struct IntakeSettings {
     pub marker: Option<String>,
     pub marker_timeout: Option<SignedDuration>,
     pub marker_missing: MarkerMissing,
+    pub manifest: Manifest,
     pub unfinished: Vec<String>,
     pub ignore: Vec<String>,
     pub watch: WatchMode,
@@ -90,10 +94,31 @@ pub struct IntakeSettings {
     pub headnode: HeadnodeName,
     /// None: any group of the headnode.
     pub group: Option<GroupName>,
-    pub pipeline: PipelineName,
+    /// None: by the rules.
+    pub pipeline: Option<PipelineName>,
     pub priority: Priority,
     pub success_to: Option<PathBuf>,
     pub failure_to: Option<PathBuf>,
+}
+
+/// What cases get by their files. None leaves it to the intake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleSettings {
+    /// A pattern for names where it has no slash, else for paths within the case.
+    pub files: String,
+    pub pipeline: Option<PipelineName>,
+    pub group: Option<GroupName>,
+    pub priority: Option<Priority>,
+}
+
+/// Which list of checksums a case must agree with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Manifest {
+    /// Whichever of those with a usual name is there.
+    Auto,
+    /// This one, which is waited for.
+    Named(String),
+    None,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,6 +226,8 @@ pub struct PipelineSettings {
     /// At least one word; the script becomes the last argument.
     pub shell: Vec<String>,
     pub setup: Option<String>,
+    /// Ends what a job leaves elsewhere, after an abnormal end.
+    pub stop: Option<String>,
     pub env: BTreeMap<String, String>,
     pub expect: Vec<String>,
     pub limits: Limits,

@@ -21,6 +21,7 @@ mod scene;
 mod servers;
 mod ssh;
 mod stage;
+mod stop;
 mod store;
 mod system;
 mod trouble;

@@ -69,6 +69,10 @@ impl Host for Booming {
         self.0.end(attempt, force).await
     }
 
+    async fn stop(&self, job: &Job, command: &str) -> Result<(), Fault> {
+        self.0.stop(job, command).await
+    }
+
     async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {
         self.0.outputs(dir, patterns).await
     }

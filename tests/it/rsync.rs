@@ -4,6 +4,7 @@
 mod broken;
 mod bytes;
 mod room;
+mod shared;
 mod trouble;
 mod verified;
 mod world;

@@ -11,7 +11,7 @@ use daylily_lifecycle::outcome::{Fault, FaultClass};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::Timestamp;
 
-use super::job::{JobGround, case_json, case_lock, job_script};
+use super::job::{JobGround, case_json, case_lock, job_script, stop_script};
 use super::names::is_plain_id;
 use super::shell::{About, Answer, Ran, Script, Shell, WorkDir};
 use super::{HostLook, Job, OutputFile, read};
@@ -27,6 +27,8 @@ const READ: Script = Script::short(About::Host, script!("read.sh"));
 const TAKE_CLAIM: Script = Script::short(About::Attempt, script!("claim.sh", "take_claim.sh"));
 /// Goes through all processes again for as long as a job makes new ones.
 const END: Script = Script::short(About::Case, script!("end.sh"));
+/// It reaches out to wherever the job has started something.
+const STOP: Script = Script::short(About::Case, script!("stop.sh")).within(STOP_LIMIT);
 const OUTPUTS: Script =
     Script::short(About::Case, script!("outputs.sh")).within(Duration::from_secs(600));
 const TAIL: Script = Script::short(About::Case, script!("tail.sh"));
@@ -34,6 +36,10 @@ const FREE_SPACE: Script = Script::short(About::Host, script!("free_space.sh"));
 const BELL: Script = Script::short(About::Host, script!("bell.sh"));
 /// Alone in not comparing the owner first: it makes it.
 const OWN: Script = Script::short(About::Host, include_str!("scripts/own.sh"));
+
+/// How long a pipeline's `stop` may take, and with what it needs to end after that.
+const STOP_LIMIT: Duration = Duration::from_secs(5 * 60 + 30);
+const STOP_SECONDS: &str = "300";
 
 /// How many attempts one script reads: their paths stay far below what a command
 /// line takes.
@@ -167,6 +173,30 @@ impl<S: Shell> ShellHost<S> {
             Force::KillAll => ("KILL", "job"),
         };
         self.work_dir.must(END, &[plain(attempt)?, signal, job], &[], 1024).await.map(drop)
+    }
+
+    pub async fn stop(&self, job: &Job, command: &str) -> Result<(), Fault> {
+        let attempt = plain(&job.attempt)?;
+        let text = stop_script(job, command, &self.ground).map_err(|error| {
+            Fault::new(FaultClass::FatalCase, format!("`stop` of {}: {error}", job.name))
+        })?;
+        let args = [attempt, STOP_SECONDS];
+        let answer = self.work_dir.must(STOP, &args, text.as_bytes(), 8192).await?;
+        let answer = String::from_utf8_lossy(&answer);
+        let (code, said) = answer.split_once('\n').unwrap_or((&answer, ""));
+        let said = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let said: String = said.trim().chars().filter(|c| !c.is_control()).take(200).collect();
+        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+        let text = match code.trim() {
+            "0" => return Ok(()),
+            "busy" => "an earlier `stop` of it has not ended yet".to_owned(),
+            "124" | "137" => format!("`stop` has not ended for {STOP_SECONDS} s{said}"),
+            code if !code.is_empty() && code.bytes().all(|b| b.is_ascii_digit()) => {
+                format!("`stop` ended with exit code {code}{said}")
+            }
+            _ => return Err(odd_answer(STOP, "the end of `stop`", &answer)),
+        };
+        Err(Fault::new(FaultClass::TransientStep, text))
     }
 
     pub async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {

@@ -32,6 +32,7 @@ pub enum Call {
     Read,
     TakeClaim,
     End,
+    Stop,
     Outputs,
     Fetch,
     Tail,
@@ -80,6 +81,8 @@ pub struct FakeAttempt {
     pub output: String,
     /// How often the command was executed.
     pub executed: u32,
+    /// How often a `stop` was.
+    pub stopped: u32,
 }
 
 #[derive(Debug)]
@@ -325,6 +328,7 @@ impl Host for FakeHost {
                 deaf: false,
                 output: String::new(),
                 executed: 0,
+                stopped: 0,
             });
             Ok(())
         })
@@ -364,6 +368,20 @@ impl Host for FakeHost {
             self.machine.finish(attempt, signal.map(|signal| 128 + signal), signal);
         }
         Ok(())
+    }
+
+    /// It knows one command: `exit <code>`.
+    async fn stop(&self, job: &Job, command: &str) -> Result<(), Fault> {
+        self.act(Call::Stop, |state| {
+            known(state, &job.attempt)?.stopped += 1;
+            match command.strip_prefix("exit ") {
+                None | Some("0") => Ok(()),
+                Some(code) => {
+                    let text = format!("`stop` ended with exit code {code}");
+                    Err(Fault::new(FaultClass::TransientStep, text))
+                }
+            }
+        })
     }
 
     async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {

@@ -27,6 +27,11 @@ impl<S: Shell, T: Transfer> Headnode<S, T> {
         Self { attempts, transfer }
     }
 
+    /// The same headnode with another way to move files.
+    pub fn moving_by<U: Transfer>(self, transfer: U) -> Headnode<S, U> {
+        Headnode { attempts: self.attempts, transfer }
+    }
+
     /// For a queue, which starts jobs where this host prepares them.
     pub fn work_dir(&self) -> &Arc<WorkDir<S>> {
         self.attempts.work_dir()
@@ -74,6 +79,10 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
 
     async fn end(&self, attempt: &AttemptId, force: Force) -> Result<(), Fault> {
         self.attempts.end(attempt, force).await
+    }
+
+    async fn stop(&self, job: &Job, command: &str) -> Result<(), Fault> {
+        self.attempts.stop(job, command).await
     }
 
     async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {

@@ -12,6 +12,7 @@ pub mod headnode;
 pub mod attempts;
 pub mod copy;
 pub mod rsync;
+pub mod shared;
 pub mod fake;
 pub mod job;
 pub mod local;
@@ -24,6 +25,7 @@ pub mod ssh;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -90,6 +92,11 @@ pub trait Host: Send + Sync + 'static {
     /// gone is seen by `read`, not by this answer.
     async fn end(&self, attempt: &AttemptId, force: Force) -> Result<(), Fault>;
 
+    /// Runs a pipeline's `stop` with what its job has: the folder, the environment, the
+    /// setup. Ok says that it has ended with 0. Another end, or none within its limit, is
+    /// `TransientStep`. It may be run again at any time, but not beside itself.
+    async fn stop(&self, job: &Job, command: &str) -> Result<(), Fault>;
+
     /// Regular files below `dir` whose path relative to it matches a pattern. Folders
     /// that cannot be read are passed over; where `dir` itself is missing or cannot be
     /// read, or the listing takes too long, that is `TransientStep`.
@@ -137,6 +144,28 @@ pub trait Transfer: Send + Sync + 'static {
         progress: &Progress,
         stop: &CancellationToken,
     ) -> Result<Fetched, Fault>;
+}
+
+/// One whose kind the configuration decides.
+#[async_trait::async_trait]
+impl Transfer for Arc<dyn Transfer> {
+    async fn ship(
+        &self,
+        order: &ShipOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Shipped, Fault> {
+        (**self).ship(order, progress, stop).await
+    }
+
+    async fn fetch(
+        &self,
+        order: &FetchOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Fetched, Fault> {
+        (**self).fetch(order, progress, stop).await
+    }
 }
 
 /// Bytes and files moved so far, for the watchdog and the steps table.

@@ -13,7 +13,9 @@ use crate::adapters::host::proof::{Logout, Proof, Survived, logout, prove, survi
 use crate::adapters::host::shell::{Ask, Ran, SHORT, Shell};
 use crate::app;
 use crate::cli::disk;
-use crate::config::{HeadnodeSettings, HostAddress, PipelineSettings, QueueKind, Settings};
+use crate::config::{
+    HeadnodeSettings, HostAddress, PipelineSettings, QueueKind, RuleSettings, Settings,
+};
 use crate::store::read::Reader;
 
 /// From here on times of both sides, put beside each other, mislead.
@@ -141,8 +143,16 @@ async fn commands(
     headnode: &HeadnodeSettings,
     shell: &Arc<dyn Shell>,
 ) {
+    let here: Vec<_> =
+        settings.intakes.iter().filter(|intake| intake.headnode == headnode.name).collect();
     let is_used = |name: &PipelineName| {
-        settings.intakes.iter().any(|i| i.headnode == headnode.name && i.pipeline == *name)
+        here.iter().any(|intake| match &intake.pipeline {
+            Some(pipeline) => pipeline == name,
+            None => {
+                let by_rule = |rule: &RuleSettings| rule.pipeline.as_ref() == Some(name);
+                name.as_str() == "default" || settings.rules.iter().any(by_rule)
+            }
+        })
     };
     for (name, pipeline) in settings.pipelines.iter().filter(|(name, _)| is_used(name)) {
         let Some(word) = command_word(pipeline) else { continue };
@@ -191,12 +201,9 @@ fn standing(
             let hint = format!("daylily-watch resume --headnode {}", headnode.name);
             report.fail(check, format!("it is set aside: {because}"), hint);
         }
-        Some(HeadnodeState::Unreachable { because, needs_person, .. }) => {
+        Some(HeadnodeState::Unreachable { because, .. }) => {
             let because = because.lines().next().unwrap_or_default().to_owned();
-            let hint = match needs_person {
-                true => "put that right; it is tried again by itself",
-                false => "it is tried again by itself",
-            };
+            let hint = "it is tried again by itself";
             report.fail(check, format!("it has not answered: {because}"), hint);
         }
         Some(HeadnodeState::Ok) | None => {}

@@ -51,7 +51,7 @@ pub(super) async fn ship(
         node.host.free_space().await?;
         node.host.ship(&order, &progress, stop).await
     };
-    let shipped = telling(context, case, attempt, StepName::Ship, &progress, copying).await?;
+    let shipped = telling(context, case, Some(attempt), StepName::Ship, &progress, copying).await?;
     match shipped {
         Ok(shipped) => {
             tracing::debug!(case = %case.name, files = shipped.files, bytes = shipped.bytes.0, "shipped");
@@ -79,7 +79,7 @@ pub(super) async fn ship(
 pub(super) async fn telling<T>(
     context: &Context,
     case: &Case,
-    attempt: &AttemptId,
+    attempt: Option<&AttemptId>,
     step: StepName,
     progress: &Progress,
     transfer: impl Future<Output = T>,
@@ -104,7 +104,7 @@ pub(super) async fn telling<T>(
                 before = bytes;
                 let at = context.clock.now();
                 let told =
-                    StepProgress { case: case.id.clone(), attempt: attempt.clone(), progress };
+                    StepProgress { case: case.id.clone(), attempt: attempt.cloned(), progress };
                 context.store.progress(vec![told], at).await?;
             }
         }

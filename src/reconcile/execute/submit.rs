@@ -161,6 +161,9 @@ pub(super) fn job(context: &Context, node: &Node, case: &Case, attempt: &Attempt
     }
     let named: Vec<String> =
         slots.iter().map(|slot| format!("{}/{}", slot.group, slot.slot)).collect();
+    for (name, value) in &attempt.place.params {
+        env.insert(format!("DAYLILY_PARAM_{name}"), value.clone());
+    }
     env.insert("DAYLILY_SLOT".to_owned(), named.join(","));
     env.insert("DAYLILY_CASE".to_owned(), case.name.to_string());
     env.insert("DAYLILY_ATTEMPT".to_owned(), attempt.id.to_string());

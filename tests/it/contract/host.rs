@@ -398,6 +398,23 @@ async fn ending_leaves_the_record_that_its_force_allows(rig: &impl Rig) {
     }
 }
 
+async fn a_stop_says_whether_it_has_worked_and_may_be_repeated(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = started(rig, &*host).await;
+    host.end(&attempt, Force::KillAll).await.expect("it can be ended");
+    until_over(&*host, &attempt).await;
+    let job = rig.job(&attempt);
+    for _ in 0..2 {
+        let fault = host.stop(&job, "exit 3").await.expect_err("it has not worked");
+        assert_eq!(fault.class, FaultClass::TransientStep);
+        assert!(fault.text.contains("exit code 3"), "{}", fault.text);
+        assert_eq!(host.stop(&job, "exit 0").await, Ok(()));
+    }
+    let stranger = rig.host(owner("theirs", 1));
+    assert_eq!(class(stranger.stop(&job, "exit 0").await), FaultClass::FatalHost);
+    assert_eq!(look(&*host, &attempt).await.2, NOT_ALIVE);
+}
+
 async fn outputs_are_the_files_that_match(rig: &impl Rig) {
     let host = owned(rig).await;
     let attempt = prepared(rig, &*host).await;
@@ -481,6 +498,7 @@ suite! {
     what_the_daemon_claimed_never_starts,
     a_claim_of_the_job_is_not_taken_from_it,
     ending_leaves_the_record_that_its_force_allows,
+    a_stop_says_whether_it_has_worked_and_may_be_repeated,
     outputs_are_the_files_that_match,
     the_bell_rings_at_the_end_of_a_job,
     there_is_some_space,

@@ -11,6 +11,7 @@ mod world;
 
 mod arriving;
 mod bad_headnode;
+mod asking;
 mod bad_input;
 mod cancelling;
 mod changes;
@@ -21,6 +22,8 @@ mod identity;
 mod killed;
 mod lessons;
 mod many;
+mod manifests;
 mod places;
 mod polling;
 mod queue_trouble;
+mod stopping;

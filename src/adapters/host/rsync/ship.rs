@@ -17,7 +17,7 @@ use super::plan::{Case, Plan, Removal, left_overs, plan};
 use super::progress::Far;
 use super::source::{self, Hashes, Tree, is_marker};
 use super::there::{Found, Looked, sums};
-use super::{Progress, RsyncTransfer, ShipOrder, Shipped, blocking, fault, listed, process};
+use super::{Lease, Progress, RsyncTransfer, ShipOrder, Shipped, blocking, fault, listed, process};
 use crate::adapters::host::Verify;
 use crate::adapters::host::copy::fault::{fatal, transient};
 use crate::adapters::host::copy::list::{Kind, Line};
@@ -390,7 +390,15 @@ impl<S: Shell> RsyncTransfer<S> {
             remote_shell: remote_shell.unwrap_or("ssh"),
             stall_after: settings.stall_after,
         };
-        let ended = process::run(run, stop, further).await?;
+        let ended = match process::run(run, stop, further).await {
+            Ok(ended) => ended,
+            Err(fault) => {
+                if !stop.is_cancelled() {
+                    self.line.failed(lease).await;
+                }
+                return Err(fault);
+            }
+        };
         if ended.code == Some(0) {
             let sent = ended.sent;
             tracing::debug!(%dir, files = paths.len(), sent = sent.sent, received = sent.received,
@@ -401,12 +409,32 @@ impl<S: Shell> RsyncTransfer<S> {
             // It says what is wrong with it.
             self.work_dir.must(OWNED, &[], &[], 0).await?;
         }
+        Err(self.fault(lease, &ended).await)
+    }
+
+    /// What an end of rsync means. A connection that did not do is given back.
+    async fn fault(&self, lease: Lease, ended: &process::Ended) -> Fault {
         let fault = fault::fault(ended.code, &ended.stderr);
+        // Where the line broke, rsync may end with a code of its own before ssh does.
+        let broken = matches!(ended.code, Some(10 | 12 | 255));
+        let said = fault::of_remote_shell(&ended.stderr);
+        let of_line = match broken && fault.class != FaultClass::FatalHost {
+            true => self.line.told(&said),
+            false => None,
+        };
+        let of_line = match (of_line, ended.code) {
+            (None, Some(255)) => self.line.lost(&lease),
+            (of_line, _) => of_line,
+        };
+        if let Some(fault) = of_line {
+            self.line.failed(lease).await;
+            return fault;
+        }
         if ended.code == Some(2) && fault.class == FaultClass::FatalHost {
             let noise = process::noise(&lease).await;
-            return Err(noise.map_or(fault.clone(), |noise| fault::with_noise(&fault, &noise)));
+            return noise.map_or(fault.clone(), |noise| fault::with_noise(&fault, &noise));
         }
-        Err(fault)
+        fault
     }
 
     /// SHA-256 of files in a directory there, which hold `bytes` together at most.

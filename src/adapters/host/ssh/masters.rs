@@ -15,7 +15,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::connect::{Carries, answers, connect, escaped, exit, lost, names};
 use super::log::word;
 use super::sockets::SocketFolder;
-use crate::adapters::host::rsync;
 use crate::clock::Clock;
 
 /// Where to, and as whom.
@@ -101,6 +100,12 @@ impl BulkLine {
             words.extend(["-o".to_owned(), option.to_owned()]);
         }
         words
+    }
+}
+
+impl BulkLine {
+    pub(super) fn socket(&self) -> &std::path::Path {
+        &self.socket
     }
 }
 
@@ -265,15 +270,5 @@ impl Masters {
         folder
             .socket(&parts, line.role)
             .map_err(|error| Fault::new(FaultClass::FatalHost, error.to_string()))
-    }
-}
-
-#[async_trait::async_trait]
-impl rsync::Line for Masters {
-    async fn lease(&self) -> Result<rsync::Lease, Fault> {
-        let line = self.bulk().await?;
-        // A name that is never looked up: the connection is there already.
-        let (remote_shell, host) = (line.remote_shell(), "headnode".to_owned());
-        Ok(rsync::Lease { remote_shell, host, held: Box::new(line) })
     }
 }
