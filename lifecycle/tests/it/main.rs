@@ -1,10 +1,10 @@
 //! The lifecycle, tested from outside: tables, sentences, laws.
 
+mod asking;
 mod circuit;
 mod classes;
 mod contact;
 mod queue;
-mod asking;
 mod laws;
 mod plans;
 mod schedule;

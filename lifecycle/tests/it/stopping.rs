@@ -197,10 +197,10 @@ fn nothing_is_stopped_where_its_headnode_does_not_answer() {
     let mut silent = crate::sentences::world();
     silent.headnode.state = daylily_lifecycle::policy::HeadnodeState::Unreachable {
         part: daylily_lifecycle::policy::Part::Host,
+        needs_person: false,
         since: at(90),
         because: "connection timed out".to_owned(),
         next_try: at(500),
-        needs_person: false,
     };
     let plan = daylily_lifecycle::plan::plan(&case, &silent, &crate::sentences::policy(), at(101));
     assert!(plan.actions.is_empty());
