@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ulid::Ulid;
+
 use crate::adapters::host::local::{LocalCopy, LocalHost, LocalHostSettings, LocalShell};
 use crate::adapters::host::rsync::{RsyncSettings, RsyncTransfer};
 use crate::adapters::host::shared::{Mapping, SharedTransfer};
@@ -11,9 +13,11 @@ use crate::adapters::host::ssh::masters::{LineSettings, Masters};
 use crate::adapters::host::ssh::shell::SshShell;
 use crate::adapters::host::ssh::sockets::SocketFolder;
 use crate::adapters::host::ssh::{SshHostSettings, ssh_host};
+use crate::adapters::host::trial::{Listed, Trial, TrialGround, TrialPlace};
 use crate::adapters::host::{Host, Transfer, Verify};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
+use crate::adapters::queue::pueue::proof::Entries;
 use crate::adapters::queue::pueue::{Pueue, PueueSettings};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, HeadnodeSettings, HostAddress, QueueKind, Settings};
@@ -60,19 +64,22 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
     Ok(Context { settings: Arc::new(settings), store, clock, nodes: Arc::new(nodes) })
 }
 
-/// Runs scripts on a headnode without being its owner, for `check`. Over ssh it opens a
-/// connection of its own, to be closed when nothing is asked any more.
-pub fn shell(headnode: &HeadnodeSettings) -> Arc<dyn Shell> {
-    match &headnode.host {
-        HostAddress::Local => Arc::new(LocalShell::new(&headnode.path, &headnode.env)),
-        HostAddress::Ssh(host) => {
-            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-            let whose = format!("check {}", std::process::id());
-            let masters = masters(headnode, host, whose, clock.clone());
-            let (path, env) = (headnode.path.clone(), headnode.env.clone());
-            Arc::new(SshShell::new(masters, clock, path, env))
-        }
-    }
+/// Runs scripts on this machine the way a local headnode does.
+pub fn local_shell(headnode: &HeadnodeSettings) -> LocalShell {
+    LocalShell::new(&headnode.path, &headnode.env)
+}
+
+/// Runs scripts on this machine, whatever the headnodes are.
+pub fn shell_here() -> LocalShell {
+    LocalShell::new(&[], &BTreeMap::new())
+}
+
+/// Runs scripts on a headnode behind ssh, over connections that are shared with all who
+/// are called the same: a daemon by its database's id.
+pub fn ssh_shell(headnode: &HeadnodeSettings, host: &str, whose: &str) -> SshShell {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let masters = masters(headnode, host, whose.to_owned(), clock.clone());
+    SshShell::new(masters, clock, headnode.path.clone(), headnode.env.clone())
 }
 
 fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Result<Node, AppError> {
@@ -105,8 +112,8 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
             };
             let line = masters.clone();
             let host = ssh_host(host_settings, masters, clock, |work_dir| {
-                let (there, owner) = (work_dir.clone(), owner.clone());
-                let transfer = RsyncTransfer::new(line, there, owner, rsync(headnode));
+                let (ours, rsync) = (owner.clone(), rsync(headnode));
+                let transfer = RsyncTransfer::new(line, work_dir.clone(), ours, rsync);
                 shared(headnode, work_dir, Arc::new(transfer))
             });
             let queue = queue(headnode, settings, host.work_dir())?;
@@ -179,8 +186,34 @@ fn queue<S: Shell>(
     }
 }
 
-/// How pueue is asked on a headnode, also by `check`.
-pub fn pueue_settings(headnode: &HeadnodeSettings, settings: &Settings) -> PueueSettings {
+/// How pueue is asked on a headnode.
+fn pueue_settings(headnode: &HeadnodeSettings, settings: &Settings) -> PueueSettings {
     let (name, command) = (headnode.name.clone(), headnode.pueue.command.clone());
     PueueSettings::new(name, command, settings.state_dir.clone())
+}
+
+/// A job to be tried in `folder` on a headnode, through its queue, without being the
+/// owner of its work_dir.
+pub fn trial(
+    headnode: &HeadnodeSettings,
+    settings: &Settings,
+    shell: Arc<dyn Shell>,
+    folder: &str,
+) -> Result<Trial<Arc<dyn Shell>>, AppError> {
+    let ground = TrialGround {
+        headnode: headnode.name.clone(),
+        path: headnode.path.clone(),
+        env: headnode.env.clone(),
+        umask: headnode.umask,
+    };
+    let place = TrialPlace::new(shell.clone(), folder, &Ulid::generate().to_string());
+    let queue = queue(headnode, settings, place.work_dir())?;
+    let listed: Option<Box<dyn Listed>> = match headnode.queue {
+        QueueKind::Direct | QueueKind::Slurm => None,
+        QueueKind::Pueue => {
+            let (headnode, command) = (headnode.name.clone(), headnode.pueue.command.clone());
+            Some(Box::new(Entries { shell, headnode, command }))
+        }
+    };
+    Ok(Trial::new(place, ground, queue, listed, Arc::new(SystemClock)))
 }

@@ -8,6 +8,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 const EXITS: &str = "Exit codes: 0 done, 1 the answer is no (a failed case, something unhealthy), \
 2 the words or the configuration are wrong, 3 the daemon or a host cannot be reached.";
 
+const CHECK: &str = "Findings are named configuration, state_dir, database, daemon, \
+intake.NAME..., program.ssh, program.rsync, results and now; of a headnode headnode.NAME with \
+.groups, .ssh, .login, .work_dir, .clock, .owner, .programs, .proofs, .rsync, .command, .pueue, \
+.group.GROUP, .jobs and .probe. docs/operations.md says what each means and what to do.";
+
 /// A case runs once; if we are unsure, we ask you; and at any moment one sentence says
 /// where it is and why.
 #[derive(Debug, Parser)]
@@ -63,7 +68,9 @@ pub enum Verb {
     Log(Log),
     /// The slots of every headnode and who has them.
     Slots(Reading),
-    /// Whether everything that is needed is there and works.
+    /// Whether everything that is needed is there and works, each failure with the line to
+    /// paste. One job is run on each headnode the way cases are run, and removed again.
+    #[command(after_help = CHECK)]
     Check(Reading),
 
     /// Go on with the step that failed.

@@ -22,7 +22,7 @@ mod units;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -61,6 +61,35 @@ pub struct Settings {
     pub not_active: Vec<NotActive>,
     /// 16 hex digits; the same for files that mean the same in the same place.
     pub hash: String,
+}
+
+impl Settings {
+    /// Which pipelines cases may get on a headnode, and in which group each; None: in any.
+    /// What a case.yaml may ask for is not known here.
+    pub fn pipelines_on(
+        &self,
+        headnode: &HeadnodeName,
+    ) -> BTreeSet<(PipelineName, Option<GroupName>)> {
+        let groups: Vec<&GroupName> = self
+            .headnodes
+            .iter()
+            .filter(|known| known.name == *headnode)
+            .flat_map(|known| known.groups.iter().map(|group| &group.name))
+            .collect();
+        let mut all = BTreeSet::new();
+        for intake in self.intakes.iter().filter(|intake| intake.headnode == *headnode) {
+            let usual = || PipelineName::new("default");
+            all.insert((intake.pipeline.clone().unwrap_or_else(usual), intake.group.clone()));
+            for rule in &self.rules {
+                let pipeline = intake.pipeline.as_ref().or(rule.pipeline.as_ref());
+                let group = rule.group.as_ref().or(intake.group.as_ref());
+                if group.is_none_or(|group| groups.contains(&group)) {
+                    all.insert((pipeline.cloned().unwrap_or_else(usual), group.cloned()));
+                }
+            }
+        }
+        all
+    }
 }
 
 /// A key that the file sets and whose feature is not built yet.
@@ -226,6 +255,8 @@ pub struct PipelineSettings {
     /// At least one word; the script becomes the last argument.
     pub shell: Vec<String>,
     pub setup: Option<String>,
+    /// What `check` runs in place of the command.
+    pub probe: Option<String>,
     /// Ends what a job leaves elsewhere, after an abnormal end.
     pub stop: Option<String>,
     pub env: BTreeMap<String, String>,

@@ -217,6 +217,7 @@ fn pipeline(fields: &Fields) -> PipelineSettings {
         shell: fields.texts("shell"),
         setup: some(fields, "setup"),
         stop: some(fields, "stop"),
+        probe: some(fields, "probe"),
         env: fields.variables("env"),
         expect: fields.texts("expect"),
         limits: Limits {

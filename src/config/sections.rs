@@ -271,8 +271,9 @@ section! {
         shell: Kind::List(&Kind::Text(&ANY)) => Is("[sh, -c]");
         /// Run before the command in the same shell, to make its environment.
         setup: Kind::Text(&SCRIPT) => Is("null");
-        /// A harmless command, such as `dy-r --version`, by which `check` tries the environment.
-        probe: Kind::Text(&SCRIPT) => Is("null"), not_yet "`check` does not run it";
+        /// A harmless command, such as `dy-r --version`, which `check` runs the way a job runs;
+        /// without it, it runs `true` after the setup.
+        probe: Kind::Text(&SCRIPT) => Is("null");
         /// Ends what a job leaves elsewhere, such as containers. It is run on the headnode in the
         /// folder of the case, with the environment of the job and after its setup, when a job was
         /// cancelled, killed or lost, and again until it ends with exit code 0 (within 5 min):

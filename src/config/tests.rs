@@ -84,7 +84,6 @@ http: {token: {file: ./token}}
         })
         .collect();
     insta::assert_snapshot!(named.join("\n"), @r"
-    12: pipelines.default.probe: `check` does not run it
     14: retention: nothing is removed
     15: notify: nobody is notified
     16: privacy: there is no page and no notice yet

@@ -24,5 +24,6 @@ mod stage;
 mod stop;
 mod store;
 mod system;
+mod trial;
 mod trouble;
 mod wait;

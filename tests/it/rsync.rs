@@ -3,6 +3,7 @@
 
 mod broken;
 mod bytes;
+mod program;
 mod room;
 mod shared;
 mod trouble;

@@ -280,8 +280,8 @@ pub(super) fn globs(patterns: &[String]) -> Result<GlobSet, Fault> {
     set.build().map_err(odd)
 }
 
-/// Seconds since 1970 with a fraction, as find prints them.
-fn moment(text: &str) -> Option<Timestamp> {
+/// Seconds since 1970 with a fraction, as find and date print them.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     let nanos: String = fraction.chars().chain("000000000".chars()).take(9).collect();
     let whole = Timestamp::from_second(seconds.parse().ok()?).ok()?;

@@ -22,6 +22,8 @@ pub mod quote;
 pub mod read;
 pub mod shell;
 pub mod ssh;
+pub mod survey;
+pub mod trial;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

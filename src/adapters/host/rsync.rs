@@ -14,6 +14,7 @@ mod plan;
 mod source;
 mod ship;
 mod fetch;
+mod moved;
 mod shown;
 
 use std::path::PathBuf;

@@ -47,6 +47,8 @@ impl<S: Shell + ?Sized> Shell for Arc<S> {
 pub struct Heard {
     /// The beginning of what the login shell printed, by the latest script that met any.
     pub noise: Option<String>,
+    /// Some of that came on standard output, where whoever copies files stumbles over it.
+    pub noise_in_answers: bool,
     /// How far that machine's clock is before ours, to some milliseconds.
     pub clock_skew_ms: Option<i64>,
 }

@@ -110,6 +110,7 @@ fn the_least_configuration_gets_every_default() {
                 "-c",
             ],
             setup: None,
+            probe: None,
             stop: None,
             env: {},
             expect: [],
@@ -212,6 +213,7 @@ pipelines:
     shell: [bash, -lc]
     setup: module load dose
     stop: ./stop --all
+    probe: dose --version
     env: {OMP_NUM_THREADS: "8"}
     expect: ["out/*.dcm"]
     limits: {run: 7d, queue: 24h, on_limit: cancel}
@@ -426,6 +428,9 @@ log: {level: debug, format: json, file: daylily.log}
             ],
             setup: Some(
                 "module load dose",
+            ),
+            probe: Some(
+                "dose --version",
             ),
             stop: Some(
                 "./stop --all",

@@ -48,10 +48,10 @@ fn a_folder_that_the_headnode_sees_whole_is_shipped_by_being_there() {
 fn a_folder_that_the_headnode_sees_otherwise_is_waited_for() {
     let (world, seen) = seen();
     fs::remove_file(seen.join("it's/b")).unwrap();
-    let told = "sees 1 files with 4 B in";
+    let told = "sees 1 files with 4 bytes in";
     assert_fault(ship(&world, &world.order()), FaultClass::TransientStep, told);
     fs::remove_dir_all(&seen).unwrap();
-    let told = "sees 0 files with 0 B in";
+    let told = "sees 0 files with 0 bytes in";
     assert_fault(ship(&world, &world.order()), FaultClass::TransientStep, told);
 }
 

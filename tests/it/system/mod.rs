@@ -10,8 +10,8 @@ mod site;
 mod world;
 
 mod arriving;
-mod bad_headnode;
 mod asking;
+mod bad_headnode;
 mod bad_input;
 mod cancelling;
 mod changes;

@@ -22,7 +22,7 @@ fi
 dir=$1/.daylily-watch-check.$$
 trap 'cd / && rm -rf "$dir"' EXIT
 trap 'exit 1' TERM INT HUP
-mkdir "$dir" && cd "$dir" || { tell write no ''; exit 0; }
+said=$(mkdir "$dir" 2>&1) && cd "$dir" || { tell write no "$said"; exit 0; }
 tell write yes ''
 
 # prove NAME COMMAND...: whether it ends with 0.

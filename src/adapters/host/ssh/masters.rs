@@ -139,6 +139,26 @@ impl Masters {
         &self.settings
     }
 
+    /// Whether there is a connection for scripts already, whoever opened it. None is opened.
+    pub async fn is_there(&self) -> bool {
+        let socket = match &self.settings.control_path {
+            Some(path) => Ok(path.clone()),
+            None => self.socket(&self.scripts),
+        };
+        match socket {
+            Ok(socket) => answers(&socket).await,
+            Err(_) => false,
+        }
+    }
+
+    /// Brings the connection for scripts about where it is missing.
+    pub async fn connect(&self) -> Result<(), Fault> {
+        match &self.settings.control_path {
+            Some(_) => self.of_a_person().await.map(drop),
+            None => self.up(&self.scripts).await,
+        }
+    }
+
     /// A place on a connection for files, which is brought about where it is missing. With
     /// more than two at a time they share.
     pub async fn bulk(&self) -> Result<BulkLine, Fault> {

@@ -80,6 +80,7 @@ impl SshShell {
         let noise = [&out.noise, &err.noise].into_iter().find(|noise| !noise.is_empty());
         let skew = out.token.as_ref().and_then(|token| skew(token, sent));
         let mut hearing = self.hearing();
+        hearing.heard.noise_in_answers |= !out.noise.is_empty();
         hearing.heard.noise = noise.cloned().or(hearing.heard.noise.take());
         hearing.heard.clock_skew_ms = skew.or(hearing.heard.clock_skew_ms);
     }

@@ -9,10 +9,10 @@ use daylily_lifecycle::attempt::QueueKind;
 use daylily_lifecycle::case::Case;
 use daylily_lifecycle::diagram;
 use daylily_lifecycle::ids::{
-    AttemptId, CaseId, CaseName, FolderIdentity, GroupName, HeadnodeName, Slot,
+    AttemptId, CaseId, CaseName, FolderIdentity, GroupName, HeadnodeName, Slot, TaskId,
 };
 use daylily_lifecycle::observation::{AttemptSeed, Observation};
-use daylily_lifecycle::outcome::{Fault, FaultClass};
+use daylily_lifecycle::outcome::{Fault, FaultClass, QueueWord};
 use daylily_lifecycle::record::Recorded;
 use jiff::SignedDuration;
 use tempfile::TempDir;
@@ -21,8 +21,8 @@ use tokio::sync::Notify;
 use crate::adapters::host::fake::{Call, FakeHost, FakeMachine};
 use crate::adapters::host::shell::Owner;
 use crate::adapters::host::{Host, Job};
-use crate::adapters::queue::fake::FakeQueue;
-use crate::adapters::queue::{Entry, GroupLook, Queue};
+use crate::adapters::queue::fake::{FakeQueue, Listed};
+use crate::adapters::queue::{Entry, GroupLook};
 use crate::app::VERSION;
 use crate::clock::{Clock as _, FakeClock};
 use crate::config;
@@ -190,7 +190,7 @@ impl Stage {
         };
         let host: &dyn Host = &*self.context.nodes[&hpc()].host;
         host.prepare(&job).await.expect("it is prepared");
-        self.add(attempt).await;
+        self.add(attempt);
         let what = Observation::Submitted { attempt: attempt.clone(), task: None };
         self.record(case, what).await;
     }
@@ -200,9 +200,11 @@ impl Stage {
     }
 
     /// An entry of this label, as anybody may add one.
-    pub(super) async fn add(&self, attempt: &AttemptId) {
+    pub(super) fn add(&self, attempt: &AttemptId) {
         let entry = Entry { attempt: attempt.clone(), group: cpu() };
-        self.queue.add(&[entry]).await.remove(0).expect("it is added");
+        let mut list = self.queue.list();
+        let task = TaskId::new(list.len().to_string());
+        list.push(Listed { entry, task, says: QueueWord::Waiting });
     }
 
     pub(super) fn case(&self, id: &CaseId) -> Case {
