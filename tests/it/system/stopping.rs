@@ -60,7 +60,7 @@ fn a_cancelled_job_keeps_its_place_until_its_stop_ends_with_0(site: Site) {
     assert!(processes_of(&world.attempt("far")).is_empty(), "its own processes went before");
     // Others wait, and start when it is over.
     write(&world.intake().join("next/input"), "x");
-    world.until_state("next", StateName::Ready);
+    world.until_because("next", "for a place");
     allow(&world);
     world.until_state("far", StateName::Cancelled);
     world.until("the next one runs", |world| !world.runs_of("next").is_empty());
