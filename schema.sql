@@ -21,6 +21,14 @@ CREATE TABLE meta (
     stopped_reason TEXT
 ) STRICT;
 
+-- Every start of a daemon here, by the word that it leaves in the owner file of each
+-- work_dir: what tells it from a start on a copy of this database.
+CREATE TABLE starts (
+    generation INTEGER PRIMARY KEY,
+    word       TEXT NOT NULL,
+    at         TEXT NOT NULL
+) STRICT;
+
 -- Where cases come from.
 CREATE TABLE intakes (
     name          TEXT PRIMARY KEY,
@@ -230,6 +238,8 @@ CREATE TABLE attempts (
         AND (stored_files IS NULL) = (stored_missing IS NULL)
         AND (stored_files IS NULL) = (log_tail IS NULL))
 ) STRICT;
+
+CREATE INDEX attempts_uncleaned ON attempts (ended_at) WHERE cleaned_at IS NULL AND ended_at IS NOT NULL;
 
 -- The places of each queue group. A slot is given by an UPDATE that must find it free.
 CREATE TABLE slots (

@@ -24,6 +24,7 @@ use crate::config::{self, HeadnodeSettings, HostAddress, QueueKind, Settings};
 use crate::reconcile::{Context, Node};
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::store::open::StartWord;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -48,8 +49,14 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
             "the database was brought up to date"
         );
     }
-    let owner =
-        Owner { database_id: opened.database.as_str().to_owned(), generation: opened.generation.0 };
+    let word = |word: StartWord| word.as_str().to_owned();
+    let earlier = opened.earlier.into_iter().map(|(at, start)| (at.0, word(start)));
+    let owner = Owner {
+        database_id: opened.database.as_str().to_owned(),
+        generation: opened.generation.0,
+        earlier: earlier.collect(),
+        word: word(opened.word),
+    };
     let mut nodes = BTreeMap::new();
     for headnode in &settings.headnodes {
         nodes.insert(headnode.name.clone(), node(headnode, &settings, &owner)?);
@@ -83,7 +90,6 @@ pub fn ssh_shell(headnode: &HeadnodeSettings, host: &str, whose: &str) -> SshShe
 }
 
 fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Result<Node, AppError> {
-    let word = format!("{} {}", owner.database_id, owner.generation);
     let (host, queue): (Arc<dyn Host>, Arc<dyn Queue>) = match &headnode.host {
         HostAddress::Local => {
             let host = LocalHost::new(LocalHostSettings {
@@ -120,7 +126,7 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
             (Arc::new(host), queue)
         }
     };
-    Ok(Node { settings: headnode.clone(), host, queue, owner: word })
+    Ok(Node { settings: headnode.clone(), host, queue, owner: owner.text() })
 }
 
 /// What moves cases where the headnode does not see them itself, and results in any case.

@@ -39,6 +39,9 @@ pub struct Attempt {
     pub result: Option<AttemptResult>,
     pub error: Option<String>,
     pub stored: Option<Stored>,
+    /// Its data was removed from the headnode.
+    #[serde(default)]
+    pub cleaned_at: Option<Timestamp>,
 }
 
 /// Where an attempt runs and as what: fixed when the attempt is made, so that a

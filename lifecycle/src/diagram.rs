@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::attempt::{ClaimedBy, EndingWhy, Force, Place, QueueKind, Stored};
+use crate::attempt::{
+    AttemptResult, ClaimedBy, End, EndHow, EndingWhy, Force, Place, QueueKind, Stored,
+};
 use crate::case::{
-    Case, CaseKind, Compared, Condition, ConditionName, HoldWhy, LastChange, Order, Prior,
+    Case, CaseKind, Compared, Condition, ConditionName, Content, HoldWhy, LastChange, Order, Prior,
     Priority, StateName, StepName,
 };
 use crate::ids::{
@@ -16,7 +18,8 @@ use crate::ids::{
     GroupName, HeadnodeName, IntakeName, PipelineName, Slot,
 };
 use crate::observation::{
-    Appeared, AttemptSeed, Decision, Observation, Observed, Request, Scanned, Verb,
+    Adopted, AdoptedRole, Appeared, AttemptSeed, Decision, Observation, Observed, Request, Scanned,
+    Verb,
 };
 use crate::outcome::{Alive, Claim, Evidence, ExitRecord, Fault, FaultClass, Look, QueueWord};
 use crate::record::{Recorded, record};
@@ -209,6 +212,49 @@ pub fn stored(missing: &[&str]) -> Stored {
     }
 }
 
+fn end() -> End {
+    End { at: at(120), code: Some(0), signal: None, how: EndHow::Recorded }
+}
+
+fn newest(handed_over: bool, former: Option<End>) -> AdoptedRole {
+    AdoptedRole::Newest { slots: vec![slot(1)], handed_over, former }
+}
+
+/// An attempt of that number, found without a record of it.
+pub fn adopted(number: u32, role: AdoptedRole) -> Observation {
+    Observation::Adopted(Box::new(Adopted {
+        case: CaseId::new("01JDFOUND"),
+        intake: IntakeName::new("new"),
+        name: CaseName::new("HG002"),
+        arrival: Arrival::FIRST,
+        path: "/srv/new/HG002".to_owned(),
+        kind_of_case: CaseKind::Folder,
+        order: Order {
+            pipeline: PipelineName::new("default"),
+            priority: Priority::Normal,
+            headnode: HeadnodeName::new("hpc"),
+            group: Some(GroupName::new("gpu_a")),
+            gpus: 1,
+            params: BTreeMap::new(),
+            notify: Vec::new(),
+            rule: None,
+            priority_by: None,
+        },
+        folder: Some(FolderIdentity::new("12:34")),
+        content: Content {
+            files: 5,
+            bytes: ByteCount(50 * 1024),
+            fingerprint: Some(Fingerprint::new("f1")),
+            digest: Some(Digest::new("d1")),
+        },
+        attempt: seed(number),
+        number: number.max(1),
+        made_at: at(50),
+        reason: "its job may run there".to_owned(),
+        role,
+    }))
+}
+
 /// Every kind of observation, about the attempt of that number.
 pub fn observations(number: u32) -> Vec<Named> {
     let id = || attempt_id(number);
@@ -294,6 +340,29 @@ pub fn observations(number: u32) -> Vec<Named> {
         named("decided: end, limit", Observation::Decided(Decision::End { why: EndingWhy::Limit })),
         named("decided: end observed", Observation::Decided(Decision::EndObserved)),
         named("decided: rerun", Observation::Decided(Decision::Rerun)),
+        named("adopted", adopted(number.saturating_add(1), newest(true, None))),
+        named("adopted, not begun", adopted(number.saturating_add(1), newest(false, None))),
+        named(
+            "adopted, former ended",
+            adopted(number.saturating_add(1), newest(true, Some(end()))),
+        ),
+        named("adopted, earlier", adopted(0, AdoptedRole::Earlier { end: end() })),
+        named(
+            "adopted, cleaned",
+            adopted(
+                number.saturating_add(1),
+                AdoptedRole::Cleaned {
+                    at: at(150),
+                    end: Some(end()),
+                    result: Some(AttemptResult::Succeeded),
+                    stored: Some(stored(&[])),
+                },
+            ),
+        ),
+        named(
+            "cleaned",
+            Observation::Cleaned { attempts: vec![id()], bytes: ByteCount(2048), reason: None },
+        ),
         named("contact regained", Observation::ContactRegained),
         named("panicked", Observation::Panicked { text: "index out of bounds".to_owned() }),
     ];

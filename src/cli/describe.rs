@@ -61,6 +61,15 @@ pub(super) fn describe(observed: &Observed) -> String {
             }
             None => "its output was kept".to_owned(),
         },
+        Observation::Adopted(adopted) => {
+            let id = &adopted.attempt.id;
+            let on = &adopted.attempt.place.headnode;
+            format!("{id} was found on {on} without a record of it: {}", adopted.reason)
+        }
+        Observation::Cleaned { bytes, reason, .. } => {
+            let why = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            format!("its data was removed from its headnode, {bytes}{why}")
+        }
         Observation::Asked(request) => describe_request(request),
         Observation::Decided(decision) => describe_decision(decision),
         Observation::ContactRegained => "its headnode answers again".to_owned(),

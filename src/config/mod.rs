@@ -38,6 +38,11 @@ use jiff::{SignedDuration, tz::TimeZone};
 use crate::config::error::{Complaint, ConfigErrors, Problems};
 
 /// The configuration, checked and resolved: every path absolute, every name known.
+/// A duration as people write it: `90s`, `12h`, `30d`.
+pub fn duration(text: &str) -> Option<SignedDuration> {
+    units::duration(text)
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The file it was read from, absolute.
@@ -56,6 +61,8 @@ pub struct Settings {
     pub poll: PollSettings,
     pub lost_after: SignedDuration,
     pub aging: SignedDuration,
+    /// None: what is on headnodes stays there.
+    pub retention: Option<SignedDuration>,
     pub log: LogSettings,
     /// To be named once at start, so that nobody relies on what is not there.
     pub not_active: Vec<NotActive>,

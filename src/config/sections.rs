@@ -70,7 +70,9 @@ section! {
         /// After how long a waiting case goes before those of the next higher priority.
         aging: Kind::Duration { least_ms: 1 } => Is("24h");
         /// After how long the data of a finished case is removed from its headnode; null keeps it.
-        retention: Kind::Duration { least_ms: 1 } => Is("null"), not_yet "nothing is removed";
+        /// Only where the results are on this machine: what exists nowhere else is never removed
+        /// by itself. `clean --dry-run` tells which is which.
+        retention: Kind::Duration { least_ms: 1 } => Is("null");
         /// Who is told when a case ends or needs a person.
         notify: Kind::Sections(&NOTIFY) => Is("[]"), not_yet "nobody is notified";
         /// Which names leave the database.

@@ -70,7 +70,7 @@ headnodes:
     transfer_hours: 20:00-06:00
 pipelines: {default: {probe: dy-r --version, stop: ./stop}}
 rules: [{files: "*.dcm", group: default}]
-retention: 30d
+aging: 12h
 notify: [{kind: mail, to: lab@example.org, password: {env: MAIL_PASSWORD}}]
 privacy: {log_tail: true}
 http: {token: {file: ./token}}
@@ -84,7 +84,6 @@ http: {token: {file: ./token}}
         })
         .collect();
     insta::assert_snapshot!(named.join("\n"), @r"
-    14: retention: nothing is removed
     15: notify: nobody is notified
     16: privacy: there is no page and no notice yet
     17: http: there is no page and no API yet

@@ -91,6 +91,13 @@ pub(super) fn manifest(case: &Case, place: &Place) -> String {
     )
 }
 
+pub(super) fn queue_kind(queue: config::QueueKind) -> QueueKind {
+    match queue {
+        config::QueueKind::Direct => QueueKind::Direct,
+        config::QueueKind::Pueue | config::QueueKind::Slurm => QueueKind::Pueue,
+    }
+}
+
 /// A new attempt: its id, and everything that must not change while it is under way.
 /// `also_taken` are places that are being given to other cases at the same time.
 pub(super) fn attempt_seed(
@@ -116,10 +123,7 @@ pub(super) fn attempt_seed(
     Ok(AttemptSeed {
         place: Place {
             headnode: node.settings.name.clone(),
-            queue: match node.settings.queue {
-                config::QueueKind::Direct => QueueKind::Direct,
-                config::QueueKind::Pueue | config::QueueKind::Slurm => QueueKind::Pueue,
-            },
+            queue: queue_kind(node.settings.queue),
             remote_dir,
             attempt_dir: format!("{work_dir}/.daylily-watch/{id}"),
             work_dir,

@@ -103,6 +103,7 @@ pub(super) fn put(db: &Connection, case: &CaseId, attempt: &Attempt) -> rusqlite
             ":stored_missing": stored.map(|stored| List(&stored.missing)),
             ":moved_to": stored.and_then(|stored| stored.moved_to.as_deref()),
             ":log_tail": stored.map(|stored| stored.log_tail.as_str()),
+            ":cleaned_at": maybe(attempt.cleaned_at),
         },
     )
 }
@@ -140,6 +141,7 @@ pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Attempt> {
         result: row.get::<_, Option<AsWord<_>>>("result")?.map(|word| word.0),
         error: row.get("error")?,
         stored: stored(row)?,
+        cleaned_at: instant(row, "cleaned_at")?,
     })
 }
 

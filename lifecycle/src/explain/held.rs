@@ -63,7 +63,7 @@ pub fn held(case: &Case, hold: &Hold, clock: Clock<'_>) -> String {
         ),
         HoldWhy::Adopted => format!(
             "Waiting for a person: found at {since} without a record of it ({reason}); \
-             `resume {name}` takes it over."
+             `resume {name}` takes it over, `cancel {name}` ends it."
         ),
     }
 }

@@ -6,7 +6,7 @@ use super::ended::{ending, shown};
 use super::held::doing;
 use super::{Clock, argument, lasted};
 use crate::attempt::{Attempt, End, EndHow, Ending, EndingWhy, QueueKind, Silence};
-use crate::case::{Case, Condition, ConditionName, StateName, Trouble};
+use crate::case::{Case, Condition, ConditionName, StateName, StepName, Trouble};
 use crate::ids::{GroupName, HeadnodeName};
 use crate::outcome::FaultClass;
 use crate::policy::{Limits, Unreadable};
@@ -359,8 +359,20 @@ pub fn ended_fetching(attempt: &Attempt, end: &End, clock: Clock<'_>) -> String 
 /// A step that does not work at present and is tried again.
 pub fn trouble(trouble: &Trouble, next: Timestamp, clock: Clock<'_>) -> String {
     if trouble.class == FaultClass::NoSpace {
+        // What is full when results come home is a disk of this machine.
+        let way_out = match trouble.step {
+            StepName::Ship | StepName::Submit => "`clean --dry-run` lists what could go there; ",
+            StepName::Scan
+            | StepName::Hash
+            | StepName::Manifest
+            | StepName::Look
+            | StepName::Claim
+            | StepName::End
+            | StepName::Stop
+            | StepName::Return => "",
+        };
         return format!(
-            "Waiting for space: {} since {}; looking again at {}.",
+            "Waiting for space: {} since {}; {way_out}looking again at {}.",
             trouble.text,
             clock.at(trouble.first_at),
             clock.again_second(next)

@@ -22,31 +22,40 @@ pub(super) fn granted(next: &mut Next, seed: &AttemptSeed, slots: Vec<Slot>) -> 
     if next.case.attempts().any(|attempt| attempt.id == seed.id) {
         return Effect::Stale("an attempt of that id was made before".to_owned());
     }
-    let made = next.case.past.iter().map(|attempt| attempt.number).max().unwrap_or(0);
+    let made_before = next.case.past.iter().map(|attempt| attempt.number).max().unwrap_or(0);
     next.case.state = State::Shipping {
         attempt: Box::new(Attempt {
-            id: seed.id.clone(),
-            number: made.saturating_add(1),
-            place: seed.place.clone(),
             tenure: reserved(slots, next.at),
-            made_at: next.at,
-            intent_at: None,
-            submitted_at: None,
-            queued_at: None,
-            task_id: None,
-            claimed_by: None,
-            started_at: None,
-            silence: None,
-            stopping: None,
-            giving_up: None,
-            ending: None,
-            end: None,
-            result: None,
-            error: None,
-            stored: None,
+            ..made(seed, made_before.saturating_add(1), next.at)
         }),
     };
     Effect::Change
+}
+
+/// An attempt of which nothing has happened yet.
+pub(super) fn made(seed: &AttemptSeed, number: u32, at: Timestamp) -> Attempt {
+    Attempt {
+        id: seed.id.clone(),
+        number,
+        place: seed.place.clone(),
+        tenure: Tenure::None,
+        made_at: at,
+        intent_at: None,
+        submitted_at: None,
+        queued_at: None,
+        task_id: None,
+        claimed_by: None,
+        started_at: None,
+        silence: None,
+        stopping: None,
+        giving_up: None,
+        ending: None,
+        end: None,
+        result: None,
+        error: None,
+        stored: None,
+        cleaned_at: None,
+    }
 }
 
 pub(super) fn placed(next: &mut Next, id: &AttemptId, slots: Vec<Slot>) -> Effect {

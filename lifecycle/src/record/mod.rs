@@ -5,6 +5,7 @@
 //! What is not possible in a state is a value ([`Recorded::Stale`], `Refused`), never
 //! a panic.
 
+mod adopted;
 mod asked;
 mod attempt;
 mod decided;
@@ -33,11 +34,13 @@ pub enum Recorded {
     Refused { why: String },
 }
 
-/// Records an observation. `case` is None only for `Appeared`.
+/// Records an observation. `case` is None only for `Appeared` and `Adopted`.
 pub fn record(case: Option<&Case>, observed: &Observed) -> Recorded {
     let Some(case) = case else {
         return if let Observation::Appeared(appeared) = &observed.what {
             Recorded::Changed(Box::new(folder::appeared(appeared, observed)))
+        } else if let Observation::Adopted(adopted) = &observed.what {
+            Recorded::Changed(Box::new(adopted::unknown(adopted, observed)))
         } else {
             Recorded::Stale { why: "there is no such case".to_owned() }
         };
@@ -77,6 +80,8 @@ pub fn record(case: Option<&Case>, observed: &Observed) -> Recorded {
         Observation::Signalled { attempt, force } => attempt::signalled(&mut next, attempt, *force),
         Observation::Stopped { attempt } => attempt::stopped(&mut next, attempt),
         Observation::Returned { attempt, stored } => attempt::returned(&mut next, attempt, stored),
+        Observation::Adopted(adopted) => adopted::adopted(&mut next, adopted),
+        Observation::Cleaned { attempts, .. } => adopted::cleaned(&mut next, attempts),
         Observation::Asked(request) => asked::asked(&mut next, request),
         Observation::Decided(decision) => decided::decided(&mut next, decision),
         Observation::Panicked { text } => panicked(&mut next, text),

@@ -2,6 +2,7 @@
 //! one script, the same over any [`Shell`]. What a script printed is believed only
 //! after it was parsed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use daylily_lifecycle::outcome::{Fault, FaultClass};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::Timestamp;
 
-use super::job::{JobGround, case_json, case_lock, job_script, stop_script};
+use super::found::{self, FoundAttempt};
+use super::job::{JobGround, case_json, case_lock, job_script, lock_of, stop_script};
 use super::names::is_plain_id;
-use super::shell::{About, Answer, Ran, Script, Shell, WorkDir};
-use super::{HostLook, Job, OutputFile, read};
+use super::shell::{About, Answer, Ran, Script, Shell, WorkDir, code};
+use super::{CleanOrder, Cleaned, HostLook, Job, OutputFile, read};
 
 macro_rules! script {
     ($($part:literal),+) => {
@@ -32,10 +34,19 @@ const STOP: Script = Script::short(About::Case, script!("stop.sh")).within(STOP_
 const OUTPUTS: Script =
     Script::short(About::Case, script!("outputs.sh")).within(Duration::from_secs(600));
 const TAIL: Script = Script::short(About::Case, script!("tail.sh"));
+const NAMES: Script = Script::short(About::Host, script!("names.sh"));
+const LIST: Script =
+    Script::short(About::Host, script!("list.sh")).within(Duration::from_secs(120));
+/// It removes as much as anybody's job has made.
+const CLEAN: Script = Script::short(About::Case, script!("claim.sh", "clean.sh"))
+    .within(Duration::from_secs(6 * 3600));
 const FREE_SPACE: Script = Script::short(About::Host, script!("free_space.sh"));
 const BELL: Script = Script::short(About::Host, script!("bell.sh"));
 /// Alone in not comparing the owner first: it makes it.
 const OWN: Script = Script::short(About::Host, include_str!("scripts/own.sh"));
+
+/// Likewise: it takes it from whoever has it.
+const TAKE_OVER: Script = Script::short(About::Host, include_str!("scripts/take_over.sh"));
 
 /// How long a pipeline's `stop` may take, and with what it needs to end after that.
 const STOP_LIMIT: Duration = Duration::from_secs(5 * 60 + 30);
@@ -77,7 +88,31 @@ impl<S: Shell> ShellHost<S> {
 
     pub async fn own(&self, owned_before: bool) -> Result<(), Fault> {
         let before = if owned_before { "yes" } else { "no" };
-        self.work_dir.must(OWN, &[before], &[], 1024).await.map(drop)
+        let earlier = self.work_dir.owner().earlier_lines();
+        self.work_dir.must(OWN, &[before], earlier.as_bytes(), 1024).await.map(drop)
+    }
+
+    pub async fn take_over(&self) -> Result<Option<String>, Fault> {
+        let answer = match self.work_dir.ask(TAKE_OVER, &[], &[], 1024).await? {
+            Ran::TimedOut => return Err(self.work_dir.timed_out(TAKE_OVER)),
+            Ran::Ended(answer) => answer,
+        };
+        match answer.code {
+            Some(0) => {
+                let former = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+                Ok((!former.is_empty()).then_some(former))
+            }
+            Some(code::MISSING) => {
+                let root = self.work_dir.root();
+                let text = format!(
+                    "{root} is missing\nhint: is {path} mounted? where it is the right place and \
+                     really empty, `mkdir -p {root}` says so",
+                    path = self.work_dir.path(),
+                );
+                Err(Fault::new(FaultClass::FatalHost, text))
+            }
+            Some(_) | None => Err(self.work_dir.failed(TAKE_OVER, &answer)),
+        }
     }
 
     pub async fn free_space(&self) -> Result<ByteCount, Fault> {
@@ -158,6 +193,45 @@ impl<S: Shell> ShellHost<S> {
         };
         read::parse(&answer.stdout, &answer.stderr, attempts)
             .ok_or_else(|| odd_answer(READ, "a reading", &answer.stderr))
+    }
+
+    pub async fn names(&self) -> Result<Vec<AttemptId>, Fault> {
+        let answer = self.work_dir.must(NAMES, &[], &[], LISTING_MAX).await?;
+        found::names(&answer).ok_or_else(|| odd_answer(NAMES, "a list of attempts", ""))
+    }
+
+    pub async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {
+        let answer = self.work_dir.must(LIST, &[], &[], LISTING_MAX).await?;
+        found::parse(&answer).ok_or_else(|| odd_answer(LIST, "a list of attempts", ""))
+    }
+
+    pub async fn clean(&self, order: &CleanOrder) -> Result<Cleaned, Fault> {
+        let mut stdin = String::new();
+        for record in &order.attempts {
+            let tombstone = record.to_line();
+            stdin.push_str(&format!("{} {tombstone}\n", plain(&record.attempt)?));
+        }
+        let (intake, lock) = lock_of(&order.intake, &order.remote_name);
+        let lock = format!("cases/{intake}/{lock}");
+        let folder = if order.with_folder { order.remote_name.as_str() } else { "" };
+        let spared = |word: &str, paths: &[PathBuf]| -> Vec<String> {
+            paths.iter().map(|path| format!("{word}:{}", path.display())).collect()
+        };
+        let mut args: Vec<String> = [self.work_dir.path(), order.intake.as_str(), folder, &lock]
+            .map(str::to_owned)
+            .to_vec();
+        args.push(order.manifest.clone());
+        args.extend(spared("in", &order.apart));
+        args.extend(spared("on", &order.outside));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let answer = self.work_dir.must(CLEAN, &args, stdin.as_bytes(), 8192).await?;
+        let said = String::from_utf8_lossy(&answer);
+        let told = |word: &str| said.lines().find_map(|line| line.strip_prefix(word));
+        match (told("kept "), told("bytes ").and_then(|bytes| bytes.parse().ok())) {
+            (Some(why), _) => Ok(Cleaned::Kept { why: why.to_owned() }),
+            (None, Some(bytes)) => Ok(Cleaned::Done { bytes: ByteCount(bytes) }),
+            (None, None) => Err(odd_answer(CLEAN, "what was removed", &said)),
+        }
     }
 
     pub async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {

@@ -11,9 +11,11 @@ use daylily_lifecycle::outcome::Fault;
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::ShellHost;
+use super::found::FoundAttempt;
 use super::shell::{Heard, Shell, WorkDir};
 use super::{
-    FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder, Shipped, Transfer,
+    CleanOrder, Cleaned, FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder,
+    Shipped, Transfer,
 };
 
 #[derive(Debug)]
@@ -48,6 +50,10 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
         self.attempts.own(owned_before).await
     }
 
+    async fn take_over(&self) -> Result<Option<String>, Fault> {
+        self.attempts.take_over().await
+    }
+
     async fn free_space(&self) -> Result<ByteCount, Fault> {
         self.attempts.free_space().await
     }
@@ -71,6 +77,18 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
 
     async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault> {
         self.attempts.read(attempts).await
+    }
+
+    async fn names(&self) -> Result<Vec<AttemptId>, Fault> {
+        self.attempts.names().await
+    }
+
+    async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {
+        self.attempts.list().await
+    }
+
+    async fn clean(&self, order: &CleanOrder) -> Result<Cleaned, Fault> {
+        self.attempts.clean(order).await
     }
 
     async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {

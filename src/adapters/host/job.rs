@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use daylily_lifecycle::ids::IntakeName;
+
 use super::Job;
 use super::names::bounded_name;
 use super::quote::{Unquotable, quote};
@@ -50,22 +52,30 @@ pub enum JobError {
 /// not work in at once, and what a person abandoned and shipped elsewhere must not
 /// block the new try.
 pub fn case_lock(job: &Job) -> (String, String) {
-    (bounded_name(job.intake.as_str(), ""), bounded_name(&job.remote_name, ".lock"))
+    lock_of(&job.intake, &job.remote_name)
+}
+
+/// The same by the names alone.
+pub(super) fn lock_of(intake: &IntakeName, remote_name: &str) -> (String, String) {
+    (bounded_name(intake.as_str(), ""), bounded_name(remote_name, ".lock"))
 }
 
 /// Enough to rebuild the row of a lost database.
 pub fn case_json(job: &Job) -> String {
-    serde_json::json!({
-        "attempt": job.attempt,
-        "number": job.number,
-        "intake": job.intake,
-        "name": job.name,
-        "arrival": job.arrival,
-        "digest": job.digest,
-        "remote_name": job.remote_name,
-        "dir": job.dir,
-    })
-    .to_string()
+    match &job.record {
+        Some(record) => record.to_line(),
+        None => serde_json::json!({
+            "attempt": job.attempt,
+            "number": job.number,
+            "intake": job.intake,
+            "name": job.name,
+            "arrival": job.arrival,
+            "digest": job.digest,
+            "remote_name": job.remote_name,
+            "dir": job.dir,
+        })
+        .to_string(),
+    }
 }
 
 pub fn job_script(job: &Job, ground: &JobGround) -> Result<String, JobError> {

@@ -109,7 +109,7 @@ impl<S: Shell + Clone> TrialPlace<S> {
     /// In `folder`, which is there and ours to write to; `id` is told from all others.
     pub fn new(shell: S, folder: &str, id: &str) -> Self {
         let dir = format!("{}/.daylily-watch-trial.{id}", folder.trim_end_matches('/'));
-        let owner = Owner { database_id: format!("trial-{id}"), generation: 1 };
+        let owner = Owner::of_start(format!("trial-{id}"), 1, "trial");
         let work_dir = Arc::new(WorkDir::new(shell.clone(), dir.clone(), owner));
         // The daemon takes what begins with `dw-` for its own.
         let attempt = AttemptId::new(format!("daylily-check-{id}"));
@@ -304,6 +304,7 @@ impl<S: Shell> Trial<S> {
             setup: order.setup.clone(),
             command: order.command.clone(),
             env: order.env.clone(),
+            record: None,
         }
     }
 }

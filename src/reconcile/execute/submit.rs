@@ -13,6 +13,7 @@ use daylily_lifecycle::policy::Part;
 
 use super::{Context, Node, step_failed, step_of_case_failed};
 use crate::adapters::host::Job;
+use crate::adapters::host::record::CaseRecord;
 use crate::adapters::queue::Entry;
 use crate::reconcile::Pass;
 use crate::reconcile::contact::host_fault;
@@ -184,5 +185,6 @@ pub(super) fn job(context: &Context, node: &Node, case: &Case, attempt: &Attempt
         setup: pipeline.and_then(|pipeline| pipeline.setup.clone()),
         command: attempt.place.command.clone(),
         env,
+        record: Some(Box::new(CaseRecord::of(case, attempt))),
     }
 }

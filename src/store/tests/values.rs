@@ -147,8 +147,9 @@ fn attempt() -> BoxedStrategy<Attempt> {
     let claimed = of(select(vec![ClaimedBy::Job, ClaimedBy::Daemon]));
     let over = (of(end()), of(result), of(text()), of(stored()));
     let quiet = (of(silence()), of(stopping()));
-    (place(), tenure(), times, claimed, quiet, of(then), of(ending()), over, of(text()))
-        .prop_map(|(place, tenure, times, claimed_by, quiet, giving_up, ending, over, task)| {
+    let later = (of(text()), of(instant()));
+    (place(), tenure(), times, claimed, quiet, of(then), of(ending()), over, later)
+        .prop_map(|(place, tenure, times, claimed_by, quiet, giving_up, ending, over, later)| {
             Attempt {
                 id: AttemptId::new(""),
                 number: 0,
@@ -158,7 +159,7 @@ fn attempt() -> BoxedStrategy<Attempt> {
                 intent_at: times.1,
                 submitted_at: times.2,
                 queued_at: times.3,
-                task_id: task.map(TaskId::new),
+                task_id: later.0.map(TaskId::new),
                 claimed_by,
                 started_at: times.4,
                 silence: quiet.0,
@@ -169,6 +170,7 @@ fn attempt() -> BoxedStrategy<Attempt> {
                 result: over.1,
                 error: over.2,
                 stored: over.3,
+                cleaned_at: later.1,
             }
         })
         .boxed()

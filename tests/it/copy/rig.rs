@@ -66,7 +66,7 @@ impl Headnode {
         let node = Self { far: Far::of(sshd) };
         let root = node.work().join(".daylily-watch");
         fs::create_dir_all(root.join("cases")).unwrap();
-        fs::write(root.join("owner"), "db 1\n").unwrap();
+        fs::write(root.join("owner"), "db 1 word\n").unwrap();
         node.give();
         node
     }
@@ -81,7 +81,7 @@ impl Headnode {
     }
 
     pub(crate) fn work_dir(&self) -> (Arc<WorkDir<SshShell>>, Owner) {
-        let owner = Owner { database_id: "db".into(), generation: 1 };
+        let owner = Owner::of_start("db", 1, "word");
         let work = self.work().to_str().unwrap().to_owned();
         (Arc::new(WorkDir::new(self.far.shell(), work, owner.clone())), owner)
     }

@@ -15,8 +15,8 @@ if [ -r /proc/self/environ ]; then tell proc yes ''; else tell proc no ''; fi
 
 if [ -e "$2/.daylily-watch/owner" ]; then
     owner=
-    { read -r owner generation; } <"$2/.daylily-watch/owner" 2>/dev/null
-    if [ -n "$owner" ]; then tell owner yes "$owner $generation"; else tell owner no ''; fi
+    { read -r owner generation word; } <"$2/.daylily-watch/owner" 2>/dev/null
+    if [ -n "$owner" ]; then tell owner yes "$owner $generation $word"; else tell owner no ''; fi
 fi
 
 dir=$1/.daylily-watch-check.$$

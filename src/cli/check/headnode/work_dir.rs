@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use super::{At, Known, Report};
 use crate::adapters::host::proof::Proof;
 use crate::adapters::host::survey::{Place, Survey};
+use crate::store::open::Generation;
 
 /// Less than this is as good as nothing.
 const FULL: ByteCount = ByteCount(16 << 20);
@@ -165,24 +166,39 @@ fn owner(report: &mut Report, at: &At<'_>, proof: &Proof) {
         return report.warn(check, text, "mend that first");
     }
     let ours = at.reader.and_then(|reader| reader.about().ok());
+    // Before there were words the owner had none.
+    let word = words.next();
+    let starts = at.reader.and_then(|reader| reader.starts().ok()).unwrap_or_default();
+    let known = word.is_none_or(|word| {
+        starts.get(&Generation(generation)).is_some_and(|start| start.as_str() == word)
+    });
+    let adopt = format!("daylily-watch adopt {} --reason '...'", at.headnode.name);
     match ours {
-        Some(about) if about.database.as_str() == id && generation <= about.generation.0 => {
+        Some(about)
+            if about.database.as_str() == id && generation <= about.generation.0 && known =>
+        {
             report.ok(check, "work_dir is ours");
         }
         Some(about) if about.database.as_str() == id => report.fail(
             check,
-            "work_dir was used by a later start of this database",
-            "a second daemon runs, or an old database was restored",
+            "work_dir was used by another start of this database, on a copy of it",
+            format!("end the daemon that runs on the copy; then {adopt}"),
         ),
         None => report.fail(
             check,
             format!("work_dir was used with the database {id}, and there is none in state_dir"),
-            "correct state_dir or put the last backup there; else use a work_dir of its own",
+            format!(
+                "correct state_dir or put the last backup there, or use a work_dir of its own; \
+                 where all of that is lost, start the daemon, then {adopt}"
+            ),
         ),
         Some(_) => report.fail(
             check,
             format!("work_dir belongs to another database, {id}"),
-            "give this daemon a work_dir of its own, or correct state_dir",
+            format!(
+                "give this daemon a work_dir of its own, or correct state_dir; where that \
+                 database is lost, {adopt}"
+            ),
         ),
     }
 }

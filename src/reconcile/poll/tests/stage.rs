@@ -82,8 +82,10 @@ impl Stage {
         let (store, opened) =
             Store::open(&settings.state_dir, clock.now(), VERSION).expect("it opens");
         let owner = Owner {
-            database_id: opened.database.as_str().to_owned(),
-            generation: opened.generation.0,
+            earlier: (opened.earlier.iter())
+                .map(|(generation, word)| (generation.0, word.as_str().to_owned()))
+                .collect(),
+            ..Owner::of_start(opened.database.as_str(), opened.generation.0, opened.word.as_str())
         };
         let machine = FakeMachine::new(clock.now());
         let queue = Arc::new(FakeQueue::new(QueueKind::Pueue, machine.clone()));
@@ -187,6 +189,7 @@ impl Stage {
             setup: None,
             command: "true".to_owned(),
             env: BTreeMap::new(),
+            record: None,
         };
         let host: &dyn Host = &*self.context.nodes[&hpc()].host;
         host.prepare(&job).await.expect("it is prepared");
@@ -232,7 +235,7 @@ impl Stage {
     }
 
     async fn read(&mut self) {
-        self.poller.start(&self.reader).expect("it can be read");
+        self.poller.start(&self.reader, |_| false).expect("it can be read");
         let done = async {
             while self.poller.nodes.values().any(|node| node.in_flight.is_some()) {
                 tokio::task::yield_now().await;
