@@ -13,10 +13,13 @@ demo:
 servers:
 	CARGO="$(CARGO)" tests/servers.sh
 
+# Most tests wait for something: three at a time for each processor keep it busy.
+THREADS = $$((3 * $$(nproc)))
+
 ## Everything that is tested, the pure crate first.
 test: servers
 	$(CARGO) test --locked -p daylily-lifecycle
-	$(CARGO) test --locked
+	$(CARGO) test --locked -- --test-threads $(THREADS)
 
 ## What CI runs.
 check: fmt lint doc test

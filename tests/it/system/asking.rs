@@ -3,7 +3,7 @@
 use daylily_lifecycle::case::{Priority, StateName};
 
 use super::setup::{Setup, UNTIL_LET_GO};
-use super::site::Site;
+use super::site::{Site, on_sites};
 use super::world::{World, write};
 
 const TELLING: &str = "env | grep '^DAYLILY_PARAM_' | sort >out.txt; \
@@ -13,9 +13,8 @@ fn result(world: &World, name: &str) -> String {
     std::fs::read_to_string(world.results_of(name).join("out.txt")).unwrap()
 }
 
-#[test]
-fn params_of_a_case_file_arrive_in_the_environment_of_the_job() {
-    let world = World::started(Setup::job(Site::Here, TELLING));
+fn params_of_a_case_file_arrive_in_the_environment_of_the_job(site: Site) {
+    let world = World::started(Setup::job(site, TELLING));
     let folder = world.intake().join("asks");
     let said = "priority: urgent\nnotify: [anna@example.org]\nparams:\n  threads: 08\n  \
                 label: \"it's \\\"$HOME\\\" `id` é\"\n";
@@ -32,9 +31,8 @@ fn params_of_a_case_file_arrive_in_the_environment_of_the_job() {
     world.is_settled();
 }
 
-#[test]
-fn a_case_file_with_mistakes_needs_correction_and_then_goes_on_by_itself() {
-    let world = World::started(Setup { rescan: "1s", ..Setup::job(Site::Here, TELLING) });
+fn a_case_file_with_mistakes_needs_correction_and_then_goes_on_by_itself(site: Site) {
+    let world = World::started(Setup { rescan: "1s", ..Setup::job(site, TELLING) });
     let folder = world.intake().join("wrong");
     write(&folder.join("input"), "x");
     write(&folder.join("case.yaml"), "prioritaet: urgent\ngpus: two\ncommand: rm -rf /\n");
@@ -48,9 +46,8 @@ fn a_case_file_with_mistakes_needs_correction_and_then_goes_on_by_itself() {
     world.is_settled();
 }
 
-#[test]
-fn what_no_group_has_is_refused_until_the_case_file_asks_for_less() {
-    let world = World::started(Setup { rescan: "1s", ..Setup::at(Site::Here) });
+fn what_no_group_has_is_refused_until_the_case_file_asks_for_less(site: Site) {
+    let world = World::started(Setup { rescan: "1s", ..Setup::at(site) });
     let folder = world.intake().join("greedy");
     write(&folder.join("input"), "x");
     write(&folder.join("case.yaml"), "gpus: 3\n");
@@ -61,9 +58,8 @@ fn what_no_group_has_is_refused_until_the_case_file_asks_for_less() {
     world.is_settled();
 }
 
-#[test]
-fn a_rule_chooses_the_pipeline_by_the_files_of_the_case() {
-    let mut setup = Setup::at(Site::Here);
+fn a_rule_chooses_the_pipeline_by_the_files_of_the_case(site: Site) {
+    let mut setup = Setup::at(site);
     setup.more.push("rules: [{files: \"*.dcm\", pipeline: dose, priority: low}]".to_owned());
     // After `default`, whose lines these follow.
     setup.pipeline.push("expect: []".to_owned());
@@ -85,10 +81,8 @@ fn a_rule_chooses_the_pipeline_by_the_files_of_the_case() {
     world.is_settled();
 }
 
-#[test]
-fn a_priority_that_a_person_has_set_is_not_taken_back_by_a_case_file() {
-    let world =
-        World::started(Setup { rescan: "1s", ..Setup::job(Site::Here, UNTIL_LET_GO).slots(1) });
+fn a_priority_that_a_person_has_set_is_not_taken_back_by_a_case_file(site: Site) {
+    let world = World::started(Setup { rescan: "1s", ..Setup::job(site, UNTIL_LET_GO).slots(1) });
     write(&world.intake().join("first/input"), "x");
     world.until_state("first", StateName::Running);
     let folder = world.intake().join("second");
@@ -107,4 +101,13 @@ fn a_priority_that_a_person_has_set_is_not_taken_back_by_a_case_file() {
     world.let_go();
     world.until_succeeded(&["first", "second"]);
     world.is_settled();
+}
+
+on_sites! {
+    params_of_a_case_file_arrive_in_the_environment_of_the_job: here, ssh_pueue, ssh_direct;
+    // What a case asks for is judged before any headnode knows of it.
+    a_case_file_with_mistakes_needs_correction_and_then_goes_on_by_itself: here;
+    what_no_group_has_is_refused_until_the_case_file_asks_for_less: here;
+    a_rule_chooses_the_pipeline_by_the_files_of_the_case: here;
+    a_priority_that_a_person_has_set_is_not_taken_back_by_a_case_file: here;
 }

@@ -62,6 +62,7 @@ rm \"$NOTES/cut\"; \"$REAL\" \"$@\" | head -c 200; : >\"$NOTES/was cut\""
     world.start();
     write(&world.intake().join("runs/input"), "x");
     world.until_state("runs", StateName::Running);
+    world.until_because("runs", "Running on hpc since");
     let because = world.because("runs");
     for _ in 0..3 {
         world.give_sign("cut");

@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::setup::Setup;
-use super::site::Site;
+use super::site::{Site, on_sites};
 use super::world::{World, processes_of, write};
 
 /// Fails until the test allows it, and tells of every run.
@@ -17,8 +17,8 @@ const STOP: &str = "stop: 'printf \"%s\\n\" \"$DAYLILY_STOP $DAYLILY_CASE $PWD\"
 
 const FOR_EVER: &str = "trap 'exit 0' TERM; while :; do sleep 0.1; done";
 
-fn stoppable(job: &str) -> Setup {
-    let mut setup = Setup::job(Site::Here, job).slots(1);
+fn stoppable(site: Site, job: &str) -> Setup {
+    let mut setup = Setup::job(site, job).slots(1);
     setup.pipeline.push(STOP.to_owned());
     setup
 }
@@ -49,9 +49,8 @@ fn keeps_its_place_while_it_fails(world: &World, name: &str, state: StateName) {
     assert!(stops(world).iter().all(|stop| *stop == expected), "{:?}", stops(world));
 }
 
-#[test]
-fn a_cancelled_job_keeps_its_place_until_its_stop_ends_with_0() {
-    let world = World::started(stoppable(FOR_EVER));
+fn a_cancelled_job_keeps_its_place_until_its_stop_ends_with_0(site: Site) {
+    let world = World::started(stoppable(site, FOR_EVER));
     write(&world.intake().join("far/input"), "x");
     world.until("it runs", |world| !world.runs().is_empty());
     world.until_state("far", StateName::Running);
@@ -61,7 +60,7 @@ fn a_cancelled_job_keeps_its_place_until_its_stop_ends_with_0() {
     assert!(processes_of(&world.attempt("far")).is_empty(), "its own processes went before");
     // Others wait, and start when it is over.
     write(&world.intake().join("next/input"), "x");
-    world.until_state("next", StateName::Ready);
+    world.until_because("next", "for a place");
     allow(&world);
     world.until_state("far", StateName::Cancelled);
     world.until("the next one runs", |world| !world.runs_of("next").is_empty());
@@ -70,9 +69,8 @@ fn a_cancelled_job_keeps_its_place_until_its_stop_ends_with_0() {
     world.is_settled();
 }
 
-#[test]
-fn a_daemon_that_is_killed_while_stop_fails_goes_on_with_it() {
-    let mut world = World::started(stoppable(FOR_EVER));
+fn a_daemon_that_is_killed_while_stop_fails_goes_on_with_it(site: Site) {
+    let mut world = World::started(stoppable(site, FOR_EVER));
     write(&world.intake().join("far/input"), "x");
     world.until_state("far", StateName::Running);
     assert_eq!(world.ask("cancel", "far"), "done");
@@ -87,18 +85,16 @@ fn a_daemon_that_is_killed_while_stop_fails_goes_on_with_it() {
     world.is_settled();
 }
 
-#[test]
-fn a_pipeline_that_fails_by_itself_needs_no_stop() {
-    let world = World::started(stoppable("exit 3"));
+fn a_pipeline_that_fails_by_itself_needs_no_stop(site: Site) {
+    let world = World::started(stoppable(site, "exit 3"));
     write(&world.intake().join("tidy/input"), "x");
     world.until_state("tidy", StateName::Failed);
     assert!(stops(&world).is_empty());
     world.is_settled();
 }
 
-#[test]
-fn a_job_that_somebody_kills_fails_after_its_stop() {
-    let world = World::started(stoppable("kill -9 $$; sleep 1000"));
+fn a_job_that_somebody_kills_fails_after_its_stop(site: Site) {
+    let world = World::started(stoppable(site, "kill -9 $$; sleep 1000"));
     write(&world.intake().join("killed/input"), "x");
     world.until("it is to be stopped", |world| !stops(world).is_empty());
     assert!(processes_of(&world.attempt("killed")).is_empty(), "what it left here went before");
@@ -109,9 +105,8 @@ fn a_job_that_somebody_kills_fails_after_its_stop() {
     world.is_settled();
 }
 
-#[test]
-fn a_lost_job_is_held_after_its_stop_and_a_change_of_the_configuration_changes_neither() {
-    let mut world = World::started(Setup { lost_after: "1s", ..stoppable(FOR_EVER) });
+fn a_lost_job_is_held_after_its_stop_and_a_change_of_the_configuration_changes_neither(site: Site) {
+    let mut world = World::started(Setup { lost_after: "1s", ..stoppable(site, FOR_EVER) });
     write(&world.intake().join("lost/input"), "x");
     world.until("it runs", |world| !world.runs().is_empty());
     world.until_state("lost", StateName::Running);
@@ -132,9 +127,8 @@ fn a_lost_job_is_held_after_its_stop_and_a_change_of_the_configuration_changes_n
     world.is_lawful();
 }
 
-#[test]
-fn a_persons_word_frees_the_place_of_what_cannot_be_stopped() {
-    let world = World::started(stoppable(FOR_EVER));
+fn a_persons_word_frees_the_place_of_what_cannot_be_stopped(site: Site) {
+    let world = World::started(stoppable(site, FOR_EVER));
     write(&world.intake().join("stuck/input"), "x");
     world.until_state("stuck", StateName::Running);
     assert_eq!(world.ask("cancel", "stuck"), "done");
@@ -156,4 +150,13 @@ fn end_all(world: &World, name: &str) {
     });
     let dir = world.case(name).unwrap().attempt().unwrap().place.attempt_dir.clone();
     assert!(!Path::new(&dir).join("exit.json").is_file(), "it left a record");
+}
+
+on_sites! {
+    a_cancelled_job_keeps_its_place_until_its_stop_ends_with_0: here, ssh_pueue, ssh_direct;
+    a_daemon_that_is_killed_while_stop_fails_goes_on_with_it: here, ssh_pueue, ssh_direct;
+    a_pipeline_that_fails_by_itself_needs_no_stop: here, ssh_pueue, ssh_direct;
+    a_job_that_somebody_kills_fails_after_its_stop: here, ssh_pueue, ssh_direct;
+    a_lost_job_is_held_after_its_stop_and_a_change_of_the_configuration_changes_neither: here, ssh_pueue, ssh_direct;
+    a_persons_word_frees_the_place_of_what_cannot_be_stopped: here, ssh_pueue, ssh_direct;
 }
