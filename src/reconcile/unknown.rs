@@ -22,7 +22,8 @@ pub(super) async fn look(context: &Context, node: &Node) -> Pass<Result<(), Faul
         let since = reader.headnode(&headnode)?.and_then(|stored| stored.owned_at);
         let newest = reader.newest_attempt(&headnode)?;
         let mut unknown = Vec::new();
-        // Ids begin with the time: what is missing in an old copy is the newest.
+        // Ids begin with the time: what is missing in an old copy is the newest. What was
+        // granted since is no measure: nothing of it has been done yet.
         for id in names {
             let newer = newest.as_ref().is_none_or(|newest| id > *newest)
                 && since.is_none_or(|since| made_at(&id) > since);

@@ -89,11 +89,13 @@ impl Reader {
         })
     }
 
-    /// The attempt of a headnode that was made last.
+    /// The attempt of a headnode that was made last, of those that may have been handed
+    /// over.
     pub fn newest_attempt(&self, headnode: &HeadnodeName) -> Result<Option<AttemptId>, StoreError> {
         self.at_once("look for the newest attempt", |db| {
             db.prepare_cached(
-                "SELECT id FROM attempts WHERE headnode = ? ORDER BY id DESC LIMIT 1",
+                "SELECT id FROM attempts WHERE headnode = ? AND intent_at IS NOT NULL
+                 ORDER BY id DESC LIMIT 1",
             )?
             .query_row([headnode.as_str()], |row| Ok(AttemptId::new(row.get::<_, String>(0)?)))
             .optional()
