@@ -12,16 +12,18 @@ pub(crate) fn measure(rounds: usize) -> Vec<Figure> {
     for round in 0..rounds {
         // A folder comes at any moment of the second in which the script looks once.
         let moment = Duration::from_millis(u64::try_from(round % 5).unwrap() * 200 + 100);
-        plain.push(of(|stage| {
-            let script = Plain::start(stage, 1, 1);
+        plain.push({
+            let stage = stage();
+            let mut script = Plain::start(&stage, 1, 1);
             pass(moment);
-            script
-        }));
-        ours.push(of(|stage| {
-            let daemon = Ours::start(stage, 1, ("", ""));
+            of(&stage, || script.is_well())
+        });
+        ours.push({
+            let stage = stage();
+            let mut daemon = Ours::start(&stage, 1, ("", ""));
             pass(moment);
-            daemon
-        }));
+            of(&stage, || daemon.is_well(&stage))
+        });
     }
     vec![
         Figure::ratio("1 start of one case: plain / ours", &plain, &ours, Bound::AtLeast(4.0)),
@@ -29,13 +31,13 @@ pub(crate) fn measure(rounds: usize) -> Vec<Figure> {
     ]
 }
 
-fn of<Side>(start: impl FnOnce(&Stage) -> Side) -> f64 {
-    // The task is looked up while it runs.
-    let stage = Stage::with(1, Job::Seconds(3));
-    let side = start(&stage);
+/// The task is looked up while it runs.
+fn stage() -> Stage {
+    Stage::with(1, Job::Seconds(3))
+}
+
+fn of(stage: &Stage, still: impl FnMut()) -> f64 {
     let could = stage.put(1);
-    stage.until_told("begun", 1, || {});
-    let took = seconds(could, stage.started());
-    drop(side);
-    took
+    stage.until_told("begun", 1, still);
+    seconds(could, stage.started())
 }

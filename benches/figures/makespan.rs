@@ -29,9 +29,9 @@ pub(crate) fn of_ten_cases_without_work(rounds: usize) -> Vec<Figure> {
     let (mut plain, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let stage = Stage::with(1, Job::Nothing);
-        let script = Plain::start(&stage, FEW, 1);
+        let mut script = Plain::start(&stage, FEW, 1);
         let could = stage.put(FEW);
-        plain.push(seconds(could, stage.until_told("ended", FEW, || {})));
+        plain.push(seconds(could, stage.until_told("ended", FEW, || script.is_well())));
         drop(script);
         drop(stage);
         ours.push(by_us(FEW, 1, Job::Nothing));
@@ -45,9 +45,9 @@ pub(crate) fn of_ten_cases_without_work(rounds: usize) -> Vec<Figure> {
 
 fn by_us(cases: usize, places: usize, job: Job) -> f64 {
     let stage = Stage::with(places, job);
-    let daemon = Ours::start(&stage, places, ("", ""));
+    let mut daemon = Ours::start(&stage, places, ("", ""));
     let could = stage.put(cases);
-    let took = seconds(could, stage.until_told("ended", cases, || {}));
+    let took = seconds(could, stage.until_told("ended", cases, || daemon.is_well(&stage)));
     drop(daemon);
     took
 }

@@ -33,7 +33,7 @@ impl Ours {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let mut ours = Self { child: command.spawn().unwrap() };
         wait::until("the headnode was asked", LIMIT, || {
-            ours.is_alive(stage);
+            ours.is_well(stage);
             let Ok(reader) = Reader::open(&stage.path("state"), env!("CARGO_PKG_VERSION")) else {
                 return false;
             };
@@ -48,7 +48,7 @@ impl Ours {
     }
 
     /// Ends the run with its log where it has ended.
-    pub(crate) fn is_alive(&mut self, stage: &Stage) {
+    pub(crate) fn is_well(&mut self, stage: &Stage) {
         if let Some(status) = self.child.try_wait().unwrap() {
             let log = fs::read_to_string(stage.path("daemon.log")).unwrap_or_default();
             panic!("daylily-watch ended with {status}:\n{log}");

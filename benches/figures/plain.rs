@@ -35,6 +35,13 @@ impl Plain {
         self.child.id()
     }
 
+    /// Ends the run where the script has failed.
+    pub(crate) fn is_well(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            assert!(status.success(), "the script ended with {status}");
+        }
+    }
+
     pub(crate) fn freeze(&self) {
         processes::freeze(self.pid());
     }

@@ -21,9 +21,9 @@ pub(crate) fn measure(rounds: usize) -> Vec<Figure> {
     let (with_1, one) = running(1);
     let (with_50, many) = running(CASES);
     let stage = Stage::with(CASES, Job::ForEver);
-    let script = Plain::start(&stage, CASES, CASES);
+    let mut script = Plain::start(&stage, CASES, CASES);
     stage.put(CASES);
-    stage.until_told("begun", CASES, || {});
+    stage.until_told("begun", CASES, || script.is_well());
 
     let (mut plain, mut ours) = (Vec::new(), Vec::new());
     let (mut asked_with_1, mut asked_with_50) = (Vec::new(), Vec::new());
@@ -69,9 +69,9 @@ fn a_minute(times: usize) -> f64 {
 fn running(cases: usize) -> (Stage, Ours) {
     let stage = Stage::with(cases, Job::ForEver);
     note_what_is_asked(&stage);
-    let daemon = Ours::start(&stage, cases, (POLL, ""));
+    let mut daemon = Ours::start(&stage, cases, (POLL, ""));
     stage.put(cases);
-    stage.until_told("begun", cases, || {});
+    stage.until_told("begun", cases, || daemon.is_well(&stage));
     // What was asked for because they have just begun is behind us.
     pass(Duration::from_secs(10));
     (stage, daemon)

@@ -12,7 +12,7 @@ use nix::unistd::Uid;
 use tempfile::TempDir;
 
 use crate::servers::pueued::Pueued;
-use crate::servers::sshd::Sshd;
+use crate::servers::sshd::{Login, Sshd};
 use crate::wait;
 
 /// More than anything here takes on a busy machine.
@@ -45,7 +45,8 @@ impl Stage {
         // The path of a socket is short.
         let dir = tempfile::Builder::new().prefix("dwb-").tempdir_in("/tmp").unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let sshd = Sshd::start();
+        // Without it scp does not work, and every sshd that people meet has it.
+        let sshd = Sshd::with(Login::Plain, &["Subsystem sftp internal-sftp"]);
         let pueued = match sshd.uid() == Uid::effective() {
             true => Pueued::start(),
             false => Pueued::start_as(sshd.user()),
@@ -106,7 +107,9 @@ impl Stage {
         text.lines().filter_map(instant).collect()
     }
 
-    pub(crate) fn until_told(&self, name: &str, many: usize, still: impl Fn()) -> Timestamp {
+    /// Waits until so many jobs have written it down, and gives the last instant. `still`
+    /// ends the run where nothing can come any more.
+    pub(crate) fn until_told(&self, name: &str, many: usize, mut still: impl FnMut()) -> Timestamp {
         wait::until(&format!("{many} cases have {name}"), LIMIT, || {
             still();
             self.told(name).len() >= many
