@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::attempts::ShellHost;
 use super::shell::{Heard, Shell, WorkDir};
 use super::{
-    FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder, Shipped, Transfer,
+    FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Prepared, Progress, ShipOrder, Shipped,
+    Transfer,
 };
 
 #[derive(Debug)]
@@ -53,6 +54,9 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
         progress: &Progress,
         stop: &CancellationToken,
     ) -> Result<Shipped, Fault> {
+        if !self.transfer.compares_the_owner() {
+            self.attempts.free_space().await?;
+        }
         self.transfer.ship(order, progress, stop).await
     }
 
@@ -60,7 +64,7 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
         self.attempts.prepare(job).await
     }
 
-    async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+    async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<Prepared, Fault>> {
         self.attempts.prepare_all(jobs).await
     }
 

@@ -50,7 +50,8 @@ pub trait Host: Send + Sync + 'static {
     /// What unprivileged users may still write below work_dir.
     async fn free_space(&self) -> Result<ByteCount, Fault>;
 
-    /// Copies a case's folder to `order.dest` and verifies the copy. Goes on where an
+    /// Copies a case's folder to `order.dest` and verifies the copy. The owner is compared
+    /// before anything is written: a work_dir that is not mounted must not be filled. Goes on where an
     /// earlier try stopped. `stop` ends it soon with a `TransientStep` fault. A source
     /// that changed or vanished under way is `TransientStep`; a full disk `NoSpace`;
     /// an unreadable source file `FatalCase` with the file's name.
@@ -66,10 +67,10 @@ pub trait Host: Send + Sync + 'static {
     async fn prepare(&self, job: &Job) -> Result<(), Fault>;
 
     /// Prepares several in one go where that can be; the answers are in the order asked.
-    async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+    async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<Prepared, Fault>> {
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
-            answers.push(self.prepare(job).await);
+            answers.push(self.prepare(job).await.map(|()| Prepared::There));
         }
         answers
     }
@@ -137,6 +138,11 @@ pub trait Transfer: Send + Sync + 'static {
         progress: &Progress,
         stop: &CancellationToken,
     ) -> Result<Fetched, Fault>;
+
+    /// Whether `ship` itself compares the owner before it writes.
+    fn compares_the_owner(&self) -> bool {
+        false
+    }
 }
 
 /// Bytes and files moved so far, for the watchdog and the steps table.
@@ -181,6 +187,15 @@ pub struct Shipped {
     pub bytes: ByteCount,
     /// None where the transfer does not read the content on this side.
     pub digest: Option<Digest>,
+}
+
+/// What an attempt directory was found as when it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prepared {
+    /// Its `job.sh` was made just now: before, there was nothing that could be started.
+    Made,
+    /// It was there, or that is not known.
+    There,
 }
 
 /// What `job.sh` is made of.

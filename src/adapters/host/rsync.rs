@@ -114,6 +114,10 @@ impl<S: Shell> Transfer for RsyncTransfer<S> {
     ) -> Result<Fetched, Fault> {
         unless(stop, fetch::fetch(self, order, progress, stop)).await
     }
+
+    fn compares_the_owner(&self) -> bool {
+        true
+    }
 }
 
 /// How long a transfer that is stopped may take to end by itself. Then it is dropped,
