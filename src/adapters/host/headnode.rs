@@ -60,6 +60,10 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
         self.transfer.ship(order, progress, stop).await
     }
 
+    async fn get_ready(&self) {
+        self.transfer.get_ready().await;
+    }
+
     async fn prepare(&self, job: &Job) -> Result<(), Fault> {
         self.attempts.prepare(job).await
     }

@@ -62,6 +62,10 @@ pub trait Host: Send + Sync + 'static {
         stop: &CancellationToken,
     ) -> Result<Shipped, Fault>;
 
+    /// Opens what the next `ship` goes over, so that it need not wait for that. Only a
+    /// hint: what is wrong is told by the `ship`.
+    async fn get_ready(&self) {}
+
     /// Writes `case.json`, `lock` and, last and by rename, `job.sh`. Repeating it
     /// leaves what is there as it is.
     async fn prepare(&self, job: &Job) -> Result<(), Fault>;
@@ -138,6 +142,9 @@ pub trait Transfer: Send + Sync + 'static {
         progress: &Progress,
         stop: &CancellationToken,
     ) -> Result<Fetched, Fault>;
+
+    /// As [`Host::get_ready`].
+    async fn get_ready(&self) {}
 
     /// Whether `ship` itself compares the owner before it writes.
     fn compares_the_owner(&self) -> bool {

@@ -115,6 +115,12 @@ impl<S: Shell> Transfer for RsyncTransfer<S> {
         unless(stop, fetch::fetch(self, order, progress, stop)).await
     }
 
+    async fn get_ready(&self) {
+        if let Err(fault) = self.line.lease().await {
+            tracing::debug!(error = %fault.text, "there is no connection for files yet");
+        }
+    }
+
     fn compares_the_owner(&self) -> bool {
         true
     }
