@@ -21,6 +21,14 @@ CREATE TABLE meta (
     stopped_reason TEXT
 ) STRICT;
 
+-- Every start of a daemon here, by the word that it leaves in the owner file of each
+-- work_dir: what tells it from a start on a copy of this database.
+CREATE TABLE starts (
+    generation INTEGER PRIMARY KEY,
+    word       TEXT NOT NULL,
+    at         TEXT NOT NULL
+) STRICT;
+
 -- Where cases come from.
 CREATE TABLE intakes (
     name          TEXT PRIMARY KEY,
@@ -124,6 +132,7 @@ CREATE TABLE cases (
     planned_version  INTEGER,           -- the version that `because` speaks of
     pruned           INTEGER NOT NULL DEFAULT 0 CHECK (pruned IN (0, 1)),  -- its journal is gone
     params           TEXT,              -- a JSON object: from case.yaml, for its job
+    notify           TEXT,              -- a JSON list: from case.yaml, who is to be told
     rule             TEXT,              -- which rule of the configuration chose for it
     priority_by      TEXT,              -- who chose its priority by hand
     manifest_name    TEXT,              -- the list of checksums that was last compared
@@ -212,7 +221,8 @@ CREATE TABLE attempts (
     log_tail         TEXT,
     params           TEXT,              -- a JSON object: as its job got them
     stop             TEXT,              -- ends what its job leaves elsewhere, after an abnormal end
-    stopped_at       TEXT,              -- that was done
+    stopping         TEXT CHECK (stopping IN ('due', 'done', 'waived')),  -- how far that is
+    stopping_since   TEXT,
     cleaned_at       TEXT,              -- its data was removed from the headnode
     UNIQUE (case_id, number),
     CHECK ((tenure = 'none') = (tenure_since IS NULL)),
@@ -228,6 +238,8 @@ CREATE TABLE attempts (
         AND (stored_files IS NULL) = (stored_missing IS NULL)
         AND (stored_files IS NULL) = (log_tail IS NULL))
 ) STRICT;
+
+CREATE INDEX attempts_uncleaned ON attempts (ended_at) WHERE cleaned_at IS NULL AND ended_at IS NOT NULL;
 
 -- The places of each queue group. A slot is given by an UPDATE that must find it free.
 CREATE TABLE slots (
@@ -282,8 +294,8 @@ CREATE TABLE steps (
 CREATE TABLE conditions (
     case_id    TEXT    NOT NULL REFERENCES cases (id),
     name       TEXT    NOT NULL CHECK (name IN (
-                   'content', 'quiet', 'no_writers', 'unfinished', 'marker', 'manifest', 'new_content',
-                   'start')),
+                   'content', 'quiet', 'no_writers', 'unfinished', 'marker', 'manifest', 'checksums',
+                   'new_content', 'start')),
     position   INTEGER NOT NULL,        -- the order in which they are told
     holds      INTEGER NOT NULL CHECK (holds IN (0, 1)),
     detail     TEXT    NOT NULL,

@@ -3,22 +3,28 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::adapters::host::local::{LocalHost, LocalHostSettings, LocalShell};
+use ulid::Ulid;
+
+use crate::adapters::host::local::{LocalCopy, LocalHost, LocalHostSettings, LocalShell};
 use crate::adapters::host::rsync::{RsyncSettings, RsyncTransfer};
+use crate::adapters::host::shared::{Mapping, SharedTransfer};
 use crate::adapters::host::shell::{Owner, Shell, WorkDir};
 use crate::adapters::host::ssh::masters::{LineSettings, Masters};
 use crate::adapters::host::ssh::shell::SshShell;
 use crate::adapters::host::ssh::sockets::SocketFolder;
 use crate::adapters::host::ssh::{SshHostSettings, ssh_host};
-use crate::adapters::host::{self, Host};
+use crate::adapters::host::trial::{Listed, Trial, TrialGround, TrialPlace};
+use crate::adapters::host::{Host, Transfer, Verify};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
+use crate::adapters::queue::pueue::proof::Entries;
 use crate::adapters::queue::pueue::{Pueue, PueueSettings};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{HeadnodeSettings, HostAddress, QueueKind, Settings, Verify};
+use crate::config::{self, HeadnodeSettings, HostAddress, QueueKind, Settings};
 use crate::reconcile::{Context, Node};
 use crate::store::Store;
 use crate::store::error::StoreError;
+use crate::store::open::StartWord;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -43,8 +49,14 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
             "the database was brought up to date"
         );
     }
-    let owner =
-        Owner { database_id: opened.database.as_str().to_owned(), generation: opened.generation.0 };
+    let word = |word: StartWord| word.as_str().to_owned();
+    let earlier = opened.earlier.into_iter().map(|(at, start)| (at.0, word(start)));
+    let owner = Owner {
+        database_id: opened.database.as_str().to_owned(),
+        generation: opened.generation.0,
+        earlier: earlier.collect(),
+        word: word(opened.word),
+    };
     let mut nodes = BTreeMap::new();
     for headnode in &settings.headnodes {
         nodes.insert(headnode.name.clone(), node(headnode, &settings, &owner)?);
@@ -59,23 +71,25 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
     Ok(Context { settings: Arc::new(settings), store, clock, nodes: Arc::new(nodes) })
 }
 
-/// Runs scripts on a headnode without being its owner, for `check`. Over ssh it opens a
-/// connection of its own, to be closed when nothing is asked any more.
-pub fn shell(headnode: &HeadnodeSettings) -> Arc<dyn Shell> {
-    match &headnode.host {
-        HostAddress::Local => Arc::new(LocalShell::new(&headnode.path, &headnode.env)),
-        HostAddress::Ssh(host) => {
-            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-            let whose = format!("check {}", std::process::id());
-            let masters = masters(headnode, host, whose, clock.clone());
-            let (path, env) = (headnode.path.clone(), headnode.env.clone());
-            Arc::new(SshShell::new(masters, clock, path, env))
-        }
-    }
+/// Runs scripts on this machine the way a local headnode does.
+pub fn local_shell(headnode: &HeadnodeSettings) -> LocalShell {
+    LocalShell::new(&headnode.path, &headnode.env)
+}
+
+/// Runs scripts on this machine, whatever the headnodes are.
+pub fn shell_here() -> LocalShell {
+    LocalShell::new(&[], &BTreeMap::new())
+}
+
+/// Runs scripts on a headnode behind ssh, over connections that are shared with all who
+/// are called the same: a daemon by its database's id.
+pub fn ssh_shell(headnode: &HeadnodeSettings, host: &str, whose: &str) -> SshShell {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let masters = masters(headnode, host, whose.to_owned(), clock.clone());
+    SshShell::new(masters, clock, headnode.path.clone(), headnode.env.clone())
 }
 
 fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Result<Node, AppError> {
-    let word = format!("{} {}", owner.database_id, owner.generation);
     let (host, queue): (Arc<dyn Host>, Arc<dyn Queue>) = match &headnode.host {
         HostAddress::Local => {
             let host = LocalHost::new(LocalHostSettings {
@@ -86,8 +100,10 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
                 env: headnode.env.clone(),
                 umask: headnode.umask,
             });
+            let copy = LocalCopy::new(headnode.umask);
+            let transfer = shared(headnode, host.work_dir(), Arc::new(copy));
             let queue = queue(headnode, settings, host.work_dir())?;
-            (Arc::new(host), queue)
+            (Arc::new(host.moving_by(transfer)), queue)
         }
         HostAddress::Ssh(address) => {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -100,26 +116,46 @@ fn node(headnode: &HeadnodeSettings, settings: &Settings, owner: &Owner) -> Resu
                 env: headnode.env.clone(),
                 umask: headnode.umask,
             };
-            let rsync = RsyncSettings {
-                program: "rsync".into(),
-                path: headnode.path.clone(),
-                umask: headnode.umask,
-                verify: match headnode.verify {
-                    Verify::Quick => host::Verify::Quick,
-                    Verify::Checksum => host::Verify::Checksum,
-                },
-                bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
-                stall_after: RsyncSettings::STALL_AFTER,
-            };
             let line = masters.clone();
             let host = ssh_host(host_settings, masters, clock, |work_dir| {
-                RsyncTransfer::new(line, work_dir.clone(), owner.clone(), rsync)
+                let (ours, rsync) = (owner.clone(), rsync(headnode));
+                let transfer = RsyncTransfer::new(line, work_dir.clone(), ours, rsync);
+                shared(headnode, work_dir, Arc::new(transfer))
             });
             let queue = queue(headnode, settings, host.work_dir())?;
             (Arc::new(host), queue)
         }
     };
-    Ok(Node { settings: headnode.clone(), host, queue, owner: word })
+    Ok(Node { settings: headnode.clone(), host, queue, owner: owner.text() })
+}
+
+/// What moves cases where the headnode does not see them itself, and results in any case.
+fn shared<S: Shell>(
+    headnode: &HeadnodeSettings,
+    work_dir: &Arc<WorkDir<S>>,
+    moving: Arc<dyn Transfer>,
+) -> Arc<dyn Transfer> {
+    match &headnode.ship {
+        config::Ship::Copy => moving,
+        config::Ship::Shared { here, there } => {
+            let mapping = Mapping { here: here.clone(), there: there.clone() };
+            Arc::new(SharedTransfer::new(mapping, work_dir.clone(), moving))
+        }
+    }
+}
+
+fn rsync(headnode: &HeadnodeSettings) -> RsyncSettings {
+    RsyncSettings {
+        program: "rsync".into(),
+        path: headnode.path.clone(),
+        umask: headnode.umask,
+        verify: match headnode.verify {
+            config::Verify::Quick => Verify::Quick,
+            config::Verify::Checksum => Verify::Checksum,
+        },
+        bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
+        stall_after: RsyncSettings::STALL_AFTER,
+    }
 }
 
 /// The connections to a headnode. `whose` they are tells them from those of others.
@@ -156,8 +192,34 @@ fn queue<S: Shell>(
     }
 }
 
-/// How pueue is asked on a headnode, also by `check`.
-pub fn pueue_settings(headnode: &HeadnodeSettings, settings: &Settings) -> PueueSettings {
+/// How pueue is asked on a headnode.
+fn pueue_settings(headnode: &HeadnodeSettings, settings: &Settings) -> PueueSettings {
     let (name, command) = (headnode.name.clone(), headnode.pueue.command.clone());
     PueueSettings::new(name, command, settings.state_dir.clone())
+}
+
+/// A job to be tried in `folder` on a headnode, through its queue, without being the
+/// owner of its work_dir.
+pub fn trial(
+    headnode: &HeadnodeSettings,
+    settings: &Settings,
+    shell: Arc<dyn Shell>,
+    folder: &str,
+) -> Result<Trial<Arc<dyn Shell>>, AppError> {
+    let ground = TrialGround {
+        headnode: headnode.name.clone(),
+        path: headnode.path.clone(),
+        env: headnode.env.clone(),
+        umask: headnode.umask,
+    };
+    let place = TrialPlace::new(shell.clone(), folder, &Ulid::generate().to_string());
+    let queue = queue(headnode, settings, place.work_dir())?;
+    let listed: Option<Box<dyn Listed>> = match headnode.queue {
+        QueueKind::Direct | QueueKind::Slurm => None,
+        QueueKind::Pueue => {
+            let (headnode, command) = (headnode.name.clone(), headnode.pueue.command.clone());
+            Some(Box::new(Entries { shell, headnode, command }))
+        }
+    };
+    Ok(Trial::new(place, ground, queue, listed, Arc::new(SystemClock)))
 }

@@ -16,7 +16,7 @@ use daylily_lifecycle::outcome::FaultClass;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use keep_log::keep_log;
+pub use keep_log::{keep_log, kept_log};
 pub use move_folder::{move_folder, move_folder_by_copy};
 
 /// In every placed folder: whose results these are.
@@ -156,6 +156,17 @@ impl ResultsError {
     fn io(doing: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
         Self::Io { doing, path: path.to_owned(), source: source.into() }
     }
+}
+
+/// Whether a folder holds the placed results of an attempt, each file as large as it
+/// was when it was placed.
+pub fn is_kept(dir: &Path, attempt: &AttemptId) -> bool {
+    let Ok(text) = std::fs::read(dir.join(PROVENANCE)) else { return false };
+    let Ok(provenance) = serde_json::from_slice::<Provenance>(&text) else { return false };
+    let is_there = |file: &PlacedFile| {
+        dir.join(&file.path).metadata().is_ok_and(|found| found.len() == file.bytes.0)
+    };
+    provenance.attempt == *attempt && provenance.files.iter().all(is_there)
 }
 
 /// A single name, not a path.

@@ -80,8 +80,8 @@ pub struct Names(Arc<GlobSet>);
 /// configuration are asked for at every scan and ship.
 static COMPILED: Mutex<Vec<(Vec<String>, Names)>> = Mutex::new(Vec::new());
 
-/// More lists than a configuration has.
-const KEPT: usize = 32;
+/// More lists than a configuration has, each rule being one.
+const KEPT: usize = 256;
 
 impl Names {
     pub fn new(patterns: &[String]) -> Result<Self, TreeError> {

@@ -23,6 +23,8 @@ pub struct Plan {
 pub enum Action {
     Scan,
     Hash,
+    /// Compare its manifest with the files that it names.
+    Compare,
     Ship {
         attempt: AttemptId,
     },
@@ -36,6 +38,10 @@ pub enum Action {
     EndProcesses {
         attempt: AttemptId,
         force: Force,
+    },
+    /// Run the pipeline's `stop`.
+    Stop {
+        attempt: AttemptId,
     },
     /// Fetch results, keep the log, move the folder: one step, done as a whole or again.
     Return {
@@ -53,10 +59,12 @@ impl Action {
         match self {
             Action::Scan => Some(StepName::Scan),
             Action::Hash => Some(StepName::Hash),
+            Action::Compare => Some(StepName::Manifest),
             Action::Ship { .. } => Some(StepName::Ship),
             Action::Submit { .. } => Some(StepName::Submit),
             Action::TakeClaim { .. } => Some(StepName::Claim),
             Action::EndProcesses { .. } => Some(StepName::End),
+            Action::Stop { .. } => Some(StepName::Stop),
             Action::Return { .. } => Some(StepName::Return),
             Action::Decide { .. } => None,
         }

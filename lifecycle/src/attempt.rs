@@ -1,6 +1,8 @@
 //! Owns what one try at running a case is: where it runs, what it holds, how it ended.
 //! It holds no rules; `record` is the only place that changes an [`Attempt`].
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,8 @@ pub struct Attempt {
     pub started_at: Option<Timestamp>,
     /// Good readings that found neither a process nor an end record.
     pub silence: Option<Silence>,
+    /// How far the pipeline's `stop` is. None: it is not due.
+    pub stopping: Option<Stopping>,
     /// The claim is to be taken, and this follows once it is ours.
     pub giving_up: Option<AfterClaim>,
     pub ending: Option<Ending>,
@@ -35,6 +39,9 @@ pub struct Attempt {
     pub result: Option<AttemptResult>,
     pub error: Option<String>,
     pub stored: Option<Stored>,
+    /// Its data was removed from the headnode.
+    #[serde(default)]
+    pub cleaned_at: Option<Timestamp>,
 }
 
 /// Where an attempt runs and as what: fixed when the attempt is made, so that a
@@ -50,6 +57,12 @@ pub struct Place {
     pub attempt_dir: String,
     pub owner: String,
     pub command: String,
+    /// Ends what the job leaves elsewhere, after an abnormal end.
+    #[serde(default)]
+    pub stop: Option<String>,
+    /// What `case.yaml` gives the job in its environment, by name.
+    #[serde(default)]
+    pub params: BTreeMap<String, String>,
     pub config_hash: String,
 }
 
@@ -93,6 +106,18 @@ pub struct Silence {
     pub rebooted: bool,
     /// A half-written end record lies there.
     pub partial: bool,
+}
+
+/// How far the pipeline's `stop` is, which an abnormal end asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "stopping")]
+pub enum Stopping {
+    /// Nothing of the attempt lives on its headnode any more: it is to be run.
+    Due { since: Timestamp },
+    /// It has ended with exit code 0.
+    Done { since: Timestamp },
+    /// A person said that nothing of the attempt is left.
+    Waived { since: Timestamp },
 }
 
 /// Somebody or some rule wants the attempt's processes to end.
@@ -183,6 +208,32 @@ impl Attempt {
     pub fn ran_well(&self, end: &End) -> bool {
         let over_limit = self.ending.as_ref().is_some_and(|ending| ending.why == EndingWhy::Limit);
         end.code == Some(0) && !over_limit
+    }
+
+    /// Whether it ended in a way in which a pipeline cannot tidy up after itself: by a
+    /// signal, by us, or without a word. Not where its command never ran, nor where a
+    /// person has said that it is dead.
+    pub fn ended_abnormally(&self) -> bool {
+        let Some(end) = &self.end else { return false };
+        let by_us = self.ending.as_ref().is_some_and(|ending| match ending.why {
+            EndingWhy::Cancel | EndingWhy::Limit => ending.sent.is_some(),
+            EndingWhy::LeftOvers => false,
+        });
+        match end.how {
+            EndHow::Recorded => end.signal.is_some() || by_us,
+            EndHow::Observed => true,
+            EndHow::NeverRan | EndHow::Superseded | EndHow::Abandoned => false,
+        }
+    }
+
+    /// Whether its end is not confirmed because its pipeline's `stop` has not ended with
+    /// 0 yet. Till then its slots are given to nobody.
+    pub fn awaits_stop(&self) -> bool {
+        let settled = match self.stopping {
+            Some(Stopping::Done { .. } | Stopping::Waived { .. }) => true,
+            Some(Stopping::Due { .. }) | None => false,
+        };
+        self.place.stop.is_some() && !settled && self.ended_abnormally()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Owns what a case is: its data and the states it can be in. It holds no rules;
 //! `record` is the only place that changes a [`State`].
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,8 @@ pub struct Case {
     pub prior: Option<Prior>,
     pub conditions: Vec<Condition>,
     pub last_change: Option<LastChange>,
+    /// What its manifest was last compared with.
+    pub compared: Option<Compared>,
     /// When the conditions may hold by the mere passing of time. None: a scan is due,
     /// or only a change can make them hold.
     pub settles_at: Option<Timestamp>,
@@ -56,7 +60,8 @@ pub enum CaseKind {
     Folder,
 }
 
-/// What a case asks for.
+/// What a case asks for: by the intake, by the rule that its files match, by its own
+/// `case.yaml`, each before the one named first. Fixed when an attempt is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     pub pipeline: PipelineName,
@@ -66,6 +71,18 @@ pub struct Order {
     pub group: Option<GroupName>,
     /// How many GPUs. 0: one slot of whatever kind.
     pub gpus: u32,
+    /// For the environment of its job, by name.
+    #[serde(default)]
+    pub params: BTreeMap<String, String>,
+    /// Who is to be told of this case besides all others.
+    #[serde(default)]
+    pub notify: Vec<String>,
+    /// Which rule it matches, and by which file, as a clause.
+    #[serde(default)]
+    pub rule: Option<String>,
+    /// The person who has set the priority: it stays, whatever else is asked for.
+    #[serde(default)]
+    pub priority_by: Option<Actor>,
 }
 
 #[derive(
@@ -85,6 +102,16 @@ pub struct Content {
     pub bytes: ByteCount,
     pub fingerprint: Option<Fingerprint>,
     pub digest: Option<Digest>,
+}
+
+/// A manifest that was compared with the files that it names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    pub manifest: String,
+    /// Of the tree that was read: of another one it says nothing.
+    pub fingerprint: Fingerprint,
+    /// Which files are not what it says. Empty: all are.
+    pub problems: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +144,10 @@ pub enum ConditionName {
     Unfinished,
     /// The marker file is there.
     Marker,
+    /// The manifest is there, with every file that it names.
+    Manifest,
+    /// Those files have the checksums that the manifest gives for them.
+    Checksums,
     /// A name seen before has content not seen before.
     NewContent,
     /// Intake with `start: manual`: a person said `accept`.
@@ -267,11 +298,14 @@ pub struct Trouble {
 pub enum StepName {
     Scan,
     Hash,
+    /// Comparing a manifest with the files that it names.
+    Manifest,
     Ship,
     Submit,
     Look,
     Claim,
     End,
+    Stop,
     Return,
 }
 
@@ -479,6 +513,8 @@ impl ConditionName {
             ConditionName::NoWriters => "no_writers",
             ConditionName::Unfinished => "unfinished",
             ConditionName::Marker => "marker",
+            ConditionName::Manifest => "manifest",
+            ConditionName::Checksums => "checksums",
             ConditionName::NewContent => "new_content",
             ConditionName::Start => "start",
         }

@@ -6,17 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::attempt::{ClaimedBy, EndingWhy, Force, Place, QueueKind, Stored};
+use crate::attempt::{
+    AttemptResult, ClaimedBy, End, EndHow, EndingWhy, Force, Place, QueueKind, Stored,
+};
 use crate::case::{
-    Case, CaseKind, Condition, ConditionName, HoldWhy, LastChange, Order, Prior, Priority,
-    StateName, StepName,
+    Case, CaseKind, Compared, Condition, ConditionName, Content, HoldWhy, LastChange, Order, Prior,
+    Priority, StateName, StepName,
 };
 use crate::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
     GroupName, HeadnodeName, IntakeName, PipelineName, Slot,
 };
 use crate::observation::{
-    Appeared, AttemptSeed, Decision, Observation, Observed, Request, Scanned, Verb,
+    Adopted, AdoptedRole, Appeared, AttemptSeed, Decision, Observation, Observed, Request, Scanned,
+    Verb,
 };
 use crate::outcome::{Alive, Claim, Evidence, ExitRecord, Fault, FaultClass, Look, QueueWord};
 use crate::record::{Recorded, record};
@@ -65,10 +68,19 @@ pub fn seed(number: u32) -> AttemptSeed {
             attempt_dir: format!("/data/daylily/.daylily-watch/{id}"),
             owner: "01JDDB 1".to_owned(),
             command: "dy-r".to_owned(),
+            stop: None,
+            params: BTreeMap::new(),
             config_hash: "c0ffee".to_owned(),
         },
         id,
     }
+}
+
+/// The same of a pipeline with a `stop`.
+pub fn seed_with_stop(number: u32) -> AttemptSeed {
+    let mut seed = seed(number);
+    seed.place.stop = Some("./stop".to_owned());
+    seed
 }
 
 pub fn appeared(prior: Option<Digest>) -> Observation {
@@ -85,6 +97,10 @@ pub fn appeared(prior: Option<Digest>) -> Observation {
             headnode: HeadnodeName::new("hpc"),
             group: Some(GroupName::new("gpu_a")),
             gpus: 1,
+            params: BTreeMap::new(),
+            notify: Vec::new(),
+            rule: None,
+            priority_by: None,
         },
         folder: Some(FolderIdentity::new("12:34")),
         prior: prior.map(|digest| Prior { case: CaseId::new("01JDOLD"), digest: Some(digest) }),
@@ -119,7 +135,28 @@ pub fn scan(print: &str, complete: bool, problems: &[&str]) -> Observation {
         problems: problems.iter().map(|problem| (*problem).to_owned()).collect(),
         refused: None,
         folder: None,
+        refuted: false,
+        order: None,
     }))
+}
+
+/// A scan of a complete folder whose manifest has not been compared with it.
+pub fn uncompared(print: &str) -> Observation {
+    let mut seen = scan(print, true, &[]);
+    if let Observation::Scanned(scanned) = &mut seen {
+        let detail = "the 5 files are compared with what SHA256SUMS says".to_owned();
+        let (name, since) = (ConditionName::Checksums, at(1));
+        scanned.conditions.push(Condition { name, holds: false, detail, since });
+    }
+    seen
+}
+
+pub fn compared(print: &str, problems: &[&str]) -> Observation {
+    Observation::Compared(Compared {
+        manifest: "SHA256SUMS".to_owned(),
+        fingerprint: Fingerprint::new(print),
+        problems: problems.iter().map(|problem| (*problem).to_owned()).collect(),
+    })
 }
 
 fn saw(exit: ExitRecord, claim: Claim, alive: Alive, queue: QueueWord) -> Look {
@@ -150,6 +187,15 @@ pub fn looks() -> Vec<(&'static str, Look)> {
         ("ended 0", saw(exit(0), job(), gone, QueueWord::Done)),
         ("ended 3", saw(exit(3), job(), gone, QueueWord::Done)),
         ("ended, left-overs", saw(exit(0), job(), Alive::Yes, QueueWord::Done)),
+        (
+            "ended by a signal",
+            saw(
+                ExitRecord::Present { code: Some(137), signal: Some(9), ended: at(120) },
+                job(),
+                gone,
+                QueueWord::Done,
+            ),
+        ),
         ("ended, unconfirmed", saw(exit(0), job(), Alive::Unknowable, QueueWord::Running)),
         ("impossible", saw(exit(0), Claim::Daemon, gone, QueueWord::Done)),
     ]
@@ -164,6 +210,49 @@ pub fn stored(missing: &[&str]) -> Stored {
         log_tail: "all done".to_owned(),
         missing: missing.iter().map(|pattern| (*pattern).to_owned()).collect(),
     }
+}
+
+fn end() -> End {
+    End { at: at(120), code: Some(0), signal: None, how: EndHow::Recorded }
+}
+
+fn newest(handed_over: bool, former: Option<End>) -> AdoptedRole {
+    AdoptedRole::Newest { slots: vec![slot(1)], handed_over, former }
+}
+
+/// An attempt of that number, found without a record of it.
+pub fn adopted(number: u32, role: AdoptedRole) -> Observation {
+    Observation::Adopted(Box::new(Adopted {
+        case: CaseId::new("01JDFOUND"),
+        intake: IntakeName::new("new"),
+        name: CaseName::new("HG002"),
+        arrival: Arrival::FIRST,
+        path: "/srv/new/HG002".to_owned(),
+        kind_of_case: CaseKind::Folder,
+        order: Order {
+            pipeline: PipelineName::new("default"),
+            priority: Priority::Normal,
+            headnode: HeadnodeName::new("hpc"),
+            group: Some(GroupName::new("gpu_a")),
+            gpus: 1,
+            params: BTreeMap::new(),
+            notify: Vec::new(),
+            rule: None,
+            priority_by: None,
+        },
+        folder: Some(FolderIdentity::new("12:34")),
+        content: Content {
+            files: 5,
+            bytes: ByteCount(50 * 1024),
+            fingerprint: Some(Fingerprint::new("f1")),
+            digest: Some(Digest::new("d1")),
+        },
+        attempt: seed(number),
+        number: number.max(1),
+        made_at: at(50),
+        reason: "its job may run there".to_owned(),
+        role,
+    }))
 }
 
 /// Every kind of observation, about the attempt of that number.
@@ -186,6 +275,8 @@ pub fn observations(number: u32) -> Vec<Named> {
             "hashed: new",
             Observation::Hashed { fingerprint: Fingerprint::new("f1"), digest: Digest::new("d2") },
         ),
+        named("compared: as it says", compared("f1", &[])),
+        named("compared: not as it says", compared("f1", &["x is not as SHA256SUMS says"])),
         named("vanished", Observation::Vanished),
         named(
             "came back",
@@ -216,6 +307,8 @@ pub fn observations(number: u32) -> Vec<Named> {
         named("claimed by us", Observation::Claimed { attempt: id(), by: ClaimedBy::Daemon }),
         named("claimed by the job", Observation::Claimed { attempt: id(), by: ClaimedBy::Job }),
         named("signalled", Observation::Signalled { attempt: id(), force: Force::Terminate }),
+        named("stopped", Observation::Stopped { attempt: id() }),
+        named("stop failed", failed(StepName::Stop, FaultClass::TransientStep)),
         named("returned", Observation::Returned { attempt: id(), stored: stored(&[]) }),
         named(
             "returned, missing",
@@ -247,6 +340,29 @@ pub fn observations(number: u32) -> Vec<Named> {
         named("decided: end, limit", Observation::Decided(Decision::End { why: EndingWhy::Limit })),
         named("decided: end observed", Observation::Decided(Decision::EndObserved)),
         named("decided: rerun", Observation::Decided(Decision::Rerun)),
+        named("adopted", adopted(number.saturating_add(1), newest(true, None))),
+        named("adopted, not begun", adopted(number.saturating_add(1), newest(false, None))),
+        named(
+            "adopted, former ended",
+            adopted(number.saturating_add(1), newest(true, Some(end()))),
+        ),
+        named("adopted, earlier", adopted(0, AdoptedRole::Earlier { end: end() })),
+        named(
+            "adopted, cleaned",
+            adopted(
+                number.saturating_add(1),
+                AdoptedRole::Cleaned {
+                    at: at(150),
+                    end: Some(end()),
+                    result: Some(AttemptResult::Succeeded),
+                    stored: Some(stored(&[])),
+                },
+            ),
+        ),
+        named(
+            "cleaned",
+            Observation::Cleaned { attempts: vec![id()], bytes: ByteCount(2048), reason: None },
+        ),
         named("contact regained", Observation::ContactRegained),
         named("panicked", Observation::Panicked { text: "index out of bounds".to_owned() }),
     ];
@@ -287,9 +403,19 @@ pub fn cases() -> BTreeMap<String, Case> {
     };
     let submitting = with(&ready, vec![granted(), shipped()]);
     let running = with(&submitting, vec![look("running")]);
+    // Of a pipeline with a `stop`.
+    let stoppable = with(
+        &ready,
+        vec![
+            Observation::Granted { attempt: seed_with_stop(1), slots: vec![slot(0)] },
+            shipped(),
+            look("running"),
+        ],
+    );
     let ended = |how: &str| with(&running, vec![look(how)]);
     let roads = vec![
         ("arriving", vec![appeared(None), scan("f1", false, &[])]),
+        ("arriving, uncompared", vec![appeared(None), uncompared("f1")]),
         ("rejected", vec![appeared(None), scan("f1", true, &["x is a socket"])]),
         ("ready", ready.clone()),
         ("shipping", with(&ready, vec![granted()])),
@@ -312,6 +438,11 @@ pub fn cases() -> BTreeMap<String, Case> {
                 ],
             ),
         ),
+        ("running, unstopped", with(&stoppable, vec![look("ended by a signal")])),
+        (
+            "running, lost and unstopped",
+            with(&stoppable, vec![look("silent"), Observation::Decided(Decision::EndObserved)]),
+        ),
         ("running, unconfirmed", with(&running, vec![look("unconfirmed")])),
         ("returning", ended("ended 0")),
         ("returning, left-overs", ended("ended, left-overs")),
@@ -325,6 +456,7 @@ pub fn cases() -> BTreeMap<String, Case> {
                 vec![Observation::Submitted { attempt: first, task: None }, cancel()],
             ),
         ),
+        ("cancelling, unstopped", with(&stoppable, vec![cancel(), look("ended by a signal")])),
         ("cancelled", with(&ready, vec![cancel()])),
     ];
     let mut cases = BTreeMap::new();

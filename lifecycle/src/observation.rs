@@ -5,8 +5,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::attempt::{ClaimedBy, EndingWhy, Force, Place, Stored};
-use crate::case::{CaseKind, Condition, HoldWhy, LastChange, Order, Prior, Priority, StepName};
+use crate::attempt::{AttemptResult, ClaimedBy, End, EndingWhy, Force, Place, Stored};
+use crate::case::{
+    CaseKind, Compared, Condition, Content, HoldWhy, LastChange, Order, Prior, Priority, StepName,
+};
 use crate::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
     IntakeName, Slot, TaskId,
@@ -32,6 +34,8 @@ pub enum Observation {
         fingerprint: Fingerprint,
         digest: Digest,
     },
+    /// Its manifest was compared with the files that it names.
+    Compared(Compared),
     /// The folder is no longer in its readable intake.
     Vanished,
     /// The folder of a finished case was put there again with the same content.
@@ -81,9 +85,21 @@ pub enum Observation {
         attempt: AttemptId,
         force: Force,
     },
+    /// The pipeline's `stop` has ended with exit code 0.
+    Stopped {
+        attempt: AttemptId,
+    },
     Returned {
         attempt: AttemptId,
         stored: Stored,
+    },
+    /// An attempt that was found on a headnode without a record of it here.
+    Adopted(Box<Adopted>),
+    /// The data of these attempts was removed from the headnode.
+    Cleaned {
+        attempts: Vec<AttemptId>,
+        bytes: ByteCount,
+        reason: Option<String>,
     },
     Asked(Request),
     Decided(Decision),
@@ -126,6 +142,13 @@ pub struct Scanned {
     /// The policy for a marker that never came says to refuse the case.
     pub refused: Option<String>,
     pub folder: Option<FolderIdentity>,
+    /// Among the problems are those of a manifest that cannot be read as one or does not
+    /// agree with its files.
+    #[serde(default)]
+    pub refuted: bool,
+    /// What it asks for by the files that it has now.
+    #[serde(default)]
+    pub order: Option<Box<Order>>,
 }
 
 /// What an attempt is made of; its number follows from the case.
@@ -133,6 +156,53 @@ pub struct Scanned {
 pub struct AttemptSeed {
     pub id: AttemptId,
     pub place: Place,
+}
+
+/// What was found of an attempt, and of its case where that is not known either.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopted {
+    /// The id of the case, if it has none here yet.
+    pub case: CaseId,
+    pub intake: IntakeName,
+    pub name: CaseName,
+    pub arrival: Arrival,
+    pub path: String,
+    pub kind_of_case: CaseKind,
+    pub order: Order,
+    pub folder: Option<FolderIdentity>,
+    /// As it was handed over.
+    pub content: Content,
+    pub attempt: AttemptSeed,
+    pub number: u32,
+    pub made_at: Timestamp,
+    /// What is known of it beside its id, one clause.
+    pub reason: String,
+    pub role: AdoptedRole,
+}
+
+/// What an adopted attempt is to its case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "role")]
+pub enum AdoptedRole {
+    /// The newest: observed from now on.
+    Newest {
+        /// Those it was given, where nobody has them here.
+        slots: Vec<Slot>,
+        /// Something of it is in the queue, runs or has run.
+        handed_over: bool,
+        /// How the attempt that is known here has ended, by what was just read of it: one
+        /// with a higher number is made only then.
+        former: Option<End>,
+    },
+    /// A newer one of its case was found with it.
+    Earlier { end: End },
+    /// Its data was removed, and only the tombstone is left.
+    Cleaned {
+        at: Timestamp,
+        end: Option<End>,
+        result: Option<AttemptResult>,
+        stored: Option<Stored>,
+    },
 }
 
 /// What a person asks of a case.

@@ -31,7 +31,7 @@ pub struct QueueSeen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupSeen {
     pub paused: bool,
-    /// How many entries it runs at a time.
+    /// How many entries it runs at a time. 0: as many as there are.
     pub places: u32,
 }
 

@@ -1,10 +1,12 @@
 //! Owns when a folder is complete: the conditions, judged from what a scan saw and
 //! what is remembered of earlier ones. It never looks at a file itself.
 
+mod manifest;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::case::{Condition, ConditionName, LastChange};
+use crate::case::{Compared, Condition, ConditionName, LastChange};
 use crate::ids::{ByteCount, Fingerprint};
 
 /// What one walk through a case's folder saw.
@@ -25,8 +27,31 @@ pub struct Tree {
     /// Whether the marker, where one is configured, is there.
     pub marker: bool,
     pub writers: Writers,
+    pub manifest: Manifest,
     /// What makes the case invalid, each a clause that names the file.
     pub problems: Vec<String>,
+}
+
+/// What was found of a manifest: a list of checksums directly in the case.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "manifest")]
+pub enum Manifest {
+    /// None is waited for and none is there.
+    #[default]
+    None,
+    /// The one that is waited for is not there.
+    Missing { name: String },
+    /// It cannot be read as one; why is among the problems.
+    Odd { name: String },
+    There {
+        name: String,
+        /// How many files it names.
+        files: u64,
+        /// How many of them are not there.
+        missing: u64,
+        /// The first of these.
+        first: Option<String>,
+    },
 }
 
 /// Whether a process holds a file of the case open for writing.
@@ -51,7 +76,9 @@ pub struct Memory<'a> {
     pub fingerprint: Option<&'a Fingerprint>,
     pub last_change: Option<&'a LastChange>,
     pub conditions: &'a [Condition],
-    /// `accept` was said: a missing marker or start is no obstacle.
+    /// What the manifest was last compared with.
+    pub compared: Option<&'a Compared>,
+    /// `accept` was said: a missing marker, manifest or start is no obstacle.
     pub accepted: bool,
     /// An event told of a write later than what a scan could see.
     pub last_event: Option<&'a LastChange>,
@@ -90,6 +117,10 @@ pub struct Judged {
     pub conditions: Vec<Condition>,
     /// The marker's time is over and the policy says to refuse the case.
     pub refused: Option<String>,
+    /// What the manifest says otherwise than the files.
+    pub disagreements: Vec<String>,
+    /// The manifest cannot be read as one, or it disagrees with the files.
+    pub refuted: bool,
     /// Every condition holds and nothing is refused. It says nothing of `problems`.
     pub complete: bool,
     /// When the case starts without its marker, or is refused, if all else holds.
@@ -117,6 +148,7 @@ pub fn judge(tree: &Tree, memory: &Memory<'_>, settle: &Settle, now: Timestamp) 
     }
     let (holds, detail) = unfinished(tree.unfinished.as_deref());
     board.put_or_accepted(ConditionName::Unfinished, holds, detail, memory.accepted);
+    board.manifest(&tree.manifest, memory.accepted);
     if let Some(new) = memory.new_content {
         board.put(ConditionName::NewContent, new, new_content_detail(new));
     }
@@ -138,6 +170,10 @@ pub fn judge(tree: &Tree, memory: &Memory<'_>, settle: &Settle, now: Timestamp) 
         board.put(ConditionName::Marker, found.holds, found.detail);
     }
 
+    let comparison = memory.compared.filter(|known| known.fingerprint == tree.fingerprint);
+    let disagreements = board.checksums(&tree.manifest, comparison);
+    let refuted = !disagreements.is_empty() || matches!(tree.manifest, Manifest::Odd { .. });
+
     let next_look = [Some(quiet_end), marker_due]
         .into_iter()
         .flatten()
@@ -145,7 +181,16 @@ pub fn judge(tree: &Tree, memory: &Memory<'_>, settle: &Settle, now: Timestamp) 
         .min()
         .unwrap_or_else(|| after(now, FAR));
     let complete = board.all_hold() && refused.is_none();
-    Judged { last_change, conditions: board.conditions, refused, complete, marker_due, next_look }
+    Judged {
+        last_change,
+        conditions: board.conditions,
+        refused,
+        disagreements,
+        refuted,
+        complete,
+        marker_due,
+        next_look,
+    }
 }
 
 /// The conditions as they are judged, beside what was remembered of them.

@@ -8,6 +8,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 const EXITS: &str = "Exit codes: 0 done, 1 the answer is no (a failed case, something unhealthy), \
 2 the words or the configuration are wrong, 3 the daemon or a host cannot be reached.";
 
+const CHECK: &str = "Findings are named configuration, state_dir, database, daemon, \
+intake.NAME..., program.ssh, program.rsync, results and now; of a headnode headnode.NAME with \
+.groups, .ssh, .login, .work_dir, .clock, .owner, .programs, .proofs, .rsync, .command, .pueue, \
+.group.GROUP, .jobs and .probe. docs/operations.md says what each means and what to do.";
+
 /// A case runs once; if we are unsure, we ask you; and at any moment one sentence says
 /// where it is and why.
 #[derive(Debug, Parser)]
@@ -63,7 +68,9 @@ pub enum Verb {
     Log(Log),
     /// The slots of every headnode and who has them.
     Slots(Reading),
-    /// Whether everything that is needed is there and works.
+    /// Whether everything that is needed is there and works, each failure with the line to
+    /// paste. One job is run on each headnode the way cases are run, and removed again.
+    #[command(after_help = CHECK)]
     Check(Reading),
 
     /// Go on with the step that failed.
@@ -88,6 +95,16 @@ pub enum Verb {
     Pause(Pause),
     /// Let a headnode take nothing new; what has its place there ends as ever.
     Drain(Drain),
+    /// Take over a headnode that another database owned, and what runs there; its cases
+    /// then wait for you.
+    Adopt(Adopt),
+    /// Remove what finished cases have left on their headnodes, where the results are here.
+    Clean(Clean),
+
+    /// Copy the database into a file, also while the daemon runs.
+    Backup(Backup),
+    /// Put such a copy in the place of the database; no daemon may run.
+    Restore(Restore),
 
     /// Write an annotated configuration to begin with.
     Init(Init),
@@ -349,6 +366,56 @@ pub struct Note {
 
     #[command(flatten)]
     pub selection: Selection,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Adopt {
+    /// The headnode's name in the configuration.
+    pub headnode: String,
+
+    /// Why; stored with who asked.
+    #[arg(long, short = 'm')]
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Clean {
+    /// Names, ids, or beginnings of them. Without any: every case that has ended and whose
+    /// results are on this machine.
+    pub cases: Vec<String>,
+
+    /// Only cases that ended longer ago than this, such as 30d or 12h.
+    #[arg(long, value_name = "DURATION")]
+    pub older_than: Option<String>,
+
+    /// Only cases of this headnode.
+    #[arg(long, value_name = "NAME")]
+    pub headnode: Option<String>,
+
+    /// Tell what would be removed and what is kept, and remove nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Why; stored with who asked. With it the named cases are removed also where what they
+    /// made is nowhere else.
+    #[arg(long, short = 'm')]
+    pub reason: Option<String>,
+
+    /// As JSON.
+    #[arg(long, requires = "dry_run")]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Backup {
+    /// The file to write. It must not be there yet.
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Restore {
+    /// A file that `backup` wrote.
+    pub file: PathBuf,
 }
 
 #[derive(Debug, Clone, Args)]

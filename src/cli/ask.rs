@@ -19,6 +19,9 @@ use crate::store::requests::{self, NewRequest, RequestId};
 /// How many looks for an answer are made in vain before the verb gives up: 3 s.
 const LOOKS: u32 = 60;
 
+/// The same for what the daemon takes its time for: 2 min.
+const MANY_LOOKS: u32 = 2400;
+
 /// How many for a new sentence, which comes within the daemon's next round: 1 s.
 const LOOKS_FOR_SENTENCE: u32 = 20;
 
@@ -27,12 +30,19 @@ pub(super) struct Asked {
     pub(super) verb: &'static str,
     pub(super) args: Map<String, Value>,
     pub(super) reason: Option<String>,
+    /// How many looks for an answer are made in vain.
+    looks: u32,
 }
 
 impl Asked {
     /// Without options of its own.
     pub(super) fn plain(verb: &'static str, reason: Option<String>) -> Self {
-        Self { verb, args: Map::new(), reason }
+        Self { verb, args: Map::new(), reason, looks: LOOKS }
+    }
+
+    /// It takes longer than a moment.
+    pub(super) fn patiently(self) -> Self {
+        Self { looks: MANY_LOOKS, ..self }
     }
 
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -110,16 +120,40 @@ pub(super) fn of_other(
     // What it has come to, not what it was.
     desk.banner(printer, false)?;
     match answer.as_deref() {
-        Some("done") => {
-            printer.line(format!("{what}: done"))?;
+        Some(done) if is_done(done) => {
+            printer.line(format!("{what}: {}", words::plain(done)))?;
             Ok(Exit::Done)
         }
         Some(refusal) => {
-            printer.line(format!("{what}: {}", words::plain(refusal)))?;
+            // Its hints have lines of their own.
+            let refusal: Vec<String> = refusal.lines().map(words::plain).collect();
+            printer.line(format!("{what}: {}", refusal.join("\n")))?;
             Ok(Exit::No)
         }
         None => late(printer, what),
     }
+}
+
+/// Asks it of every target, and hands each answer on as soon as all are there. None: no
+/// daemon runs, which is told.
+pub(super) fn of_each(
+    desk: &Desk,
+    asked: &Asked,
+    targets: &[&str],
+    printer: &mut Printer,
+) -> anyhow::Result<Option<Vec<Option<String>>>> {
+    match file(desk, asked, targets)? {
+        Filed::Answered(answers) => Ok(Some(answers)),
+        Filed::NobodyThere => {
+            nobody(desk, printer, targets.len())?;
+            Ok(None)
+        }
+    }
+}
+
+/// Whether an answer says that it was done, perhaps with what came of it.
+pub(super) fn is_done(answer: &str) -> bool {
+    answer == "done" || answer.starts_with("done: ")
 }
 
 enum Filed {
@@ -134,14 +168,14 @@ fn file(desk: &Desk, asked: &Asked, targets: &[&str]) -> anyhow::Result<Filed> {
     if !desk.daemon().is_running() {
         return Ok(Filed::NobodyThere);
     }
-    Ok(Filed::Answered(answers(desk, &ids)?))
+    Ok(Filed::Answered(answers(desk, &ids, asked.looks)?))
 }
 
 /// Waits as long as answers come.
-fn answers(desk: &Desk, ids: &[RequestId]) -> anyhow::Result<Vec<Option<String>>> {
+fn answers(desk: &Desk, ids: &[RequestId], looks: u32) -> anyhow::Result<Vec<Option<String>>> {
     let mut answers: Vec<Option<String>> = vec![None; ids.len()];
     let mut in_vain = 0;
-    while in_vain < LOOKS && answers.iter().any(Option::is_none) {
+    while in_vain < looks && answers.iter().any(Option::is_none) {
         waiting::pause_for(waiting::ASKING);
         in_vain += 1;
         for (id, answer) in ids.iter().zip(&mut answers) {

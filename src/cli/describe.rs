@@ -2,7 +2,7 @@
 //! can be seen, asked or decided.
 
 use daylily_lifecycle::attempt::{ClaimedBy, EndingWhy, Force};
-use daylily_lifecycle::case::{HoldWhy, Priority, StepName};
+use daylily_lifecycle::case::{Compared, HoldWhy, Priority, StepName};
 use daylily_lifecycle::ids::{ByteCount, Slot};
 use daylily_lifecycle::observation::{
     Appeared, Decision, Observation, Observed, Request, Scanned, Verb,
@@ -17,6 +17,11 @@ pub(super) fn describe(observed: &Observed) -> String {
         Observation::Appeared(appeared) => describe_appeared(appeared),
         Observation::Scanned(scanned) => describe_scan(scanned),
         Observation::Hashed { .. } => "its content was read and compared".to_owned(),
+        Observation::Compared(Compared { manifest, problems, .. }) => match problems.as_slice() {
+            [] => format!("its files are as {manifest} says"),
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first}; {} more", rest.len()),
+        },
         Observation::Vanished => "its folder is gone from the intake".to_owned(),
         Observation::CameBack { .. } => {
             "its folder came back with the same content; it is not run again".to_owned()
@@ -46,6 +51,7 @@ pub(super) fn describe(observed: &Observed) -> String {
             "its job had begun before it could be taken back".to_owned()
         }
         Observation::Signalled { force, .. } => describe_force(*force).to_owned(),
+        Observation::Stopped { .. } => "what it may have left elsewhere was stopped".to_owned(),
         Observation::Returned { stored, .. } => match &stored.to {
             _ if !stored.missing.is_empty() => {
                 format!("expected outputs are missing: {}", stored.missing.join(", "))
@@ -55,6 +61,15 @@ pub(super) fn describe(observed: &Observed) -> String {
             }
             None => "its output was kept".to_owned(),
         },
+        Observation::Adopted(adopted) => {
+            let id = &adopted.attempt.id;
+            let on = &adopted.attempt.place.headnode;
+            format!("{id} was found on {on} without a record of it: {}", adopted.reason)
+        }
+        Observation::Cleaned { bytes, reason, .. } => {
+            let why = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            format!("its data was removed from its headnode, {bytes}{why}")
+        }
         Observation::Asked(request) => describe_request(request),
         Observation::Decided(decision) => describe_decision(decision),
         Observation::ContactRegained => "its headnode answers again".to_owned(),
@@ -207,11 +222,13 @@ pub(super) fn doing(step: StepName) -> &'static str {
     match step {
         StepName::Scan => "looking at its folder",
         StepName::Hash => "reading its content",
+        StepName::Manifest => "comparing its files with its manifest",
         StepName::Ship => "copying it",
         StepName::Submit => "handing it over",
         StepName::Look => "looking at its job",
         StepName::Claim => "taking back its job",
         StepName::End => "ending its processes",
+        StepName::Stop => "stopping what it left elsewhere",
         StepName::Return => "bringing its results home",
     }
 }

@@ -99,7 +99,9 @@ fn of_case(settings: &Settings, preview: &CasePreview) -> Vec<String> {
             if lines.next().is_some() {
                 shown.push_str(" ...");
             }
-            vec![format!("  {name}: would {}, then run `{shown}` in {group}", copied(case, dir))]
+            let by = case.order.rule.as_ref().map(|rule| format!(" ({rule})")).unwrap_or_default();
+            let copied = copied(case, dir);
+            vec![format!("  {name}: would {copied}, then run `{shown}` in {group}{by}")]
         }
         (Next::ShipAhead { dir }, _) => {
             vec![format!("  {name}: would {} and wait there for a place", copied(case, dir))]

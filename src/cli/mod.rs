@@ -3,11 +3,14 @@
 //! changing verbs file a request that the daemon answers.
 
 pub mod accept;
+mod adopt;
 pub mod args;
 mod ask;
+mod backup;
 mod bars;
 pub mod cancel;
 mod check;
+mod clean;
 pub mod confirm_dead;
 mod demo;
 mod describe;
@@ -27,6 +30,7 @@ pub mod pause;
 pub mod printer;
 pub mod priority;
 pub mod rerun;
+mod restore;
 pub mod resume;
 pub mod retry;
 mod run;
@@ -135,6 +139,10 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
         }
         Verb::Drain(args) => desk::at(&global, |desk| drain::run(desk, &args, printer)),
         Verb::Pause(args) => desk::at(&global, |desk| pause::run(desk, &args, printer)),
+        Verb::Adopt(args) => desk::at(&global, |desk| adopt::run(desk, &args, printer)),
+        Verb::Clean(args) => desk::at(&global, |desk| clean::run(desk, &args, printer)),
+        Verb::Backup(args) => backup::run(&global, &args, printer),
+        Verb::Restore(args) => restore::run(&global, &args, printer),
     }
 }
 

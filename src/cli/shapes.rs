@@ -199,11 +199,13 @@ pub(super) fn step(step: StepName) -> &'static str {
     match step {
         StepName::Scan => "scan",
         StepName::Hash => "hash",
+        StepName::Manifest => "manifest",
         StepName::Ship => "ship",
         StepName::Submit => "submit",
         StepName::Look => "look",
         StepName::Claim => "claim",
         StepName::End => "end",
+        StepName::Stop => "stop",
         StepName::Return => "return",
     }
 }

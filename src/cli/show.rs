@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use daylily_lifecycle::attempt::Attempt;
+use daylily_lifecycle::attempt::{Attempt, Stopping};
 use daylily_lifecycle::case::{Case, Failure, State, StateName};
 use daylily_lifecycle::explain::{argument, lasted};
 use daylily_lifecycle::ids::AttemptId;
@@ -102,6 +102,14 @@ fn facts(desk: &Desk, printer: &mut Printer, shown: &Shown) -> anyhow::Result<()
         ("order", order(case)),
         ("first seen", when(case.first_seen)),
     ];
+    facts.extend(case.order.rule.as_ref().map(|rule| ("by", rule.clone())));
+    if !case.order.params.is_empty() {
+        let params = case.order.params.iter().map(|(name, value)| format!("{name}={value}"));
+        facts.push(("params", params.collect::<Vec<_>>().join(", ")));
+    }
+    if !case.order.notify.is_empty() {
+        facts.push(("to be told", case.order.notify.join(", ")));
+    }
     let times =
         [("complete", case.ready_at), ("started", case.started_at), ("finished", case.finished_at)];
     facts.extend(times.into_iter().filter_map(|(name, at)| Some((name, when(at?)))));
@@ -150,15 +158,16 @@ pub(super) fn results(case: &Case) -> Option<&str> {
     case.attempt()?.stored.as_ref()?.to.as_deref()
 }
 
-fn order(case: &Case) -> String {
+pub(super) fn order(case: &Case) -> String {
     let order = &case.order;
     let group = order.group.as_ref().map_or_else(|| "any group".to_owned(), ToString::to_string);
     let gpus = match order.gpus {
         0 => String::new(),
         more => format!(", {}", words::count(more as usize, "GPU", "GPUs")),
     };
+    let by = order.priority_by.as_ref().map(|by| format!(" (set by {by})")).unwrap_or_default();
     format!(
-        "pipeline {} on {}, {group}{gpus}, priority {}",
+        "pipeline {} on {}, {group}{gpus}, priority {}{by}",
         order.pipeline,
         order.headnode,
         shapes::priority(order.priority)
@@ -198,6 +207,14 @@ fn tell_attempt(
     }
     facts.extend(attempt.error.as_ref().map(|error| ("error", error.clone())));
     facts.push(("command", place.command.clone()));
+    if let Some(stopping) = attempt.stopping {
+        let (word, since) = match stopping {
+            Stopping::Due { since } => ("due", since),
+            Stopping::Done { since } => ("has worked", since),
+            Stopping::Waived { since } => ("left out by a person's word", since),
+        };
+        facts.push(("stop", format!("{word}, {}", clock.at_second(since))));
+    }
     facts.push(("directory", format!("{}:{}", place.headnode, place.remote_dir)));
     facts.push(("its files", format!("{}:{}", place.headnode, place.attempt_dir)));
     if let Some(stored) = &attempt.stored {

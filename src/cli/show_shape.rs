@@ -1,6 +1,8 @@
 //! Owns the shape of `show --json`.
 
-use daylily_lifecycle::attempt::{Attempt, AttemptResult, EndHow};
+use std::collections::BTreeMap;
+
+use daylily_lifecycle::attempt::{Attempt, AttemptResult, EndHow, Stopping};
 use daylily_lifecycle::outcome::FaultClass;
 use serde::Serialize;
 
@@ -21,6 +23,14 @@ pub(super) struct ShowShape {
     wants_group: Option<String>,
     /// How many GPUs it asks for.
     wants_gpus: u32,
+    /// Which rule it matches, and by which file.
+    rule: Option<String>,
+    /// From its `case.yaml`.
+    params: BTreeMap<String, String>,
+    /// From its `case.yaml`.
+    notify: Vec<String>,
+    /// The person who has set the priority.
+    priority_by: Option<String>,
     conditions: Vec<ConditionShape>,
     /// What is to be corrected, or which expected outputs are missing.
     problems: Vec<String>,
@@ -37,7 +47,7 @@ pub(super) struct ShowShape {
 /// A step that does not succeed at present.
 #[derive(Debug, Serialize)]
 struct TroubleShape {
-    /// `scan`, `hash`, `ship`, `submit`, `look`, `claim`, `end` or `return`.
+    /// `scan`, `hash`, `manifest`, `ship`, `submit`, `look`, `claim`, `end`, `stop` or `return`.
     step: &'static str,
     class: &'static str,
     text: String,
@@ -67,6 +77,11 @@ struct AttemptShape {
     remote_dir: String,
     attempt_dir: String,
     command: String,
+    params: BTreeMap<String, String>,
+    /// What ends the things that it may leave elsewhere.
+    stop: Option<String>,
+    /// `due`, `done` or `waived`, after an abnormal end.
+    stopping: Option<&'static str>,
     task: Option<String>,
     made_at: At,
     submitted_at: Option<At>,
@@ -109,6 +124,10 @@ impl ShowShape {
             digest: case.content.digest.as_ref().map(ToString::to_string),
             wants_group: case.order.group.as_ref().map(ToString::to_string),
             wants_gpus: case.order.gpus,
+            rule: case.order.rule.clone(),
+            params: case.order.params.clone(),
+            notify: case.order.notify.clone(),
+            priority_by: case.order.priority_by.as_ref().map(ToString::to_string),
             conditions,
             problems: show::problems(case).to_vec(),
             trouble: case.trouble.as_ref().map(|trouble| TroubleShape {
@@ -150,6 +169,13 @@ impl AttemptShape {
             remote_dir: attempt.place.remote_dir.clone(),
             attempt_dir: attempt.place.attempt_dir.clone(),
             command: attempt.place.command.clone(),
+            params: attempt.place.params.clone(),
+            stop: attempt.place.stop.clone(),
+            stopping: attempt.stopping.map(|stopping| match stopping {
+                Stopping::Due { .. } => "due",
+                Stopping::Done { .. } => "done",
+                Stopping::Waived { .. } => "waived",
+            }),
             task: attempt.task_id.as_ref().map(ToString::to_string),
             made_at: At(attempt.made_at),
             submitted_at: attempt.submitted_at.map(At),

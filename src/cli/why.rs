@@ -10,7 +10,7 @@ use super::history::{self, EntryShape};
 use super::printer::Printer;
 use super::shapes::At;
 use super::standing::Sentences;
-use super::{Exit, Outcome, find, words};
+use super::{Exit, Outcome, find, show, words};
 use crate::store::journal::JournalId;
 use crate::store::read::StoredCondition;
 
@@ -22,12 +22,16 @@ pub fn run(desk: &Desk, args: &OneCase, printer: &mut Printer) -> Outcome {
     let conditions = desk.reader.conditions(&row.case)?;
     let entries = desk.reader.journal(&row.case, JournalId::START)?;
     let name = words::case_name(&row.name, row.arrival);
+    let case = desk.reader.case(&row.case)?;
+    let rule = case.as_ref().and_then(|case| case.order.rule.clone());
     if args.json {
         printer.json(&WhyShape {
             id: row.case.to_string(),
             name: row.name.to_string(),
             state: row.state.as_str(),
             because,
+            pipeline: row.pipeline.to_string(),
+            rule,
             conditions: conditions.iter().map(ConditionShape::new).collect(),
             changes: entries.iter().map(|entry| EntryShape::new(entry, &name)).collect(),
         })?;
@@ -36,6 +40,13 @@ pub fn run(desk: &Desk, args: &OneCase, printer: &mut Printer) -> Outcome {
     let width = printer.width();
     for text in words::under(&because, 0, width) {
         printer.line(text)?;
+    }
+    if let (Some(case), Some(rule)) = (&case, &rule) {
+        printer.line("")?;
+        let text = format!("Asks for {}, by {rule}.", show::order(case));
+        for text in words::under(&text, 0, width) {
+            printer.line(text)?;
+        }
     }
     if !conditions.is_empty() {
         printer.line("\nConditions:")?;
@@ -79,6 +90,8 @@ fn in_words(name: ConditionName) -> &'static str {
         ConditionName::NoWriters => "is not written to",
         ConditionName::Unfinished => "has no half-written names",
         ConditionName::Marker => "has its marker",
+        ConditionName::Manifest => "has what its manifest names",
+        ConditionName::Checksums => "is as its manifest says",
         ConditionName::NewContent => "is new",
         ConditionName::Start => "may start",
     }
@@ -91,6 +104,9 @@ struct WhyShape {
     name: String,
     state: &'static str,
     because: String,
+    pipeline: String,
+    /// Which rule it matches, and by which file.
+    rule: Option<String>,
     conditions: Vec<ConditionShape>,
     /// Oldest first.
     changes: Vec<EntryShape>,
@@ -98,7 +114,8 @@ struct WhyShape {
 
 #[derive(Debug, Serialize)]
 pub(super) struct ConditionShape {
-    /// `content`, `quiet`, `no_writers`, `unfinished`, `marker`, `new_content` or `start`.
+    /// `content`, `quiet`, `no_writers`, `unfinished`, `marker`, `manifest`, `checksums`,
+    /// `new_content` or `start`.
     name: &'static str,
     holds: bool,
     /// What was seen.

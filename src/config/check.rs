@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use globset::Glob;
+
 use crate::config::error::{Complaint, Position, Problems, quoted};
 use crate::config::fields::{Fields, Item, Value};
 use crate::config::kind::nearest;
@@ -33,6 +35,7 @@ pub(super) fn all(root: &Fields, places: &Places, problems: &mut Problems) {
     for intake in &intakes {
         references(intake, root, &headnodes, problems);
         marker(intake, problems);
+        manifest(intake, problems);
     }
     for rule in root.sections("rules") {
         known_pipeline(rule, root, problems);
@@ -120,6 +123,12 @@ fn groups(headnode: &Fields, problems: &mut Problems) {
 
 fn references(intake: &Fields, root: &Fields, headnodes: &[&Fields], problems: &mut Problems) {
     known_pipeline(intake, root, problems);
+    // Without one of its own the rules may leave a case to this.
+    let item = intake.item("pipeline");
+    if item.value == Value::Null && !root.is_bad("pipelines") {
+        let known = root.named("pipelines").into_iter().map(|(name, _)| name).collect();
+        known_name(item, "pipeline", "default", known, problems);
+    }
     let headnode = match intake.text("headnode") {
         None if intake.is_bad("headnode") => return,
         None => headnodes.first(),
@@ -182,6 +191,32 @@ fn marker(intake: &Fields, problems: &mut Problems) {
             .hint("set marker_timeout, such as 6h");
         problems.add(missing.at, &missing.path, complaint);
     }
+}
+
+/// A manifest is part of the content, and neither markers nor ignored files are.
+fn manifest(intake: &Fields, problems: &mut Problems) {
+    let Some(settle) = intake.section("settle") else { return };
+    let Some(name) = settle.text("manifest").filter(|name| !matches!(*name, "auto" | "none"))
+    else {
+        return;
+    };
+    let ignored = || {
+        let matches = |pattern: &String| {
+            Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(name))
+        };
+        settle.texts("ignore").into_iter().find(|pattern| matches(pattern))
+    };
+    let complaint = if settle.text("marker") == Some(name) {
+        Complaint::new(format!("found {}, which is the marker", quoted(name)))
+            .hint("a marker is never part of a case's data: use one file for each")
+    } else if let Some(pattern) = ignored() {
+        Complaint::new(format!("found {}, which {} ignores", quoted(name), quoted(&pattern)))
+            .hint("take the pattern out of `ignore`")
+    } else {
+        return;
+    };
+    let item = settle.item("manifest");
+    problems.add(item.at, &item.path, complaint);
 }
 
 fn modes(root: &Fields, headnodes: &[&Fields], problems: &mut Problems) {

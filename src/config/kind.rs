@@ -56,6 +56,8 @@ pub(super) enum Kind {
     List(&'static Kind),
     /// Environment variables.
     Variables,
+    /// A flat map of parameters of a job, each kept as it is written.
+    Params,
     Section(&'static Section),
     /// A list of sections.
     Sections(&'static Section),
@@ -83,7 +85,8 @@ impl Kind {
             | Self::Gpu
             | Self::Secret
             | Self::List(_)
-            | Self::Variables => None,
+            | Self::Variables
+            | Self::Params => None,
         }
     }
 }
@@ -115,6 +118,8 @@ pub(super) static ANY: TextRule = TextRule { expected: "text", check: line };
 pub(super) static SCRIPT: TextRule = TextRule { expected: "a shell command", check: script };
 pub(super) static NAME: TextRule = TextRule { expected: "a plain name", check: name };
 pub(super) static FILE_NAME: TextRule = TextRule { expected: "a file name", check: file_name };
+pub(super) static MANIFEST: TextRule =
+    TextRule { expected: "auto, none or a file name", check: file_name };
 pub(super) static GLOB: TextRule =
     TextRule { expected: "a relative pattern such as results/*.vcf", check: glob };
 pub(super) static RELATIVE: TextRule = TextRule { expected: "a relative path", check: relative };
@@ -251,11 +256,9 @@ fn listen(text: &str) -> Result<(), Complaint> {
 }
 
 pub(super) fn variable(text: &str) -> Result<(), Complaint> {
-    const OURS: [&str; 4] =
-        ["CUDA_VISIBLE_DEVICES", "DAYLILY_SLOT", "DAYLILY_ATTEMPT", "DAYLILY_CASE"];
-    let mut characters = text.chars();
-    let begins = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-    if !begins || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+    const OURS: [&str; 5] =
+        ["CUDA_VISIBLE_DEVICES", "DAYLILY_SLOT", "DAYLILY_ATTEMPT", "DAYLILY_STOP", "DAYLILY_CASE"];
+    if !is_identifier(text) {
         return Err(Complaint::new(format!(
             "found {}, expected the name of an environment variable",
             quoted(text)
@@ -267,6 +270,33 @@ pub(super) fn variable(text: &str) -> Result<(), Complaint> {
             .hint("choose another name"));
     }
     Ok(())
+}
+
+/// The name of a parameter: it becomes the end of a variable's.
+pub(super) fn parameter(text: &str) -> Result<(), Complaint> {
+    const MOST: usize = 128;
+    if is_identifier(text) && text.len() <= MOST {
+        return Ok(());
+    }
+    Err(Complaint::new(format!("found {}, expected the name of a parameter", quoted(text))).hint(
+        format!("at most {MOST} letters, digits and underscores, not beginning with a digit"),
+    ))
+}
+
+/// The value of a parameter: what a variable can hold.
+pub(super) fn parameter_value(text: &str) -> Result<(), Complaint> {
+    match text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        None => Ok(()),
+        Some(control) => {
+            let shown = control.escape_debug();
+            Err(Complaint::new(format!("found the control character {shown} in {}", quoted(text))))
+        }
+    }
+}
+
+fn is_identifier(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// Whether unquoted text is a number or a truth value to some reader of YAML, so that it

@@ -5,6 +5,7 @@
 //! `tree` knows YAML and no keys, `sections` knows the keys, `read` types them,
 //! `check` compares them with each other, `resolve` makes the settings.
 
+pub mod case_file;
 mod check;
 pub mod error;
 mod fields;
@@ -21,7 +22,7 @@ mod units;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -37,6 +38,11 @@ use jiff::{SignedDuration, tz::TimeZone};
 use crate::config::error::{Complaint, ConfigErrors, Problems};
 
 /// The configuration, checked and resolved: every path absolute, every name known.
+/// A duration as people write it: `90s`, `12h`, `30d`.
+pub fn duration(text: &str) -> Option<SignedDuration> {
+    units::duration(text)
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The file it was read from, absolute.
@@ -48,16 +54,49 @@ pub struct Settings {
     /// At least one, in the order of the file.
     pub headnodes: Vec<HeadnodeSettings>,
     pub pipelines: BTreeMap<PipelineName, PipelineSettings>,
+    /// In the order of the file: the first that matches counts.
+    pub rules: Vec<RuleSettings>,
     pub results: ResultsSettings,
     pub retry: Retry,
     pub poll: PollSettings,
     pub lost_after: SignedDuration,
     pub aging: SignedDuration,
+    /// None: what is on headnodes stays there.
+    pub retention: Option<SignedDuration>,
     pub log: LogSettings,
     /// To be named once at start, so that nobody relies on what is not there.
     pub not_active: Vec<NotActive>,
     /// 16 hex digits; the same for files that mean the same in the same place.
     pub hash: String,
+}
+
+impl Settings {
+    /// Which pipelines cases may get on a headnode, and in which group each; None: in any.
+    /// What a case.yaml may ask for is not known here.
+    pub fn pipelines_on(
+        &self,
+        headnode: &HeadnodeName,
+    ) -> BTreeSet<(PipelineName, Option<GroupName>)> {
+        let groups: Vec<&GroupName> = self
+            .headnodes
+            .iter()
+            .filter(|known| known.name == *headnode)
+            .flat_map(|known| known.groups.iter().map(|group| &group.name))
+            .collect();
+        let mut all = BTreeSet::new();
+        for intake in self.intakes.iter().filter(|intake| intake.headnode == *headnode) {
+            let usual = || PipelineName::new("default");
+            all.insert((intake.pipeline.clone().unwrap_or_else(usual), intake.group.clone()));
+            for rule in &self.rules {
+                let pipeline = intake.pipeline.as_ref().or(rule.pipeline.as_ref());
+                let group = rule.group.as_ref().or(intake.group.as_ref());
+                if group.is_none_or(|group| groups.contains(&group)) {
+                    all.insert((pipeline.cloned().unwrap_or_else(usual), group.cloned()));
+                }
+            }
+        }
+        all
+    }
 }
 
 /// A key that the file sets and whose feature is not built yet.
@@ -78,6 +117,7 @@ pub struct IntakeSettings {
     pub marker: Option<String>,
     pub marker_timeout: Option<SignedDuration>,
     pub marker_missing: MarkerMissing,
+    pub manifest: Manifest,
     pub unfinished: Vec<String>,
     pub ignore: Vec<String>,
     pub watch: WatchMode,
@@ -90,10 +130,31 @@ pub struct IntakeSettings {
     pub headnode: HeadnodeName,
     /// None: any group of the headnode.
     pub group: Option<GroupName>,
-    pub pipeline: PipelineName,
+    /// None: by the rules.
+    pub pipeline: Option<PipelineName>,
     pub priority: Priority,
     pub success_to: Option<PathBuf>,
     pub failure_to: Option<PathBuf>,
+}
+
+/// What cases get by their files. None leaves it to the intake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleSettings {
+    /// A pattern for names where it has no slash, else for paths within the case.
+    pub files: String,
+    pub pipeline: Option<PipelineName>,
+    pub group: Option<GroupName>,
+    pub priority: Option<Priority>,
+}
+
+/// Which list of checksums a case must agree with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Manifest {
+    /// Whichever of those with a usual name is there.
+    Auto,
+    /// This one, which is waited for.
+    Named(String),
+    None,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,6 +262,10 @@ pub struct PipelineSettings {
     /// At least one word; the script becomes the last argument.
     pub shell: Vec<String>,
     pub setup: Option<String>,
+    /// What `check` runs in place of the command.
+    pub probe: Option<String>,
+    /// Ends what a job leaves elsewhere, after an abnormal end.
+    pub stop: Option<String>,
     pub env: BTreeMap<String, String>,
     pub expect: Vec<String>,
     pub limits: Limits,

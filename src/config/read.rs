@@ -12,20 +12,26 @@ use crate::config::fields::{Fields, Item, Value};
 use crate::config::kind::{self, Choice, Default, Key, Kind, Section, TextRule, nearest};
 use crate::config::places::Places;
 use crate::config::secret::SecretSource;
-use crate::config::sections::ROOT;
 use crate::config::tree::{self, Content, Entry, Node};
 use crate::config::units;
+
+const PARAMS: &str = "a map from names to text, numbers or truth values";
+
+/// In bytes. What a job's environment can hold is more.
+const MOST_PARAMS: usize = 64 << 10;
 
 pub(super) struct Reader<'a> {
     pub(super) places: &'a Places,
     pub(super) problems: &'a mut Problems,
     pub(super) not_active: &'a mut Vec<NotActive>,
+    /// What the whole file is.
+    pub(super) root: &'static Section,
 }
 
 impl Reader<'_> {
     /// None where the file is no map, which is told.
     pub(super) fn root(&mut self, node: &Node) -> Option<Fields> {
-        match self.section(&ROOT, node, "") {
+        match self.section(self.root, node, "") {
             Value::Section(fields) => Some(fields),
             _ => None,
         }
@@ -39,7 +45,7 @@ impl Reader<'_> {
         self.refuse_duplicates(entries, path);
         for entry in entries {
             if !section.keys.iter().any(|key| key.name == entry.key) {
-                let complaint = unknown_key(section, &entry.key);
+                let complaint = unknown_key(self.root, section, &entry.key);
                 self.problems.add(entry.key_at, join(path, &entry.key), complaint);
             }
         }
@@ -105,6 +111,7 @@ impl Reader<'_> {
             }
             Kind::Named(section) => self.named(section, node, path),
             Kind::Variables => self.variables(node, path),
+            Kind::Params => self.params(node, path),
             Kind::Secret => self.secret(node, path),
             Kind::WordOr(_, section) if matches!(node.content, Content::Map(_)) => {
                 self.section(section, node, path)
@@ -199,6 +206,38 @@ impl Reader<'_> {
         Value::Variables(variables)
     }
 
+    fn params(&mut self, node: &Node, path: &str) -> Value {
+        let Content::Map(entries) = &node.content else {
+            return self.wrong(node, path, PARAMS);
+        };
+        self.refuse_duplicates(entries, path);
+        let mut params = BTreeMap::new();
+        for entry in entries {
+            let path = join(path, &entry.key);
+            if let Err(complaint) = kind::parameter(&entry.key) {
+                self.problems.add(entry.key_at, &path, complaint);
+            }
+            match &entry.value.content {
+                Content::Scalar { text, .. } if !entry.value.is_null() => {
+                    if let Err(complaint) = kind::parameter_value(text) {
+                        self.problems.add(entry.value.at, &path, complaint);
+                    }
+                    params.insert(entry.key.clone(), text.clone());
+                }
+                Content::Scalar { .. } | Content::List(_) | Content::Map(_) => {
+                    self.wrong(&entry.value, &path, "text, a number or a truth value");
+                }
+            }
+        }
+        // Aliases can make far more of a file than it is.
+        if params.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MOST_PARAMS
+        {
+            let complaint = Complaint::new("found more than 64 KiB of parameters");
+            self.problems.add(node.at, path, complaint.hint("put what is long into a file"));
+        }
+        Value::Variables(params)
+    }
+
     fn secret(&mut self, node: &Node, path: &str) -> Value {
         let source = match &node.content {
             Content::Map(entries) if entries.len() == 1 => entries.first(),
@@ -290,6 +329,7 @@ fn scalar(kind: &Kind, text: &str, plain: bool, places: &Places) -> Result<Value
         Kind::Secret
         | Kind::List(_)
         | Kind::Variables
+        | Kind::Params
         | Kind::Section(_)
         | Kind::Sections(_)
         | Kind::Named(_) => Err(wrong()),
@@ -381,6 +421,7 @@ pub(super) fn expected(kind: &Kind) -> String {
         Kind::Secret => "{env: NAME} or {file: PATH}".to_owned(),
         Kind::List(kind) => format!("a list, each {}", expected(kind)),
         Kind::Variables => "a map from names of environment variables to text".to_owned(),
+        Kind::Params => PARAMS.to_owned(),
         Kind::Section(_) => "a map".to_owned(),
         Kind::Sections(_) => "a list of maps".to_owned(),
         Kind::Named(_) => "a map from names to maps".to_owned(),
@@ -391,12 +432,12 @@ pub(super) fn expected(kind: &Kind) -> String {
     }
 }
 
-fn unknown_key(section: &'static Section, key: &str) -> Complaint {
+fn unknown_key(root: &'static Section, section: &'static Section, key: &str) -> Complaint {
     let complaint = Complaint::new("unknown key");
     if let Some(near) = nearest(key, section.keys.iter().map(|known| known.name)) {
         return complaint.hint(format!("did you mean {near}?"));
     }
-    if let Some(elsewhere) = kind::place_of(&ROOT, key, "") {
+    if let Some(elsewhere) = kind::place_of(root, key, "") {
         return complaint.hint(format!("there is {elsewhere}"));
     }
     let keys: Vec<&str> = section.keys.iter().map(|known| known.name).collect();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::config::kind::{Default, Key, Kind, Section};
 use crate::config::read::expected;
-use crate::config::sections::ROOT;
+use crate::config::sections::{CASE, ROOT};
 
 pub(super) fn page() -> String {
     let mut page = String::from(
@@ -22,6 +22,7 @@ pub(super) fn page() -> String {
          daemon names those that are set when it starts.\n",
     );
     section(&mut page, &ROOT, "", None);
+    section(&mut page, &CASE, "case.yaml", None);
     page
 }
 

@@ -14,10 +14,12 @@ use crate::config::error::{ConfigErrors, Problems};
 use crate::config::fields::Fields;
 use crate::config::places::Places;
 use crate::config::read::Reader;
+use crate::config::sections::ROOT;
 use crate::config::{
     Existing, GroupSettings, HeadnodeSettings, HostAddress, IntakeSettings, LogFormat, LogSettings,
-    NotActive, PipelineSettings, PollSettings, PueueSettings, QueueKind, Quiet, ResultsSettings,
-    Settings, Ship, SshSettings, Verify, WatchMode, check, tree, units,
+    Manifest, NotActive, PipelineSettings, PollSettings, PueueSettings, QueueKind, Quiet,
+    ResultsSettings, RuleSettings, Settings, Ship, SshSettings, Verify, WatchMode, check, tree,
+    units,
 };
 
 pub(super) fn settings(
@@ -34,7 +36,8 @@ pub(super) fn settings(
         }
     };
     let mut not_active = Vec::new();
-    let mut reader = Reader { places, problems: &mut problems, not_active: &mut not_active };
+    let mut reader =
+        Reader { places, problems: &mut problems, not_active: &mut not_active, root: &ROOT };
     let root = reader.root(&node);
     if let Some(root) = &root {
         check::all(root, places, &mut problems);
@@ -59,6 +62,7 @@ fn resolved(root: &Fields, file: &Path, places: &Places, not_active: Vec<NotActi
         intakes: root.sections("intakes").into_iter().map(|f| intake(f, &first)).collect(),
         headnodes: headnodes.into_iter().map(|f| headnode(f, places)).collect(),
         pipelines: pipelines.map(|(name, f)| (PipelineName::new(name), pipeline(f))).collect(),
+        rules: root.sections("rules").into_iter().map(rule).collect(),
         results: results(root.below("results")),
         retry: Retry {
             first: duration(retry, "first"),
@@ -68,6 +72,7 @@ fn resolved(root: &Fields, file: &Path, places: &Places, not_active: Vec<NotActi
         poll: PollSettings { min: interval(poll, "min"), max: interval(poll, "max") },
         lost_after: duration(root, "lost_after"),
         aging: duration(root, "aging"),
+        retention: root.duration("retention"),
         log: log(root.below("log")),
         not_active,
         hash: hash.chars().take(16).collect(),
@@ -89,6 +94,11 @@ fn intake(fields: &Fields, first: &HeadnodeName) -> IntakeSettings {
             Some("reject") => MarkerMissing::Reject,
             Some(_) | None => MarkerMissing::Wait,
         },
+        manifest: match settle.text("manifest") {
+            Some("auto") => Manifest::Auto,
+            Some("none") | None => Manifest::None,
+            Some(name) => Manifest::Named(name.to_owned()),
+        },
         unfinished: settle.texts("unfinished"),
         ignore: settle.texts("ignore"),
         watch: match fields.text("watch") {
@@ -105,12 +115,8 @@ fn intake(fields: &Fields, first: &HeadnodeName) -> IntakeSettings {
         manual: fields.text("start") == Some("manual"),
         headnode: fields.text("headnode").map_or_else(|| first.clone(), HeadnodeName::new),
         group: fields.text("group").map(GroupName::new),
-        pipeline: PipelineName::new(text(fields, "pipeline")),
-        priority: match fields.text("priority") {
-            Some("urgent") => Priority::Urgent,
-            Some("low") => Priority::Low,
-            Some(_) | None => Priority::Normal,
-        },
+        pipeline: fields.text("pipeline").map(PipelineName::new),
+        priority: priority(fields).unwrap_or_default(),
         success_to: moved("on_success"),
         failure_to: moved("on_failure"),
     }
@@ -167,6 +173,23 @@ fn ssh(fields: &Fields) -> SshSettings {
     }
 }
 
+fn rule(fields: &Fields) -> RuleSettings {
+    RuleSettings {
+        files: text(fields, "files"),
+        pipeline: fields.text("pipeline").map(PipelineName::new),
+        group: fields.text("group").map(GroupName::new),
+        priority: priority(fields),
+    }
+}
+
+pub(super) fn priority(fields: &Fields) -> Option<Priority> {
+    match fields.text("priority")? {
+        "urgent" => Some(Priority::Urgent),
+        "low" => Some(Priority::Low),
+        _ => Some(Priority::Normal),
+    }
+}
+
 fn pueue(fields: &Fields) -> PueueSettings {
     PueueSettings {
         command: text(fields, "command"),
@@ -194,6 +217,8 @@ fn pipeline(fields: &Fields) -> PipelineSettings {
         command: text(fields, "command"),
         shell: fields.texts("shell"),
         setup: some(fields, "setup"),
+        stop: some(fields, "stop"),
+        probe: some(fields, "probe"),
         env: fields.variables("env"),
         expect: fields.texts("expect"),
         limits: Limits {

@@ -4,8 +4,8 @@
 
 use crate::config::kind::{
     ANY, Choice, Default::Computed, Default::Is, Default::Required, FILE_NAME, GLOB, HOST,
-    HOST_PATH, HOURS, Key, Kind, LISTEN, NAME, RELATIVE, SCRIPT, Section, TIME_ZONE, WORK_DIR,
-    choice, later,
+    HOST_PATH, HOURS, Key, Kind, LISTEN, MANIFEST, NAME, RELATIVE, SCRIPT, Section, TIME_ZONE,
+    WORK_DIR, choice, later,
 };
 
 macro_rules! section {
@@ -56,8 +56,8 @@ section! {
         /// What runs in a case, by name. Without this key there is one, `default`, with the
         /// defaults below.
         pipelines: Kind::Named(&PIPELINE) => Is("{default: {}}");
-        /// Which pipeline a case gets by its files; the first rule that matches counts.
-        rules: Kind::Sections(&RULE) => Is("[]"), not_yet "every case gets its intake's pipeline";
+        /// What a case gets by its files; the first rule that matches counts.
+        rules: Kind::Sections(&RULE) => Is("[]");
         /// What is fetched after a run, and to where.
         results: Kind::Section(&RESULTS) => Is("{}");
         /// How trouble with one step of a case is met.
@@ -70,7 +70,9 @@ section! {
         /// After how long a waiting case goes before those of the next higher priority.
         aging: Kind::Duration { least_ms: 1 } => Is("24h");
         /// After how long the data of a finished case is removed from its headnode; null keeps it.
-        retention: Kind::Duration { least_ms: 1 } => Is("null"), not_yet "nothing is removed";
+        /// Only where the results are on this machine: what exists nowhere else is never removed
+        /// by itself. `clean --dry-run` tells which is which.
+        retention: Kind::Duration { least_ms: 1 } => Is("null");
         /// Who is told when a case ends or needs a person.
         notify: Kind::Sections(&NOTIFY) => Is("[]"), not_yet "nobody is notified";
         /// Which names leave the database.
@@ -110,8 +112,8 @@ section! {
         headnode: Kind::Text(&NAME) => Computed("the first headnode");
         /// The group whose slots these cases take; null is any group of the headnode.
         group: Kind::Text(&NAME) => Is("null");
-        /// The pipeline that these cases run.
-        pipeline: Kind::Text(&NAME) => Is("default");
+        /// The pipeline that these cases run, whatever `rules` says.
+        pipeline: Kind::Text(&NAME) => Computed("that of the first of `rules` that matches, else `default`");
         /// Which waiting cases go first.
         priority: Kind::Word(PRIORITIES) => Is("normal");
         /// What becomes of a case's folder in the intake after success.
@@ -136,9 +138,11 @@ section! {
         marker_timeout: Kind::Duration { least_ms: 1 } => Is("null");
         /// What happens then: wait for a person, accept the case without its marker, or reject it.
         marker_missing: Kind::Word(MARKER_MISSING) => Is("wait");
-        /// The file whose checksums must be right, such as SHA256SUMS. `auto` will take the one
-        /// that is there.
-        manifest: Kind::Text(&FILE_NAME) => Is("auto"), not_yet "no checksums are verified";
+        /// The file directly in the case whose checksums must be right, as `sha256sum` and
+        /// `md5sum` write it. `auto` takes the first of SHA256SUMS, sha256sum.txt, MD5SUMS and
+        /// md5sum.txt that is there; another name is waited for; `none` looks at none. Every file
+        /// that it names must be there; files that it does not name are no mistake.
+        manifest: Kind::Text(&MANIFEST) => Is("auto");
         /// Names that are written while a file is still being copied: as long as one exists
         /// anywhere in the case, the case is arriving.
         unfinished: Kind::List(&Kind::Text(&GLOB)) => Is(
@@ -269,11 +273,15 @@ section! {
         shell: Kind::List(&Kind::Text(&ANY)) => Is("[sh, -c]");
         /// Run before the command in the same shell, to make its environment.
         setup: Kind::Text(&SCRIPT) => Is("null");
-        /// A harmless command, such as `dy-r --version`, by which `check` tries the environment.
-        probe: Kind::Text(&SCRIPT) => Is("null"), not_yet "`check` does not run it";
-        /// Ends what a job leaves elsewhere, such as containers.
-        stop: Kind::Text(&SCRIPT) => Is("null"),
-            not_yet "only processes on the headnode are ended";
+        /// A harmless command, such as `dy-r --version`, which `check` runs the way a job runs;
+        /// without it, it runs `true` after the setup.
+        probe: Kind::Text(&SCRIPT) => Is("null");
+        /// Ends what a job leaves elsewhere, such as containers. It is run on the headnode in the
+        /// folder of the case, with the environment of the job and after its setup, when a job was
+        /// cancelled, killed or lost, and again until it ends with exit code 0 (within 5 min):
+        /// before that, the place of the job is given to no other. It may run more than once. The
+        /// attempt's id is DAYLILY_STOP there: what carries DAYLILY_ATTEMPT counts as the job.
+        stop: Kind::Text(&SCRIPT) => Is("null");
         /// Environment variables of the command, on top of those of the headnode and of a clean
         /// HOME, USER, LANG, PATH and XDG_RUNTIME_DIR.
         env: Kind::Variables => Is("{}");
@@ -310,16 +318,39 @@ section! {
 }
 
 section! {
-    /// Which pipeline a case gets by its files.
+    /// What a case gets by its files, as long as it has not been handed over. What its own
+    /// `case.yaml` says comes before it, what its intake says after it; only an intake's
+    /// `pipeline`, where it is set, comes before a rule's.
     RULE {
-        /// The rule matches when a file of the case matches this pattern.
+        /// The rule matches when a file of the case matches this pattern: the name of a file
+        /// anywhere in the case where the pattern has no slash, else its path within the case.
         files: Kind::Text(&GLOB) => Required;
-        /// The pipeline; null is that of the intake.
+        /// The pipeline, where the intake sets none; null is `default`.
         pipeline: Kind::Text(&NAME) => Is("null");
         /// The group; null is that of the intake.
         group: Kind::Text(&NAME) => Is("null");
         /// The priority; null is that of the intake.
         priority: Kind::Word(PRIORITIES) => Is("null");
+    }
+}
+
+section! {
+    /// What the sender of a case may say about it: a file `case.yaml` directly in the folder of
+    /// the case, of at most 64 KiB. It is data too, and copied with the case. A mistake in it
+    /// rejects the case until it is corrected. What it says comes before `rules` and before what
+    /// the intake says; a priority that a person has set with `priority` stays.
+    CASE {
+        /// Which waiting cases go first; null leaves it to the configuration.
+        priority: Kind::Word(PRIORITIES) => Is("null");
+        /// The group whose slots it takes; null leaves it to the configuration.
+        group: Kind::Text(&NAME) => Is("null");
+        /// How many GPUs it needs, as so many slots; null is one slot of whatever kind.
+        gpus: Kind::Count { least: 0, most: 10_000 } => Is("null");
+        /// For the environment of the job: `threads: 8` arrives as DAYLILY_PARAM_threads, as it
+        /// is written here, with or without quotes.
+        params: Kind::Params => Is("{}");
+        /// Who is to be told of this case. It is kept with the case; nobody is notified yet.
+        notify: Kind::List(&Kind::Text(&ANY)) => Is("[]");
     }
 }
 

@@ -72,6 +72,16 @@ impl Node {
 /// Reads one document. The first mistake ends it: what follows a mistake in the
 /// syntax cannot be trusted.
 pub(super) fn parse(text: &str) -> Result<Node, (Position, Complaint)> {
+    parse_any(text)?.ok_or_else(|| {
+        let complaint =
+            Complaint::new("the file says nothing, expected at least an intake and a headnode")
+                .hint("`daylily-watch init` writes one to begin with");
+        (Position { line: 1, column: 1 }, complaint)
+    })
+}
+
+/// The same for a file that may say nothing.
+pub(super) fn parse_any(text: &str) -> Result<Option<Node>, (Position, Complaint)> {
     let mut options = Options::default();
     options.emit_comments = false;
     options.disallow_directives = true;
@@ -92,7 +102,8 @@ struct Builder<'text> {
 }
 
 impl<'text> Builder<'text> {
-    fn document(&mut self) -> Result<Node> {
+    /// None: there is nothing in it.
+    fn document(&mut self) -> Result<Option<Node>> {
         let mut root = None;
         loop {
             let (event, span) = self.next()?;
@@ -109,14 +120,7 @@ impl<'text> Builder<'text> {
                 event => root = Some(self.node(event, span, 0)?),
             }
         }
-        match root {
-            Some(root) if !root.is_null() => Ok(root),
-            Some(_) | None => Err((
-                Position { line: 1, column: 1 },
-                Complaint::new("the file says nothing, expected at least an intake and a headnode")
-                    .hint("`daylily-watch init` writes one to begin with"),
-            )),
-        }
+        Ok(root.filter(|root| !root.is_null()))
     }
 
     fn node(&mut self, event: Event<'text>, span: Span, depth: usize) -> Result<Node> {

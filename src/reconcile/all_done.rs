@@ -102,17 +102,27 @@ fn arriving(case: &Case, world: &World, policy: &Policy, now: Timestamp) -> Need
     if case.conditions.is_empty() || case.settles_at.is_some() || waits_to_try {
         return Needs::Time;
     }
-    let mut open = case.conditions.iter().filter(|condition| !condition.holds);
-    match (open.next(), open.next()) {
-        // It is looked at once more.
-        (None, _) => Needs::Time,
-        // Its content is being compared with what was here before.
-        (Some(only), None)
-            if only.name == ConditionName::NewContent && case.content.digest.is_none() =>
-        {
-            Needs::Time
-        }
-        (Some(_), _) => Needs::Person,
+    // Where nothing is open it is looked at once more.
+    let open = case.conditions.iter().filter(|condition| !condition.holds);
+    if open.into_iter().all(|condition| goes_on(condition.name, case)) {
+        Needs::Time
+    } else {
+        Needs::Person
+    }
+}
+
+/// Conditions for which its files are read: that comes to an end by itself.
+fn goes_on(name: ConditionName, case: &Case) -> bool {
+    match name {
+        ConditionName::NewContent => case.content.digest.is_none(),
+        ConditionName::Checksums => true,
+        ConditionName::Content
+        | ConditionName::Quiet
+        | ConditionName::NoWriters
+        | ConditionName::Unfinished
+        | ConditionName::Marker
+        | ConditionName::Manifest
+        | ConditionName::Start => false,
     }
 }
 

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::advance::{Also, advance};
 use super::alive::{Alive, remove_alive, write_alive};
 use super::all_done::all_done;
+use super::errands::Errands;
 use super::execute::{Contact, Executor};
 use super::poll::Poller;
 use super::scan::Scanner;
@@ -65,6 +66,7 @@ pub struct Driver {
     scanner: Scanner,
     executor: Executor,
     poller: Poller,
+    errands: Errands,
     wake: Arc<Notify>,
     alive: Alive,
     also: Also,
@@ -100,6 +102,7 @@ impl Driver {
             scanner: Scanner::new(context.clone(), &wake),
             executor: Executor::new(context.clone(), wake.clone()),
             poller: Poller::new(context.clone(), wake.clone()),
+            errands: Errands::new(context.clone(), wake.clone()),
             wake,
             alive: Alive {
                 pid: std::process::id(),
@@ -115,7 +118,7 @@ impl Driver {
             scheduled: None,
             headnodes: BTreeMap::new(),
             next_alive: Duration::ZERO,
-            next_prune: monotonic + PRUNE,
+            next_prune: monotonic,
             context,
         })
     }
@@ -123,9 +126,14 @@ impl Driver {
     /// Runs until it is stopped or done. Then nothing it started is left but the jobs.
     pub async fn run(mut self, until: Until, stop: CancellationToken) -> Pass<Ending> {
         let ending = self.go_round(until, &stop).await;
-        let Self { context, scanner, executor, poller, .. } = self;
+        let Self { context, scanner, executor, poller, errands, .. } = self;
         let ended = async {
-            tokio::join!(executor.shut_down(), poller.shut_down(), scanner.shut_down());
+            tokio::join!(
+                executor.shut_down(),
+                poller.shut_down(),
+                scanner.shut_down(),
+                errands.shut_down()
+            );
         };
         if tokio::time::timeout(SHUT_DOWN, ended).await.is_err() {
             tracing::warn!("something did not stop in time and is left behind");
@@ -174,10 +182,16 @@ impl Driver {
     async fn round(&mut self) -> Pass<bool> {
         self.watch_the_clock();
         self.watch_the_stop_file();
-        if requests::answer(&self.context, &self.reader).await? {
+        let ended = self.errands.collect().await?;
+        for headnode in &ended.headnodes {
+            self.also.all = true;
+            self.poller.hurry(headnode);
+        }
+        if requests::answer(&self.context, &self.reader, &mut self.errands, &self.poller).await? {
             self.also.all = true;
             self.poller.hurry_all();
         }
+        self.errands.go_on(&self.reader, &self.poller)?;
         self.done("requests");
 
         let looked = self.scanner.collect()?;
@@ -200,7 +214,7 @@ impl Driver {
         for headnode in &ended.poll {
             self.poller.hurry(headnode);
         }
-        self.poller.collect()?;
+        self.also.all |= self.poller.collect()?;
         self.watch_the_headnodes()?;
         let all = self.also.all;
         let report = advance(&self.context, &self.reader, std::mem::take(&mut self.also)).await?;
@@ -216,13 +230,15 @@ impl Driver {
         let granted = self.schedule(all || planned).await?;
         self.done("schedule");
 
-        self.poller.start(&self.reader)?;
+        let errands = &self.errands;
+        self.poller.start(&self.reader, |headnode| errands.is_adopting(headnode))?;
         self.done("poll");
 
         let monotonic = self.context.clock.monotonic();
         if monotonic >= self.next_prune {
             self.next_prune = monotonic + PRUNE;
-            prune::prune(&self.context).await?;
+            let retained = prune::prune(&self.context, &self.reader).await?;
+            self.errands.retain(retained);
             self.done("prune");
         }
         if monotonic >= self.next_alive {
@@ -241,7 +257,9 @@ impl Driver {
         if !turned && self.scheduled == Some(journalled) {
             return Ok(false);
         }
-        let granted = schedule::give_slots(&self.context, &self.reader).await?;
+        let poller = &self.poller;
+        let ours = |headnode: &HeadnodeName| poller.is_ours(headnode);
+        let granted = schedule::give_slots(&self.context, &self.reader, ours).await?;
         self.scheduled = Some(journalled);
         Ok(granted)
     }
@@ -311,7 +329,7 @@ impl Driver {
     /// For `--run-once`: nothing is being done, and nothing but a person or a change in
     /// a folder can bring any case further.
     fn is_all_done(&self) -> Pass<bool> {
-        if !self.scanner.is_settled() || !self.executor.is_idle() {
+        if !self.scanner.is_settled() || !self.executor.is_idle() || !self.errands.is_idle() {
             return Ok(false);
         }
         let around = Surroundings::read(&self.reader, self.context.state_dir())?;

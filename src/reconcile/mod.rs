@@ -5,7 +5,8 @@
 //!
 //! `driver` calls them in turn. `scan` looks at the intakes, `advance` plans cases,
 //! `execute` does what plans ask for, `schedule` gives slots, `poll` reads attempts,
-//! `requests` does what people ask for, `prune` removes what has had its time.
+//! `requests` does what people ask for, `errands` what of it takes long (`adopt`,
+//! `clean`), `prune` removes what has had its time.
 
 pub mod driver;
 mod requests;
@@ -16,6 +17,10 @@ mod schedule;
 mod poll;
 mod contact;
 mod prune;
+mod errands;
+mod adopt;
+mod unknown;
+pub mod clean;
 pub mod surroundings;
 mod naming;
 mod stop_file;

@@ -3,6 +3,7 @@
 //! intake have one place, whatever people call their folders.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use daylily_lifecycle::attempt::{EndHow, Place, QueueKind};
 use daylily_lifecycle::case::Case;
@@ -12,6 +13,7 @@ use ulid::Ulid;
 
 use super::{Context, Node, Pass};
 use crate::adapters::host::names::{bounded_name, bounded_name_with_room};
+use crate::adapters::host::shared::Mapping;
 use crate::config::{self, Settings};
 use crate::store::read::Reader;
 
@@ -34,9 +36,24 @@ fn remote_name(case: &Case, attempt_number: u32, mark: &str) -> String {
 /// Where the next attempt of a case would run, if its headnode is configured.
 pub(super) fn remote_dir(settings: &Settings, case: &Case) -> Option<String> {
     let node = settings.headnodes.iter().find(|node| node.name == case.order.headnode)?;
+    if let Some(shown) = shown(&node.ship, case) {
+        return Some(shown);
+    }
     let number = case.attempts().map(|attempt| attempt.number).max().unwrap_or(0) + 1;
     let name = remote_name(case, number, "");
     Some(format!("{}/{}/{name}", node.work_dir.to_string_lossy(), case.intake))
+}
+
+/// Where a headnode that sees our folders sees this one. A path outside of what it sees
+/// is refused when it is to be shipped.
+fn shown(ship: &config::Ship, case: &Case) -> Option<String> {
+    match ship {
+        config::Ship::Copy => None,
+        config::Ship::Shared { here, there } => {
+            let mapping = Mapping { here: here.clone(), there: there.clone() };
+            mapping.map(Path::new(&case.path))
+        }
+    }
 }
 
 /// Where the results of a case go by name: every attempt to the same place.
@@ -74,6 +91,13 @@ pub(super) fn manifest(case: &Case, place: &Place) -> String {
     )
 }
 
+pub(super) fn queue_kind(queue: config::QueueKind) -> QueueKind {
+    match queue {
+        config::QueueKind::Direct => QueueKind::Direct,
+        config::QueueKind::Pueue | config::QueueKind::Slurm => QueueKind::Pueue,
+    }
+}
+
 /// A new attempt: its id, and everything that must not change while it is under way.
 /// `also_taken` are places that are being given to other cases at the same time.
 pub(super) fn attempt_seed(
@@ -88,28 +112,25 @@ pub(super) fn attempt_seed(
     let work_dir = node.settings.work_dir.to_string_lossy().into_owned();
     let folder = |mark| format!("{work_dir}/{}/{}", case.intake, remote_name(case, number, mark));
     let mut remote_dir = folder("");
-    if also_taken.contains(&remote_dir) || reader.is_place_of_another(case, &remote_dir)? {
+    if let Some(shown) = shown(&node.settings.ship, case) {
+        // It is where it is, whoever else was there.
+        remote_dir = shown;
+    } else if also_taken.contains(&remote_dir) || reader.is_place_of_another(case, &remote_dir)? {
         remote_dir = folder(&mark(case));
     }
     also_taken.insert(remote_dir.clone());
-    let command = context
-        .settings
-        .pipelines
-        .get(&case.order.pipeline)
-        .map(|pipeline| pipeline.command.clone())
-        .unwrap_or_default();
+    let pipeline = context.settings.pipelines.get(&case.order.pipeline);
     Ok(AttemptSeed {
         place: Place {
             headnode: node.settings.name.clone(),
-            queue: match node.settings.queue {
-                config::QueueKind::Direct => QueueKind::Direct,
-                config::QueueKind::Pueue | config::QueueKind::Slurm => QueueKind::Pueue,
-            },
+            queue: queue_kind(node.settings.queue),
             remote_dir,
             attempt_dir: format!("{work_dir}/.daylily-watch/{id}"),
             work_dir,
             owner: node.owner.clone(),
-            command,
+            command: pipeline.map(|pipeline| pipeline.command.clone()).unwrap_or_default(),
+            stop: pipeline.and_then(|pipeline| pipeline.stop.clone()),
+            params: case.order.params.clone(),
             config_hash: context.settings.hash.clone(),
         },
         id,

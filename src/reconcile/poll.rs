@@ -109,13 +109,29 @@ impl Poller {
         self.nodes.get(headnode).is_some_and(|node| node.owned)
     }
 
-    /// Starts a reading of each headnode whose time has come.
-    pub(super) fn start(&mut self, reader: &Reader) -> Pass<()> {
+    pub(super) fn is_reading(&self, headnode: &HeadnodeName) -> bool {
+        self.nodes.get(headnode).is_some_and(|node| node.in_flight.is_some())
+    }
+
+    /// Whether it is not known yet whose work_dir it is, and will be soon.
+    pub(super) fn is_to_be_owned(&self, reader: &Reader, headnode: &HeadnodeName) -> Pass<bool> {
+        let Some(node) = self.nodes.get(headnode) else { return Ok(false) };
+        let stored = reader.headnode(headnode)?;
+        Ok(!node.owned && stored.is_none_or(|stored| stored.state == HeadnodeState::Ok))
+    }
+
+    /// Starts a reading of each headnode whose time has come, apart from those that are
+    /// being adopted.
+    pub(super) fn start(
+        &mut self,
+        reader: &Reader,
+        adopting: impl Fn(&HeadnodeName) -> bool,
+    ) -> Pass<()> {
         let now = self.context.clock.now();
         let monotonic = self.context.clock.monotonic();
         for (name, poll) in &mut self.nodes {
             // A ring during a reading asks for another: what it tells of may be read already.
-            if poll.in_flight.is_some() {
+            if poll.in_flight.is_some() || adopting(name) {
                 continue;
             }
             let rung = poll.rung.swap(false, std::sync::atomic::Ordering::Relaxed);
@@ -146,8 +162,9 @@ impl Poller {
         Ok(())
     }
 
-    /// Takes in the readings that are done.
-    pub(super) fn collect(&mut self) -> Pass<()> {
+    /// Takes in the readings that are done. True: another work_dir is known to be ours.
+    pub(super) fn collect(&mut self) -> Pass<bool> {
+        let mut turned = false;
         while let Some(joined) = self.tasks.try_join_next() {
             let polled = match joined {
                 Ok(polled) => polled?,
@@ -165,6 +182,7 @@ impl Poller {
             let monotonic = self.context.clock.monotonic();
             if let Some(poll) = self.nodes.get_mut(&polled.headnode) {
                 poll.in_flight = None;
+                turned |= polled.owned && !poll.owned;
                 poll.owned = polled.owned;
                 if polled.read_all {
                     poll.read_all = Some(monotonic);
@@ -189,7 +207,7 @@ impl Poller {
                 }
             }
         }
-        Ok(())
+        Ok(turned)
     }
 
     /// When the next reading is due, on the monotonic clock.

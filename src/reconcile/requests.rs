@@ -6,6 +6,8 @@ use daylily_lifecycle::ids::{CaseId, HeadnodeName, IntakeName};
 use daylily_lifecycle::observation::{Observation, Observed, Request, Verb};
 use daylily_lifecycle::policy::{HeadnodeState, Pause};
 
+use super::errands::Errands;
+use super::poll::Poller;
 use super::stop_file::remove_stop_file;
 use super::{Context, Pass};
 use crate::store::error::StoreError;
@@ -15,10 +17,18 @@ use crate::store::recording::Fact;
 use crate::store::requests::{NewRequest, StoredRequest};
 
 /// Whether anything around the cases was changed, so that all are to be planned anew.
-pub(super) async fn answer(context: &Context, reader: &Reader) -> Pass<bool> {
+pub(super) async fn answer(
+    context: &Context,
+    reader: &Reader,
+    errands: &mut Errands,
+    poller: &Poller,
+) -> Pass<bool> {
     let mut turned = false;
     for stored in reader.take_requests()? {
         let request = &stored.request;
+        if errands.has(stored.id) || waits(reader, errands, poller, request)? {
+            continue;
+        }
         tracing::info!(
             verb = request.verb,
             target = request.target,
@@ -30,6 +40,14 @@ pub(super) async fn answer(context: &Context, reader: &Reader) -> Pass<bool> {
             Ok(What::Case { case, verb }) => match superseded(reader, &case, &verb)? {
                 Some(why) => finish(context, &stored, &why).await?,
                 None => of_case(context, &stored, case, verb).await?,
+            },
+            Ok(What::Adopt(headnode)) => {
+                turned = true;
+                errands.adopt(headnode, &stored);
+            }
+            Ok(What::Clean { case, by_hand }) => match headnode_of(reader, &case)? {
+                Some(headnode) => errands.clean(headnode, case, by_hand, &stored),
+                None => finish(context, &stored, "nothing of it is on a headnode").await?,
             },
             Ok(What::Pause(paused)) => {
                 turned = true;
@@ -58,8 +76,34 @@ pub(super) async fn answer(context: &Context, reader: &Reader) -> Pass<bool> {
     Ok(turned)
 }
 
+/// Whether a request waits until what is being done is done: one thing at a time on a
+/// headnode, and what is being removed does not start again meanwhile.
+fn waits(reader: &Reader, errands: &Errands, poller: &Poller, request: &NewRequest) -> Pass<bool> {
+    Ok(match what(request) {
+        // A reading that began before would say what was so before.
+        Ok(What::Adopt(headnode)) => errands.is_busy(&headnode) || poller.is_reading(&headnode),
+        Ok(What::Clean { case, .. }) => match headnode_of(reader, &case)? {
+            Some(headnode) => {
+                errands.is_busy(&headnode) || poller.is_to_be_owned(reader, &headnode)?
+            }
+            None => false,
+        },
+        Ok(What::Case { case, .. }) => errands.is_cleaning(&case),
+        Ok(What::Pause(_) | What::GoOn(_) | What::Drain(_)) | Err(_) => false,
+    })
+}
+
+/// Where the last attempt of a case was.
+fn headnode_of(reader: &Reader, case: &CaseId) -> Pass<Option<HeadnodeName>> {
+    let case = reader.case(case)?;
+    let last = case.as_ref().and_then(|case| case.attempts().last());
+    Ok(last.map(|attempt| attempt.place.headnode.clone()))
+}
+
 enum What {
     Case { case: CaseId, verb: Verb },
+    Adopt(HeadnodeName),
+    Clean { case: CaseId, by_hand: bool },
     Pause(Paused),
     GoOn(Paused),
     Drain(HeadnodeName),
@@ -79,6 +123,12 @@ fn what(request: &NewRequest) -> Result<What, String> {
     let verb = match (request.verb.as_str(), paused) {
         ("pause", Some(paused)) => return Ok(What::Pause(paused)),
         ("resume", Some(paused)) => return Ok(What::GoOn(paused)),
+        ("adopt", _) => return Ok(What::Adopt(HeadnodeName::new(&request.target))),
+        ("clean", _) => {
+            // What exists nowhere else goes only with a reason.
+            let by_hand = flag("named").unwrap_or(false) && request.reason.is_some();
+            return Ok(What::Clean { case: CaseId::new(&request.target), by_hand });
+        }
         ("drain", Some(Paused::Headnode(name))) => return Ok(What::Drain(name)),
         ("accept", _) => Verb::Accept,
         ("hold", _) => Verb::Hold,

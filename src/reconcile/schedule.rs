@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use daylily_lifecycle::case::Case;
-use daylily_lifecycle::ids::CaseId;
+use daylily_lifecycle::ids::{CaseId, HeadnodeName};
 use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::plan::may_start;
 use daylily_lifecycle::policy::{SlotState, SlotView};
@@ -16,8 +16,13 @@ use super::surroundings::{Surroundings, policy, waiting};
 use super::{Context, Pass};
 use crate::store::read::Reader;
 
-/// Whether anything was granted.
-pub(super) async fn give_slots(context: &Context, reader: &Reader) -> Pass<bool> {
+/// Whether anything was granted. Nothing is, and no attempt is made, for a headnode whose
+/// work_dir is not known to be `ours`.
+pub(super) async fn give_slots(
+    context: &Context,
+    reader: &Reader,
+    ours: impl Fn(&HeadnodeName) -> bool,
+) -> Pass<bool> {
     let now = context.clock.now();
     let around = Surroundings::read(reader, context.state_dir())?;
     let ahead = ahead(context, reader)?;
@@ -33,7 +38,7 @@ pub(super) async fn give_slots(context: &Context, reader: &Reader) -> Pass<bool>
     }
     let startable: BTreeMap<CaseId, &Case> = candidates
         .iter()
-        .filter(|case| context.node(&case.order.headnode).is_some())
+        .filter(|case| context.node(&case.order.headnode).is_some() && ours(&case.order.headnode))
         .filter(|case| may_start(case, &around.of(case), &policy(&context.settings, case), now))
         .map(|case| (case.id.clone(), case))
         .collect();

@@ -23,6 +23,12 @@ pub fn keep_log(
     Ok(path)
 }
 
+/// Whether a copy of an attempt's log is there.
+pub fn kept_log(state_dir: &Path, attempt: &AttemptId) -> bool {
+    let path = state_dir.join("logs").join(format!("{attempt}.log"));
+    path.metadata().is_ok_and(|file| file.is_file())
+}
+
 fn ending(output: &[u8], most: ByteCount) -> &[u8] {
     let most = usize::try_from(most.0).unwrap_or(usize::MAX);
     if output.len() <= most {

@@ -1,14 +1,16 @@
 //! Owns the rows of attempts: one try at running a case each. It must keep every
 //! field apart, so that an attempt loaded equals the one that was stored.
 
-use daylily_lifecycle::attempt::{Attempt, End, Ending, Place, QueueKind, Silence, Stored, Tenure};
+use daylily_lifecycle::attempt::{
+    Attempt, End, Ending, Place, QueueKind, Silence, Stopping, Stored, Tenure,
+};
 use daylily_lifecycle::ids::{Actor, AttemptId, ByteCount, CaseId, HeadnodeName, Slot, TaskId};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 
 use super::column::{Instant, List, maybe};
 use super::upsert::upsert;
-use super::words::{AsWord, TenureWord};
+use super::words::{AsWord, StoppingWord, TenureWord};
 
 /// All attempts of a case, oldest first.
 pub(super) fn of_case(db: &Connection, case: &CaseId) -> rusqlite::Result<Vec<Attempt>> {
@@ -32,6 +34,12 @@ pub(super) fn put(db: &Connection, case: &CaseId, attempt: &Attempt) -> rusqlite
     let gpus = slots.map(|slots| {
         slots.iter().filter_map(|slot| slot.gpu.as_deref()).collect::<Vec<_>>().join(",")
     });
+    let (stopping, stopping_since) = match attempt.stopping {
+        None => (None, None),
+        Some(Stopping::Due { since }) => (Some(StoppingWord::Due), Some(since)),
+        Some(Stopping::Done { since }) => (Some(StoppingWord::Done), Some(since)),
+        Some(Stopping::Waived { since }) => (Some(StoppingWord::Waived), Some(since)),
+    };
     let silence = attempt.silence.as_ref();
     let ending = attempt.ending.as_ref();
     let sent = ending.and_then(|ending| ending.sent);
@@ -61,6 +69,10 @@ pub(super) fn put(db: &Connection, case: &CaseId, attempt: &Attempt) -> rusqlite
             ":owner": place.owner,
             ":command": place.command,
             ":config_hash": place.config_hash,
+            ":params": (!place.params.is_empty()).then_some(List(&place.params)),
+            ":stop": place.stop,
+            ":stopping": stopping.map(AsWord),
+            ":stopping_since": maybe(stopping_since),
             ":task_id": attempt.task_id.as_ref().map(TaskId::as_str),
             ":made_at": Instant(attempt.made_at),
             ":intent_at": maybe(attempt.intent_at),
@@ -91,6 +103,7 @@ pub(super) fn put(db: &Connection, case: &CaseId, attempt: &Attempt) -> rusqlite
             ":stored_missing": stored.map(|stored| List(&stored.missing)),
             ":moved_to": stored.and_then(|stored| stored.moved_to.as_deref()),
             ":log_tail": stored.map(|stored| stored.log_tail.as_str()),
+            ":cleaned_at": maybe(attempt.cleaned_at),
         },
     )
 }
@@ -108,6 +121,8 @@ pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Attempt> {
             attempt_dir: row.get("attempt_dir")?,
             owner: row.get("owner")?,
             command: row.get("command")?,
+            stop: row.get("stop")?,
+            params: row.get::<_, Option<List<_>>>("params")?.map(|list| list.0).unwrap_or_default(),
             config_hash: row.get("config_hash")?,
         },
         tenure: tenure(row)?,
@@ -119,12 +134,14 @@ pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Attempt> {
         claimed_by: row.get::<_, Option<AsWord<_>>>("claimed_by")?.map(|word| word.0),
         started_at: instant(row, "started_at")?,
         silence: silence(row)?,
+        stopping: stopping(row)?,
         giving_up: row.get::<_, Option<AsWord<_>>>("giving_up")?.map(|word| word.0),
         ending: ending(row)?,
         end: end(row)?,
         result: row.get::<_, Option<AsWord<_>>>("result")?.map(|word| word.0),
         error: row.get("error")?,
         stored: stored(row)?,
+        cleaned_at: instant(row, "cleaned_at")?,
     })
 }
 
@@ -153,6 +170,16 @@ fn silence(row: &Row<'_>) -> rusqlite::Result<Option<Silence>> {
         last: row.get::<_, Instant>("silence_last")?.0,
         rebooted: row.get("silence_rebooted")?,
         partial: row.get("silence_partial")?,
+    }))
+}
+
+fn stopping(row: &Row<'_>) -> rusqlite::Result<Option<Stopping>> {
+    let Some(word) = row.get::<_, Option<AsWord<_>>>("stopping")? else { return Ok(None) };
+    let since = row.get::<_, Instant>("stopping_since")?.0;
+    Ok(Some(match word.0 {
+        StoppingWord::Due => Stopping::Due { since },
+        StoppingWord::Done => Stopping::Done { since },
+        StoppingWord::Waived => Stopping::Waived { since },
     }))
 }
 

@@ -4,8 +4,8 @@
 
 use daylily_lifecycle::attempt::{Attempt, End, Stored};
 use daylily_lifecycle::case::{
-    Case, Changed, Condition, Content, Failure, Hold, LastChange, Order, Prior, RejectedBy, State,
-    StateName, Word,
+    Case, Changed, Compared, Condition, Content, Failure, Hold, LastChange, Order, Prior,
+    RejectedBy, State, StateName, Word,
 };
 use daylily_lifecycle::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
@@ -60,6 +60,10 @@ pub(super) fn from_row(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Case>
             headnode: HeadnodeName::new(row.get::<_, String>("headnode")?),
             group: row.get::<_, Option<String>>("group_name")?.map(GroupName::new),
             gpus: row.get("gpus")?,
+            params: row.get::<_, Option<List<_>>>("params")?.map(|list| list.0).unwrap_or_default(),
+            notify: row.get::<_, Option<List<_>>>("notify")?.map(|list| list.0).unwrap_or_default(),
+            rule: row.get("rule")?,
+            priority_by: row.get::<_, Option<String>>("priority_by")?.map(Actor::new),
         },
         folder: row.get::<_, Option<String>>("folder")?.map(FolderIdentity::new),
         content: Content {
@@ -70,6 +74,7 @@ pub(super) fn from_row(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Case>
         },
         prior: prior(row)?,
         last_change: last_change(row)?,
+        compared: compared(row)?,
         settles_at: instant(row, "settles_at")?,
         hold: hold(row)?,
         accepted: accepted(row)?,
@@ -153,6 +158,7 @@ fn put_row(
     let hold = case.hold.as_ref();
     let accepted = case.accepted.as_ref();
     let changed = case.changed.as_ref();
+    let compared = case.compared.as_ref();
     let trouble = case.trouble.as_ref();
     // Kept when NULL is given: a state that goes on was entered before.
     let state_since = (left != Some(entered)).then_some(Instant(at));
@@ -173,6 +179,13 @@ fn put_row(
         ":headnode": case.order.headnode.as_str(),
         ":group_name": case.order.group.as_ref().map(GroupName::as_str),
         ":gpus": case.order.gpus,
+        ":params": (!case.order.params.is_empty()).then_some(List(&case.order.params)),
+        ":notify": (!case.order.notify.is_empty()).then_some(List(&case.order.notify)),
+        ":rule": case.order.rule,
+        ":priority_by": case.order.priority_by.as_ref().map(Actor::as_str),
+        ":manifest_name": compared.map(|compared| compared.manifest.as_str()),
+        ":manifest_fingerprint": compared.map(|compared| compared.fingerprint.as_str()),
+        ":manifest_problems": compared.map(|compared| List(&compared.problems)),
         ":files": case.content.files,
         ":bytes": case.content.bytes.0,
         ":digest": case.content.digest.as_ref().map(Digest::as_str),
@@ -376,6 +389,15 @@ fn prior(row: &Row<'_>) -> rusqlite::Result<Option<Prior>> {
 fn last_change(row: &Row<'_>) -> rusqlite::Result<Option<LastChange>> {
     let Some(at) = instant(row, "last_change_at")? else { return Ok(None) };
     Ok(Some(LastChange { path: row.get("last_change_path")?, at }))
+}
+
+fn compared(row: &Row<'_>) -> rusqlite::Result<Option<Compared>> {
+    let Some(manifest) = row.get("manifest_name")? else { return Ok(None) };
+    Ok(Some(Compared {
+        manifest,
+        fingerprint: Fingerprint::new(row.get::<_, String>("manifest_fingerprint")?),
+        problems: row.get::<_, List<Vec<String>>>("manifest_problems")?.0,
+    }))
 }
 
 pub(super) fn hold(row: &Row<'_>) -> rusqlite::Result<Option<Hold>> {

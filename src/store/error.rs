@@ -50,6 +50,10 @@ pub enum StoreError {
     )]
     NotOurs { path: PathBuf },
     #[error(
+        "{path} is no backup of daylily-watch\nhint: name a file that `daylily-watch backup FILE` has written"
+    )]
+    NoBackup { path: PathBuf },
+    #[error(
         "{path} is damaged: {what}\n\
          hint: keep a copy of it, and put the last backup in its place while no daemon runs"
     )]

@@ -79,7 +79,8 @@ pub struct Planned {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepProgress {
     pub case: CaseId,
-    pub attempt: AttemptId,
+    /// None: of a step before any attempt.
+    pub attempt: Option<AttemptId>,
     pub progress: Progress,
 }
 
@@ -286,7 +287,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.write("store progress", move |db| {
             for StepProgress { case, attempt, progress } in &steps {
-                steps::put_progress(db, case, attempt, progress, at)?;
+                steps::put_progress(db, case, attempt.as_ref(), progress, at)?;
             }
             Ok(())
         })

@@ -2,6 +2,7 @@
 //! schema, a new generation. Nothing is half done: a new database gets its name only
 //! when it is whole, and an old one is copied before its schema is changed.
 
+use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use ulid::Ulid;
 
 use super::column::Instant;
@@ -43,11 +44,28 @@ impl DatabaseId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation(pub u64);
 
+/// Drawn anew at each start: two daemons on copies of one database reach the same
+/// generation and still have different words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartWord(String);
+
+impl StartWord {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So many earlier starts are remembered for comparing.
+const STARTS: u32 = 10_000;
+
 /// What opening found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
     pub database: DatabaseId,
     pub generation: Generation,
+    pub word: StartWord,
+    /// The words of the starts before this one.
+    pub earlier: BTreeMap<Generation, StartWord>,
     /// There was none before.
     pub created: bool,
     pub migrated: Option<Migrated>,
@@ -106,8 +124,13 @@ pub(super) fn open_with(
     let mut db = connect(&path)?;
     let migrated = bring_up(&mut db, &path, app_version, migrations)?;
     set_up_writing(&db, &path)?;
-    let (database, generation) = begin_generation(&db, &path, app_version)?;
-    Ok(Open { db, path, lock, opened: Opened { database, generation, created, migrated } })
+    let begun = begin_generation(&mut db, now, app_version);
+    let (database, generation, word) =
+        begun.map_err(|source| opening(&path, "begin a new generation", source))?;
+    let mut earlier = starts(&db).map_err(failed("read the earlier starts"))?;
+    earlier.remove(&generation);
+    let opened = Opened { database, generation, word, earlier, created, migrated };
+    Ok(Open { db, path, lock, opened })
 }
 
 pub(super) fn make_folder(state_dir: &Path) -> Result<(), StoreError> {
@@ -272,17 +295,31 @@ fn set_up_writing(db: &Connection, path: &Path) -> Result<(), StoreError> {
 }
 
 fn begin_generation(
-    db: &Connection,
-    path: &Path,
+    db: &mut Connection,
+    now: Timestamp,
     app_version: &str,
-) -> Result<(DatabaseId, Generation), StoreError> {
-    db.query_row(
+) -> rusqlite::Result<(DatabaseId, Generation, StartWord)> {
+    // The word is durable before any work_dir sees it.
+    let both = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let (database, generation, word) = both.query_row(
         "UPDATE meta SET generation = generation + 1, app_version = ?
-         RETURNING database_id, generation",
+         RETURNING database_id, generation, lower(hex(randomblob(8)))",
         [app_version],
-        |row| Ok((DatabaseId(row.get(0)?), Generation(row.get(1)?))),
-    )
-    .map_err(|source| opening(path, "begin a new generation", source))
+        |row| Ok((DatabaseId(row.get(0)?), Generation(row.get(1)?), StartWord(row.get(2)?))),
+    )?;
+    both.execute(
+        "INSERT INTO starts (generation, word, at) VALUES (?, ?, ?)",
+        params![generation.0, word.as_str(), Instant(now)],
+    )?;
+    both.commit()?;
+    Ok((database, generation, word))
+}
+
+/// The words of the last starts.
+pub(super) fn starts(db: &Connection) -> rusqlite::Result<BTreeMap<Generation, StartWord>> {
+    db.prepare("SELECT generation, word FROM starts ORDER BY generation DESC LIMIT ?")?
+        .query_map([STARTS], |row| Ok((Generation(row.get(0)?), StartWord(row.get(1)?))))?
+        .collect()
 }
 
 /// Opens for one short piece of writing by another process than the daemon.
@@ -293,6 +330,15 @@ pub(super) fn visit(state_dir: &Path, app_version: &str) -> Result<Connected, St
     // What was asked for must be there after a power cut too.
     db.execute_batch("PRAGMA synchronous = FULL;").map_err(failed("set up the connection"))?;
     Ok(db)
+}
+
+/// Notes that a backup was made, from another process than the daemon.
+pub fn note_backup(state_dir: &Path, app_version: &str, at: Timestamp) -> Result<(), StoreError> {
+    let db = visit(state_dir, app_version)?;
+    let path = state_dir.join(FILE);
+    db.execute("UPDATE meta SET last_backup_at = ?", [Instant(at)])
+        .map_err(|source| opening(&path, "note the backup", source))?;
+    db.close()
 }
 
 /// Opens for reading, with or without a daemon.

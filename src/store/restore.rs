@@ -5,13 +5,19 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::OpenFlags;
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags};
 
+use super::column::Instant;
 use super::error::StoreError;
 use super::in_use::InUse;
 use super::lock::StateLock;
 use super::open::{FILE, make_folder};
 use super::schema::{MIGRATIONS, back_up, sync_folder_of, written};
+
+/// The schema since which starts are remembered. In an older one none is, so that it
+/// knows none either.
+const WITH_STARTS: usize = 3;
 
 /// Puts the backup `from` in place and returns where the database that was there is
 /// now. An older backup is brought up to date at the next start.
@@ -19,6 +25,7 @@ pub fn restore(
     state_dir: &Path,
     from: &Path,
     app_version: &str,
+    now: Timestamp,
 ) -> Result<Option<PathBuf>, StoreError> {
     make_folder(state_dir)?;
     let _lock = StateLock::take(state_dir)?;
@@ -28,18 +35,24 @@ pub fn restore(
         path: from.to_owned(),
         source,
     })?;
+    let no_backup = || StoreError::NoBackup { path: from.to_owned() };
     let Some(backup) = InUse::mark(from)? else {
-        return Err(StoreError::NotOurs { path: from.to_owned() });
+        return Err(no_backup());
     };
     let backup = backup.connect(from, OpenFlags::SQLITE_OPEN_READ_ONLY, "open the backup")?;
-    let found = written(&backup, from)?;
+    let found = match written(&backup, from) {
+        Err(StoreError::NotOurs { .. }) => return Err(no_backup()),
+        found => found?,
+    };
     if found.schema > MIGRATIONS.len() {
         let (path, ours) = (from.to_owned(), app_version.to_owned());
         return Err(StoreError::Newer { path, by: found.by, ours });
     }
     let whole = path.with_extension("db.restored");
     back_up(&backup, &whole)?;
-    let kept = keep_old(&path)?;
+    let made_ready = make_ready(&whole, now, found.schema);
+    made_ready.map_err(|source| StoreError::Backup { to: whole.clone(), source: source.into() })?;
+    let kept = keep_old(&path, now)?;
     std::fs::rename(&whole, &path).map_err(|source| StoreError::File {
         doing: "put in place",
         path: path.clone(),
@@ -49,10 +62,28 @@ pub fn restore(
     Ok(kept)
 }
 
+/// What people asked for when the backup was made is not what they want now. And what
+/// was done on headnodes since is not in it: it forgets its starts, so that each
+/// work_dir takes it for a copy until it is adopted.
+fn make_ready(whole: &Path, now: Timestamp, schema: usize) -> rusqlite::Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(whole, flags)?;
+    db.execute(
+        "UPDATE requests SET done_at = ?, outcome = 'not done: a backup was restored'
+         WHERE done_at IS NULL",
+        [Instant(now)],
+    )?;
+    if schema >= WITH_STARTS {
+        db.execute("DELETE FROM starts", [])?;
+    }
+    db.close().map_err(|(_, error)| error)
+}
+
 /// Gives the database a second name, and takes its log away from the first: SQLite
 /// would play that back into the restored one.
-fn keep_old(path: &Path) -> Result<Option<PathBuf>, StoreError> {
-    let kept = path.with_extension("db.replaced");
+fn keep_old(path: &Path, now: Timestamp) -> Result<Option<PathBuf>, StoreError> {
+    let moment = now.strftime("%Y%m%dT%H%M%S%3fZ");
+    let kept = path.with_extension(format!("db.before-restore-{moment}"));
     // Where it still can be opened this writes its log into it.
     if let Some(old) = InUse::mark(path)?
         && let Ok(old) = old.connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, "open the old one")
@@ -61,19 +92,19 @@ fn keep_old(path: &Path) -> Result<Option<PathBuf>, StoreError> {
         let _ = old.close();
     }
     let file = |doing, path: &Path, source| StoreError::File { doing, path: path.into(), source };
-    remove(&kept)?;
     match std::fs::hard_link(path, &kept) {
         Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // A log of nothing would be played back all the same.
+            for log in ["-wal", "-shm"] {
+                remove(&beside(path, log))?;
+            }
+            return Ok(None);
+        }
         Err(source) => return Err(file("keep", path, source)),
     }
     for log in ["-wal", "-shm"] {
-        let beside = |path: &Path| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(log);
-            PathBuf::from(name)
-        };
-        let (from, to) = (beside(path), beside(&kept));
+        let (from, to) = (beside(path, log), beside(&kept, log));
         match std::fs::rename(&from, &to) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => remove(&to)?,
@@ -81,6 +112,12 @@ fn keep_old(path: &Path) -> Result<Option<PathBuf>, StoreError> {
         }
     }
     Ok(Some(kept))
+}
+
+fn beside(path: &Path, log: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(log);
+    PathBuf::from(name)
 }
 
 fn remove(path: &Path) -> Result<(), StoreError> {

@@ -1,9 +1,11 @@
 //! Owns the migrations and what the file says about itself. A migration that has
 //! been released is never edited; a new one is added at the end.
 
-use std::fs::File;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -11,8 +13,11 @@ use rusqlite_migration::{M, Migrations};
 
 use super::error::{StoreError, failed, opening};
 
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001-begin.sql"), include_str!("migrations/0002-headnodes.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001-begin.sql"),
+    include_str!("migrations/0002-headnodes.sql"),
+    include_str!("migrations/0003-starts.sql"),
+];
 
 /// "DWDB" in ASCII: how the file is told from another program's database.
 const APPLICATION_ID: i64 = 0x4457_4442;
@@ -73,11 +78,13 @@ pub(super) fn migrate(
 }
 
 /// Copies a database while it is in use, and proves that the copy is whole before it
-/// gets its name.
+/// gets its name. Only its owner may read it, as the database itself.
 pub(super) fn back_up(db: &Connection, to: &Path) -> Result<(), StoreError> {
-    let mut half = to.as_os_str().to_owned();
-    half.push(".new");
-    let half = PathBuf::from(half);
+    // A name that nobody else gives: what is left of an earlier try is removed.
+    let mut half = OsString::from(".");
+    half.push(to.file_name().unwrap_or_default());
+    half.push(".daylily-half");
+    let half = to.with_file_name(half);
     let done = copy(db, &half, to).and_then(|()| {
         let source = File::open(&half).and_then(|file| file.sync_all());
         let source = source.and_then(|()| std::fs::rename(&half, to));
@@ -102,6 +109,8 @@ fn copy(db: &Connection, half: &Path, to: &Path) -> Result<(), StoreError> {
         }
         Ok(()) | Err(_) => {}
     }
+    let private = OpenOptions::new().write(true).create_new(true).mode(0o600).open(half);
+    private.map_err(|source| StoreError::File { doing: "write", path: half.to_owned(), source })?;
     let mut copy = Connection::open_with_flags(
         half,
         OpenFlags::SQLITE_OPEN_READ_WRITE

@@ -85,7 +85,7 @@ pub(super) fn put_trouble(
 pub(super) fn put_progress(
     db: &Connection,
     case: &CaseId,
-    attempt: &AttemptId,
+    attempt: Option<&AttemptId>,
     progress: &Progress,
     at: Timestamp,
 ) -> rusqlite::Result<()> {
@@ -93,7 +93,7 @@ pub(super) fn put_progress(
         "INSERT INTO steps (case_id, attempt_id, step, state, files_done, bytes_done, bytes_total,
                             rate, updated_at)
          SELECT id, attempt_id, ?3, 'going', ?4, ?5, ?6, ?7, ?8 FROM cases
-         WHERE id = ?1 AND attempt_id = ?2 AND state NOT IN ('succeeded', 'failed', 'cancelled')
+         WHERE id = ?1 AND attempt_id IS ?2 AND state NOT IN ('succeeded', 'failed', 'cancelled')
          ON CONFLICT (case_id, step) DO UPDATE SET
              attempt_id = excluded.attempt_id, files_done = excluded.files_done,
              bytes_done = excluded.bytes_done, bytes_total = excluded.bytes_total,
@@ -101,7 +101,7 @@ pub(super) fn put_progress(
     )?
     .execute(params![
         case.as_str(),
-        attempt.as_str(),
+        attempt.map(AttemptId::as_str),
         AsWord(progress.step),
         progress.files_done,
         progress.bytes_done.0,

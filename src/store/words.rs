@@ -73,6 +73,8 @@ words! {
         NoWriters = "no_writers",
         Unfinished = "unfinished",
         Marker = "marker",
+        Manifest = "manifest",
+        Checksums = "checksums",
         NewContent = "new_content",
         Start = "start",
     }
@@ -122,11 +124,13 @@ words! {
     StepName {
         Scan = "scan",
         Hash = "hash",
+        Manifest = "manifest",
         Ship = "ship",
         Submit = "submit",
         Look = "look",
         Claim = "claim",
         End = "end",
+        Stop = "stop",
         Return = "return",
     }
     RejectedBy {
@@ -159,6 +163,11 @@ words! {
         Missing = "missing",
         Limit = "limit",
     }
+    StoppingWord {
+        Due = "due",
+        Done = "done",
+        Waived = "waived",
+    }
     TenureWord {
         None = "none",
         Reserved = "reserved",
@@ -182,6 +191,14 @@ pub(super) enum FailureWord {
     Exit,
     Missing,
     Limit,
+}
+
+/// How far the `stop` of an attempt's pipeline is, by its columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StoppingWord {
+    Due,
+    Done,
+    Waived,
 }
 
 /// Which kind of tenure an attempt's columns tell of.

@@ -72,7 +72,7 @@ async fn busy() -> Scene {
         bytes_total: ByteCount(50 * 1024),
         rate: ByteCount(1024),
     };
-    let told = StepProgress { case: shipping, attempt: attempt_of("HG003"), progress };
+    let told = StepProgress { case: shipping, attempt: Some(attempt_of("HG003")), progress };
     scene.store.progress(vec![told], at(199)).await.expect("it is stored");
     scene.plan().await;
     scene.alive();
@@ -430,4 +430,47 @@ async fn a_beginning_of_many_names_says_how_many_more_there_are() {
     scene.alive();
     let said = scene.say(|desk, printer| show::run(desk, &one("HG"), printer));
     assert!(said.talk.contains("\n  and 3 more\n"), "{}", said.talk);
+}
+
+#[tokio::test]
+async fn why_and_show_name_the_rule_the_params_and_how_far_a_stop_is() {
+    let scene = Scene::new().await;
+    let mut complete = complete();
+    if let Observation::Scanned(scanned) = &mut complete {
+        let mut order = order();
+        order.rule = Some("rules[0]: series/1.dcm matches *.dcm".to_owned());
+        order.params.insert("threads".to_owned(), "08".to_owned());
+        order.notify.push("anna@example.org".to_owned());
+        scanned.order = Some(Box::new(order));
+    }
+    let mut stoppable = granted(&scene, "HG001", 0);
+    if let Observation::Granted { attempt, .. } = &mut stoppable {
+        attempt.place.stop = Some("./stop".to_owned());
+    }
+    let road = [shipped("HG001"), look("HG001", "running"), look("HG001", "ended by a signal")];
+    scene.case("HG001", [complete, stoppable].into_iter().chain(road).collect()).await;
+    scene.plan().await;
+    let one = || OneCase { case: "HG001".to_owned(), json: false };
+    let said = scene.say(|desk, printer| why::run(desk, &one(), printer));
+    let asks = "by rules[0]: series/1.dcm matches *.dcm.";
+    assert!(said.out.contains(asks), "{}", said.out);
+    let said = scene.say(|desk, printer| show::run(desk, &one(), printer));
+    for words in [
+        "params ",
+        "threads=08",
+        "to be told",
+        "anna@example.org",
+        "stop ",
+        "due, ",
+        asks.trim_end_matches('.').trim_start_matches("by "),
+    ] {
+        assert!(said.out.contains(words), "{words}: {}", said.out);
+    }
+}
+
+fn order() -> daylily_lifecycle::case::Order {
+    match daylily_lifecycle::diagram::appeared(None) {
+        Observation::Appeared(appeared) => appeared.order,
+        other => panic!("{other:?}"),
+    }
 }

@@ -2,9 +2,14 @@
 //! need no daemon.
 
 mod check;
+mod check_far;
+mod check_login;
+mod check_place;
+mod check_pueue;
 mod demo;
 mod dry_run;
 mod ends;
+mod far;
 mod init;
 mod once;
 mod pueue;

@@ -62,6 +62,7 @@ impl Desk {
         settings.by_fingerprint_only = settle.equal_scans > 1;
         let tree = scan(case, &settings, now).unwrap();
         let memory = Memory {
+            compared: None,
             first_seen: Timestamp::UNIX_EPOCH,
             fingerprint: self.fingerprint.as_ref(),
             last_change: self.last_change.as_ref(),

@@ -8,8 +8,10 @@ use daylily_lifecycle::attempt::{ClaimedBy, Force};
 use daylily_lifecycle::case::{HoldWhy, StateName};
 use daylily_lifecycle::ids::{AttemptId, ByteCount, CaseName, HeadnodeName, IntakeName};
 use daylily_lifecycle::outcome::Fault;
+use daylily_watch::adapters::host::found::FoundAttempt;
 use daylily_watch::adapters::host::{
-    FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder, Shipped,
+    CleanOrder, Cleaned, FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder,
+    Shipped,
 };
 use daylily_watch::app;
 use daylily_watch::config;
@@ -38,6 +40,10 @@ impl Host for Booming {
         self.0.own(owned_before).await
     }
 
+    async fn take_over(&self) -> Result<Option<String>, Fault> {
+        self.0.take_over().await
+    }
+
     async fn free_space(&self) -> Result<ByteCount, Fault> {
         self.0.free_space().await
     }
@@ -61,12 +67,28 @@ impl Host for Booming {
         self.0.read(attempts).await
     }
 
+    async fn names(&self) -> Result<Vec<AttemptId>, Fault> {
+        self.0.names().await
+    }
+
+    async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {
+        self.0.list().await
+    }
+
+    async fn clean(&self, order: &CleanOrder) -> Result<Cleaned, Fault> {
+        self.0.clean(order).await
+    }
+
     async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {
         self.0.take_claim(attempt).await
     }
 
     async fn end(&self, attempt: &AttemptId, force: Force) -> Result<(), Fault> {
         self.0.end(attempt, force).await
+    }
+
+    async fn stop(&self, job: &Job, command: &str) -> Result<(), Fault> {
+        self.0.stop(job, command).await
     }
 
     async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {

@@ -3,7 +3,9 @@
 
 mod broken;
 mod bytes;
+mod program;
 mod room;
+mod shared;
 mod trouble;
 mod verified;
 mod world;

@@ -29,7 +29,19 @@ pub(crate) struct Stage {
 }
 
 pub(crate) fn owner(database_id: &str, generation: u64) -> Owner {
-    Owner { database_id: database_id.to_owned(), generation }
+    let word = |generation| format!("start-{generation}");
+    Owner {
+        database_id: database_id.to_owned(),
+        generation,
+        word: word(generation),
+        earlier: (1..generation).map(|earlier| (earlier, word(earlier))).collect(),
+    }
+}
+
+/// The same start by the number, of a daemon on a copy of the database.
+pub(crate) fn owner_of_a_copy(database_id: &str, generation: u64) -> Owner {
+    let word = format!("copy-{generation}");
+    Owner { word, ..owner(database_id, generation) }
 }
 
 /// An id that no other test has: processes are told by it on the whole machine.
@@ -193,6 +205,7 @@ pub(crate) fn job_in(work_dir: &Path, attempt: &AttemptId, command: &str) -> Job
         setup: None,
         command: command.to_owned(),
         env: BTreeMap::new(),
+        record: None,
     }
 }
 

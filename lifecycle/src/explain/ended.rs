@@ -24,6 +24,11 @@ pub fn succeeded(
     }
     match &stored.to {
         Some(to) => format!("Succeeded at {at}; its results are in {to}."),
+        None if attempt.cleaned_at.is_some() => format!(
+            "Succeeded at {at}; nothing was fetched, and its data on {} was removed since; \
+             `rerun {name}` starts it again.",
+            attempt.place.headnode
+        ),
         None => format!(
             "Succeeded at {at}; results stay on {}:{}.",
             attempt.place.headnode, attempt.place.remote_dir

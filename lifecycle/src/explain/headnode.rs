@@ -208,6 +208,11 @@ pub fn drift(drift: &Drift, clock: Clock<'_>) -> String {
             "the group {group} is paused there since {since}: `pueue start -g {word}` there \
              starts it"
         ),
+        // As pueue has it: as many as there are.
+        Differs::Places { there: 0, wanted } => format!(
+            "the group {group} runs any number at a time there and has {wanted} here since \
+             {since}: `pueue parallel -g {word} {wanted}` there sets it"
+        ),
         Differs::Places { there, wanted } => format!(
             "the group {group} runs {there} at a time there and has {wanted} here since {since}: \
              `pueue parallel -g {word} {wanted}` there sets it"

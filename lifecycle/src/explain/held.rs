@@ -19,6 +19,16 @@ pub fn held(case: &Case, hold: &Hold, clock: Clock<'_>) -> String {
         HoldWhy::Baseline => format!(
             "Waiting for a person: {reason}; `resume {name}` runs it, `cancel {name}` sets it aside."
         ),
+        HoldWhy::Trouble if stops(case) => {
+            let first = case.trouble.as_ref().map_or(hold.since, |trouble| trouble.first_at);
+            format!(
+                "Waiting for a person: {} has not worked since {} ({reason}), so its place is \
+                 kept; `retry {name}` goes on with it, `confirm-dead {name}` if nothing of it is \
+                 left.",
+                doing(StepName::Stop),
+                clock.at(first)
+            )
+        }
         HoldWhy::Trouble => {
             let step = case.trouble.as_ref().map_or("a step", |trouble| doing(trouble.step));
             let first = case.trouble.as_ref().map_or(hold.since, |trouble| trouble.first_at);
@@ -53,7 +63,7 @@ pub fn held(case: &Case, hold: &Hold, clock: Clock<'_>) -> String {
         ),
         HoldWhy::Adopted => format!(
             "Waiting for a person: found at {since} without a record of it ({reason}); \
-             `resume {name}` takes it over."
+             `resume {name}` takes it over, `cancel {name}` ends it."
         ),
     }
 }
@@ -69,16 +79,22 @@ fn place(case: &Case, clock: Clock<'_>) -> (String, String, String) {
     }
 }
 
+fn stops(case: &Case) -> bool {
+    case.trouble.as_ref().is_some_and(|trouble| trouble.step == StepName::Stop)
+}
+
 /// A step as something that goes on.
 pub(super) fn doing(step: StepName) -> &'static str {
     match step {
         StepName::Scan => "looking at its folder",
         StepName::Hash => "reading its content",
+        StepName::Manifest => "comparing its files with its manifest",
         StepName::Ship => "copying it",
         StepName::Submit => "handing it over",
         StepName::Look => "looking at its job",
         StepName::Claim => "taking back its job",
         StepName::End => "ending its processes",
+        StepName::Stop => "stopping what it left elsewhere",
         StepName::Return => "bringing its results home",
     }
 }

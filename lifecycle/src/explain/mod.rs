@@ -15,8 +15,8 @@ pub use headnode::{
 };
 pub use held::held;
 pub use on_the_way::{
-    arriving, cancelling, cannot_be_looked_at, copying, ended_fetching, handed_over, queued,
-    rejected, running, silent, trouble, unreadable, vanished, waiting,
+    arriving, cancelling, cannot_be_looked_at, clearing, copying, ended_fetching, handed_over,
+    queued, rejected, running, silent, stopping, trouble, unreadable, vanished, waiting,
 };
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::ended::{ending, shown};
 use super::held::doing;
 use super::{Clock, argument, lasted};
-use crate::attempt::{Attempt, End, Ending, QueueKind, Silence};
-use crate::case::{Case, Condition, ConditionName, StateName, Trouble};
+use crate::attempt::{Attempt, End, EndHow, Ending, EndingWhy, QueueKind, Silence};
+use crate::case::{Case, Condition, ConditionName, StateName, StepName, Trouble};
 use crate::ids::{GroupName, HeadnodeName};
 use crate::outcome::FaultClass;
 use crate::policy::{Limits, Unreadable};
@@ -49,6 +49,14 @@ pub fn arriving(case: &Case, missing: MarkerMissing, clock: Clock<'_>) -> String
     if failing(ConditionName::Quiet).is_some() {
         return quiet(case, clock);
     }
+    if let Some(condition) = failing(ConditionName::Manifest) {
+        return format!(
+            "Still arriving: {} since {}; it starts when that comes, or use `accept {}` now.",
+            condition.detail,
+            clock.at(condition.since),
+            argument(&case.name)
+        );
+    }
     if let Some(condition) = failing(ConditionName::Marker) {
         return marker(case, condition, missing, clock);
     }
@@ -58,6 +66,9 @@ pub fn arriving(case: &Case, missing: MarkerMissing, clock: Clock<'_>) -> String
             case.intake,
             argument(&case.name)
         );
+    }
+    if let Some(condition) = failing(ConditionName::Checksums) {
+        return format!("Complete: {}, and it starts if they agree.", condition.detail);
     }
     if failing(ConditionName::NewContent).is_some() {
         return "Complete under a name that was here before: its content is compared with the \
@@ -291,6 +302,42 @@ pub fn cancelling(attempt: &Attempt, ending: Option<&Ending>, clock: Clock<'_>) 
     format!("Being cancelled on {headnode}{by} since {}; {next}.", clock.at_second(since))
 }
 
+/// Nothing of it lives on the headnode, and something may live elsewhere.
+pub fn stopping(state: StateName, attempt: &Attempt, clock: Clock<'_>) -> String {
+    format!(
+        "{}; what it may have left elsewhere is being stopped, and its place is kept until that \
+         has worked.",
+        unconfirmed(state, attempt, clock)
+    )
+}
+
+/// It has ended and processes of it are still there.
+pub fn clearing(state: StateName, attempt: &Attempt, clock: Clock<'_>) -> String {
+    format!(
+        "{}; processes of it are still there and are being ended, and its place is kept until \
+         they are gone.",
+        unconfirmed(state, attempt, clock)
+    )
+}
+
+fn unconfirmed(state: StateName, attempt: &Attempt, clock: Clock<'_>) -> String {
+    let headnode = &attempt.place.headnode;
+    let ended = match &attempt.end {
+        Some(end) if end.how == EndHow::Recorded => {
+            format!("the pipeline ended {} at {}", ending(end), clock.at_second(end.at))
+        }
+        Some(end) => format!("nothing of it was left at {}", clock.at_second(end.at)),
+        None => "its end is not known".to_owned(),
+    };
+    if state == StateName::Cancelling {
+        let by = attempt.ending.as_ref().map(|ending| format!(" by {}", ending.by));
+        return format!("Being cancelled on {headnode}{}: {ended}", by.unwrap_or_default());
+    }
+    let over = attempt.ending.as_ref().is_some_and(|ending| ending.why == EndingWhy::Limit);
+    let why = if over { " over its limit" } else { "" };
+    format!("Ended on {headnode}{why}: {ended}")
+}
+
 pub fn ended_fetching(attempt: &Attempt, end: &End, clock: Clock<'_>) -> String {
     let headnode = &attempt.place.headnode;
     let how = format!("The pipeline ended {} at {}", ending(end), clock.at_second(end.at));
@@ -312,8 +359,20 @@ pub fn ended_fetching(attempt: &Attempt, end: &End, clock: Clock<'_>) -> String 
 /// A step that does not work at present and is tried again.
 pub fn trouble(trouble: &Trouble, next: Timestamp, clock: Clock<'_>) -> String {
     if trouble.class == FaultClass::NoSpace {
+        // What is full when results come home is a disk of this machine.
+        let way_out = match trouble.step {
+            StepName::Ship | StepName::Submit => "`clean --dry-run` lists what could go there; ",
+            StepName::Scan
+            | StepName::Hash
+            | StepName::Manifest
+            | StepName::Look
+            | StepName::Claim
+            | StepName::End
+            | StepName::Stop
+            | StepName::Return => "",
+        };
         return format!(
-            "Waiting for space: {} since {}; looking again at {}.",
+            "Waiting for space: {} since {}; {way_out}looking again at {}.",
             trouble.text,
             clock.at(trouble.first_at),
             clock.again_second(next)

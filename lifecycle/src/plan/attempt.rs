@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::Asking;
 use crate::action::{Action, Plan, Wake};
-use crate::attempt::{Attempt, ClaimedBy, End, EndingWhy, Force};
+use crate::attempt::{Attempt, ClaimedBy, End, EndingWhy, Force, Stopping};
 use crate::case::{HoldWhy, StepName};
 use crate::explain;
 use crate::observation::Decision;
@@ -58,6 +58,9 @@ impl Asking<'_> {
     }
 
     pub(super) fn running(&self, attempt: &Attempt) -> Plan {
+        if attempt.awaits_stop() {
+            return self.stop(attempt);
+        }
         if attempt.end.is_some() {
             return self.lost(attempt);
         }
@@ -88,6 +91,9 @@ impl Asking<'_> {
     }
 
     pub(super) fn returning(&self, attempt: &Attempt, end: &End) -> Plan {
+        if attempt.awaits_stop() {
+            return self.stop(attempt);
+        }
         if let Some(plan) = self.no_contact() {
             return plan;
         }
@@ -109,6 +115,9 @@ impl Asking<'_> {
     }
 
     pub(super) fn cancelling(&self, attempt: &Attempt) -> Plan {
+        if attempt.awaits_stop() {
+            return self.stop(attempt);
+        }
         let because = explain::cancelling(attempt, attempt.ending.as_ref(), self.clock());
         if let Some(decision) = self.end_observed(attempt) {
             return self.decide(decision, because);
@@ -199,6 +208,24 @@ impl Asking<'_> {
             LostAnswer::Hold => {
                 let reason = "neither an end record nor a process".to_owned();
                 self.decide(Decision::Hold { why: HoldWhy::Lost, reason }, because)
+            }
+        }
+    }
+
+    /// Its end is confirmed by its pipeline's `stop`, once nothing of it lives here.
+    fn stop(&self, attempt: &Attempt) -> Plan {
+        if let Some(plan) = self.no_contact() {
+            return plan;
+        }
+        match attempt.stopping {
+            Some(Stopping::Due { .. }) => {
+                let because = explain::stopping(self.case.state.name(), attempt, self.clock());
+                let action = Action::Stop { attempt: attempt.id.clone() };
+                self.step(StepName::Stop, action, self.poll(), because)
+            }
+            Some(Stopping::Done { .. } | Stopping::Waived { .. }) | None => {
+                let because = explain::clearing(self.case.state.name(), attempt, self.clock());
+                self.end_processes(attempt, because)
             }
         }
     }

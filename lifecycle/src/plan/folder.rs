@@ -6,7 +6,7 @@ use super::Asking;
 use crate::action::{Action, Plan, Wake};
 use crate::attempt::Attempt;
 use crate::backoff::{Gate, gate};
-use crate::case::{Condition, ConditionName, HoldWhy, RejectedBy, StepName};
+use crate::case::{Condition, ConditionName, HoldWhy, RejectedBy, StateName, StepName};
 use crate::explain;
 use crate::observation::Decision;
 use crate::policy::{Hours, SlotState};
@@ -46,14 +46,23 @@ impl Asking<'_> {
 
     /// Scans when that is due. When nothing tells of a change, `rescan` does.
     pub(super) fn look_at_folder(&self, because: String) -> Plan {
-        let failing = |condition: &&Condition| !condition.holds;
-        let only_content_is_open = self.case.conditions.iter().filter(failing).count() == 1
-            && self
-                .case
-                .condition(ConditionName::NewContent)
-                .is_some_and(|condition| !condition.holds);
+        let open = |name| move |condition: &&Condition| !condition.holds && condition.name == name;
+        let failing: Vec<&Condition> =
+            self.case.conditions.iter().filter(|condition| !condition.holds).collect();
+        let is_open = |name| failing.iter().any(open(name));
+        let (unread, unknown) =
+            (is_open(ConditionName::Checksums), is_open(ConditionName::NewContent));
+        // Files are read only when nothing else is waited for.
+        let only_content_is_open = failing.len() == usize::from(unread) + usize::from(unknown);
         let wake = Wake::At(self.after(self.policy.rescan));
-        if only_content_is_open && self.case.content.digest.is_none() {
+        let compared = self.case.compared.as_ref().map(|compared| &compared.fingerprint)
+            == self.case.content.fingerprint.as_ref();
+        // What is held may be held for long, and much: it is read when it goes on.
+        let goes_on = self.case.state.name() == StateName::Arriving && self.case.hold.is_none();
+        if only_content_is_open && unread && !compared && goes_on {
+            return self.step(StepName::Manifest, Action::Compare, wake, because);
+        }
+        if only_content_is_open && unknown && !unread && self.case.content.digest.is_none() {
             return self.step(StepName::Hash, Action::Hash, wake, because);
         }
         match self.case.settles_at {

@@ -4,7 +4,7 @@ use super::attempt::finish_if_done;
 use super::decided::start_again;
 use super::folder::supersede;
 use super::{Effect, Next};
-use crate::attempt::{AttemptResult, End, EndHow, Ending, EndingWhy, Tenure};
+use crate::attempt::{Attempt, AttemptResult, End, EndHow, Ending, EndingWhy, Stopping, Tenure};
 use crate::case::{Condition, ConditionName, Failure, HoldWhy, Priority, State, StateName, Word};
 use crate::observation::{Request, Verb};
 
@@ -37,10 +37,14 @@ fn accept(next: &mut Next, request: &Request) -> Effect {
     // Quiet and content cannot be left out: they are what is to be run.
     let may_be_left_out = |condition: &&Condition| match condition.name {
         ConditionName::Marker
+        | ConditionName::Manifest
         | ConditionName::Start
         | ConditionName::Unfinished
         | ConditionName::NoWriters => true,
-        ConditionName::Content | ConditionName::Quiet | ConditionName::NewContent => false,
+        ConditionName::Content
+        | ConditionName::Quiet
+        | ConditionName::Checksums
+        | ConditionName::NewContent => false,
     };
     let open: Vec<&Condition> =
         next.case.conditions.iter().filter(|condition| !condition.holds).collect();
@@ -104,6 +108,8 @@ fn retry(next: &mut Next) -> Effect {
     if let State::Rejected { .. } = &next.case.state {
         next.case.state = State::Arriving;
         next.case.settles_at = None;
+        // What was read wrongly is to be read again.
+        next.case.compared = None;
         return Effect::Change;
     }
     let held_for_trouble = next.case.hold.as_ref().is_some_and(|hold| match hold.why {
@@ -135,7 +141,11 @@ fn rerun(next: &mut Next, abandon: bool) -> Effect {
     }
     let ended = match next.case.attempt() {
         None => return refuse("it has not run yet"),
-        Some(attempt) => attempt.end.is_some() && matches!(attempt.tenure, Tenure::None),
+        Some(attempt) => {
+            attempt.end.is_some()
+                && matches!(attempt.tenure, Tenure::None)
+                && !attempt.awaits_stop()
+        }
     };
     let handed_over = !name.is_before_submitting();
     if !handed_over {
@@ -206,6 +216,9 @@ fn cancel(next: &mut Next, request: &Request, abandon: bool) -> Effect {
             if attempt.end.is_none() {
                 attempt.end = Some(End { at, code: None, signal: None, how: EndHow::Abandoned });
             }
+            if attempt.place.stop.is_some() {
+                attempt.stopping = Some(Stopping::Waived { since: at });
+            }
         }
         next.case.state = State::Cancelling { attempt };
     }
@@ -219,7 +232,8 @@ fn confirm_dead(next: &mut Next) -> Effect {
     let at = next.at;
     let lost = next.case.hold.as_ref().is_some_and(|hold| hold.why == HoldWhy::Lost);
     let quarantined = next.case.attempt().is_some_and(|attempt| attempt.tenure.is_quarantined());
-    if !lost && !quarantined {
+    let unstopped = next.case.attempt().is_some_and(Attempt::awaits_stop);
+    if !lost && !quarantined && !unstopped {
         return refuse("nothing of it is in doubt: it holds no quarantined slot");
     }
     let name = next.name();
@@ -227,12 +241,15 @@ fn confirm_dead(next: &mut Next) -> Effect {
         return refuse("nothing of it is in doubt");
     };
     attempt.tenure = Tenure::None;
+    attempt.stopping = unstopped.then_some(Stopping::Waived { since: at }).or(attempt.stopping);
     let end = attempt
         .end
         .get_or_insert(End { at, code: None, signal: None, how: EndHow::Abandoned })
         .clone();
     next.case.hold = None;
-    if name == StateName::Returning {
+    // With an end record there is more to say of it than that it is dead.
+    let recorded = name == StateName::Running && end.how == EndHow::Recorded;
+    if name == StateName::Returning || recorded {
         next.case.state = State::Returning { attempt, end };
         finish_if_done(next);
     } else if name == StateName::Cancelling {
@@ -250,5 +267,6 @@ fn set_priority(next: &mut Next, priority: Priority) -> Effect {
         return refuse("it has ended: its place in the order no longer matters");
     }
     next.case.order.priority = priority;
+    next.case.order.priority_by = Some(next.actor.clone());
     Effect::Note
 }

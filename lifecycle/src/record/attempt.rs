@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Effect, Next, could_not_look, reserved};
 use crate::attempt::{
-    Attempt, AttemptResult, ClaimedBy, End, EndHow, Ending, EndingWhy, Force, Silence, Stored,
-    Tenure,
+    Attempt, AttemptResult, ClaimedBy, End, EndHow, Ending, EndingWhy, Force, Silence, Stopping,
+    Stored, Tenure,
 };
 use crate::case::{Failure, HoldWhy, State, StateName, StepName};
 use crate::ids::{AttemptId, ByteCount, Digest, Slot, TaskId};
@@ -22,30 +22,40 @@ pub(super) fn granted(next: &mut Next, seed: &AttemptSeed, slots: Vec<Slot>) -> 
     if next.case.attempts().any(|attempt| attempt.id == seed.id) {
         return Effect::Stale("an attempt of that id was made before".to_owned());
     }
-    let made = next.case.past.iter().map(|attempt| attempt.number).max().unwrap_or(0);
+    let made_before = next.case.past.iter().map(|attempt| attempt.number).max().unwrap_or(0);
     next.case.state = State::Shipping {
         attempt: Box::new(Attempt {
-            id: seed.id.clone(),
-            number: made.saturating_add(1),
-            place: seed.place.clone(),
             tenure: reserved(slots, next.at),
-            made_at: next.at,
-            intent_at: None,
-            submitted_at: None,
-            queued_at: None,
-            task_id: None,
-            claimed_by: None,
-            started_at: None,
-            silence: None,
-            giving_up: None,
-            ending: None,
-            end: None,
-            result: None,
-            error: None,
-            stored: None,
+            ..made(seed, made_before.saturating_add(1), next.at)
         }),
     };
     Effect::Change
+}
+
+/// An attempt of which nothing has happened yet.
+pub(super) fn made(seed: &AttemptSeed, number: u32, at: Timestamp) -> Attempt {
+    Attempt {
+        id: seed.id.clone(),
+        number,
+        place: seed.place.clone(),
+        tenure: Tenure::None,
+        made_at: at,
+        intent_at: None,
+        submitted_at: None,
+        queued_at: None,
+        task_id: None,
+        claimed_by: None,
+        started_at: None,
+        silence: None,
+        stopping: None,
+        giving_up: None,
+        ending: None,
+        end: None,
+        result: None,
+        error: None,
+        stored: None,
+        cleaned_at: None,
+    }
 }
 
 pub(super) fn placed(next: &mut Next, id: &AttemptId, slots: Vec<Slot>) -> Effect {
@@ -208,15 +218,19 @@ fn still_there(next: &mut Next, id: &AttemptId, orphaned: bool) {
     let at = next.at;
     let Some(attempt) = next.attempt_in(&WATCHED, id) else { return };
     if attempt.end.as_ref().is_some_and(|end| end.how == EndHow::Observed) {
-        // It had been taken for dead. Its slots are given away, its end is open again.
+        // It had been taken for dead; its end is open again.
         attempt.end = None;
         attempt.result = None;
         attempt.silence = None;
-        attempt.error = Some(
-            "it had been taken for dead, and its place may have been given to another".to_owned(),
-        );
-        next.release_uncertainty();
-        return;
+        attempt.stopping = None;
+        if matches!(attempt.tenure, Tenure::None) {
+            attempt.error = Some(
+                "it had been taken for dead, and its place may have been given to another"
+                    .to_owned(),
+            );
+            next.release_uncertainty();
+            return;
+        }
     }
     attempt.silence = None;
     let was_taken_for_dead = attempt.error.is_some() && matches!(attempt.tenure, Tenure::None);
@@ -271,7 +285,12 @@ fn end_recorded(next: &mut Next, id: &AttemptId, end: End, left: Left) {
         attempt.end = Some(end.clone());
         attempt.result = None;
     }
+    // What lives may start more elsewhere: `stop` comes after it.
+    if left != Left::Nothing && matches!(attempt.stopping, Some(Stopping::Due { .. })) {
+        attempt.stopping = None;
+    }
     match left {
+        Left::Nothing if attempt.awaits_stop() => await_stop(attempt, at),
         Left::Nothing => attempt.tenure = Tenure::None,
         Left::Processes => {
             quarantine_tenure(attempt, at, "it has ended and processes of it are still there");
@@ -295,17 +314,56 @@ fn end_recorded(next: &mut Next, id: &AttemptId, end: End, left: Left) {
     }
     next.release_uncertainty();
     let runs = [StateName::Submitting, StateName::Queued, StateName::Running];
-    if let Some(attempt) = next.take_attempt_in(&runs, id) {
+    let confirmed = next.case.attempt().is_some_and(|attempt| !attempt.awaits_stop());
+    if confirmed && let Some(attempt) = next.take_attempt_in(&runs, id) {
         next.case.state = State::Returning { attempt, end };
     }
     finish_if_done(next);
+}
+
+/// Nothing of it lives, and its end counts once its pipeline's `stop` has worked.
+pub(super) fn await_stop(attempt: &mut Attempt, at: Timestamp) {
+    let because = "what it may have left elsewhere is not stopped yet".to_owned();
+    match std::mem::replace(&mut attempt.tenure, Tenure::None) {
+        Tenure::None => {}
+        Tenure::Reserved { slots, .. } => {
+            attempt.tenure = Tenure::Quarantined { slots, since: at, because };
+        }
+        Tenure::Quarantined { slots, since, .. } => {
+            attempt.tenure = Tenure::Quarantined { slots, since, because };
+        }
+    }
+    attempt.stopping.get_or_insert(Stopping::Due { since: at });
+}
+
+pub(super) fn stopped(next: &mut Next, id: &AttemptId) -> Effect {
+    let at = next.at;
+    let Some(attempt) = next.attempt_in(&WATCHED, id) else {
+        return Effect::Stale("of an attempt that is over".to_owned());
+    };
+    let due = matches!(attempt.stopping, Some(Stopping::Due { .. })) && attempt.awaits_stop();
+    let (Some(end), true) = (attempt.end.clone(), due) else {
+        return Effect::Stale("it was not to be stopped any more".to_owned());
+    };
+    attempt.stopping = Some(Stopping::Done { since: at });
+    attempt.tenure = Tenure::None;
+    let limit = attempt.ending.as_ref().is_some_and(|ending| ending.why == EndingWhy::Limit);
+    next.over(StepName::Stop);
+    // Of an end that was only observed the policy says what follows.
+    if (limit || end.how == EndHow::Recorded)
+        && let Some(attempt) = next.take_attempt_in(&[StateName::Running], id)
+    {
+        next.case.state = State::Returning { attempt, end };
+    }
+    finish_if_done(next);
+    Effect::Change
 }
 
 /// Ends the case once nothing is left of its attempt and, where there are results to
 /// bring home, they are stored.
 pub(super) fn finish_if_done(next: &mut Next) {
     let Some(attempt) = next.case.attempt() else { return };
-    let free = matches!(attempt.tenure, Tenure::None);
+    let free = matches!(attempt.tenure, Tenure::None) && !attempt.awaits_stop();
     let (Some(end), true) = (attempt.end.clone(), free) else { return };
     if next.name() == StateName::Cancelling {
         let attempt = next.take_attempt().map(|mut attempt| {

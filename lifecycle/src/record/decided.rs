@@ -1,6 +1,6 @@
 //! What the policy has decided.
 
-use super::attempt::finish_if_done;
+use super::attempt::{await_stop, finish_if_done};
 use super::folder::supersede;
 use super::{Effect, Next};
 use crate::attempt::{AttemptResult, End, EndHow, Ending, EndingWhy, Tenure};
@@ -51,7 +51,9 @@ fn end(next: &mut Next, why: EndingWhy) -> Effect {
     let (at, actor, name) = (next.at, next.actor.clone(), next.name());
     let runs = [StateName::Submitting, StateName::Queued, StateName::Running];
     match next.case.state.attempt_mut() {
-        Some(attempt) if attempt.ending.is_none() && runs.contains(&name) => {
+        Some(attempt)
+            if attempt.ending.is_none() && attempt.end.is_none() && runs.contains(&name) =>
+        {
             attempt.ending =
                 Some(Ending { why, asked_at: at, by: actor, reason: None, sent: None });
             Effect::Change
@@ -71,6 +73,10 @@ fn end_observed(next: &mut Next) -> Effect {
         return Effect::Stale("it is not silent, or has ended".to_owned());
     }
     attempt.end = Some(end.clone());
+    if attempt.awaits_stop() {
+        await_stop(attempt, at);
+        return Effect::Change;
+    }
     attempt.tenure = Tenure::None;
     let limit = attempt.ending.as_ref().is_some_and(|ending| ending.why == EndingWhy::Limit);
     if limit
@@ -85,7 +91,7 @@ fn end_observed(next: &mut Next) -> Effect {
 
 fn rerun(next: &mut Next) -> Effect {
     let ended = next.name() == StateName::Running
-        && next.case.attempt().is_some_and(|attempt| attempt.end.is_some());
+        && next.case.attempt().is_some_and(|a| a.end.is_some() && !a.awaits_stop());
     if !ended {
         return Effect::Stale("its end has not been observed".to_owned());
     }

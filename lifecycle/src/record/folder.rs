@@ -3,7 +3,8 @@
 use super::{Effect, Next, Tenure};
 use crate::attempt::{AttemptResult, End, EndHow};
 use crate::case::{
-    Case, Changed, ConditionName, Content, Hold, HoldWhy, RejectedBy, State, StateName, StepName,
+    Case, Changed, Compared, ConditionName, Content, Hold, HoldWhy, Order, RejectedBy, State,
+    StateName, StepName,
 };
 use crate::ids::{Digest, Fingerprint, FolderIdentity};
 use crate::observation::{Appeared, Observed, Scanned};
@@ -28,6 +29,7 @@ pub(super) fn appeared(appeared: &Appeared, observed: &Observed) -> Case {
         prior: appeared.prior.clone(),
         conditions: Vec::new(),
         last_change: None,
+        compared: None,
         settles_at: None,
         state: match &appeared.problem {
             Some(problem) => {
@@ -80,12 +82,11 @@ pub(super) fn scanned(next: &mut Next, scanned: &Scanned) -> Effect {
     let withdrawn = spoken_for && next.case.accepted.is_none();
     let judged = !scanned.conditions.is_empty() && !withdrawn;
     let complete = judged && scanned.conditions.iter().all(|condition| condition.holds);
-    // A folder that cannot be read looks empty; what is wrong with it is what counts.
     let settled = judged
         && scanned
             .conditions
             .iter()
-            .all(|condition| condition.holds || condition.name == ConditionName::Content);
+            .all(|condition| condition.holds || says_nothing(condition.name, scanned.refuted));
     if let Some(refused) = &scanned.refused {
         supersede(next);
         next.case.state =
@@ -114,7 +115,34 @@ pub(super) fn scanned(next: &mut Next, scanned: &Scanned) -> Effect {
             next.case.ready_at = Some(next.at);
         }
     }
+    if let Some(order) = &scanned.order
+        && next.case.attempt().is_none()
+    {
+        ask_for(next, order);
+    }
     Effect::Change
+}
+
+/// Conditions that are no reason to wait with telling what is wrong: a folder that
+/// cannot be read looks empty, and what is invalid anyway need not be read whole.
+fn says_nothing(name: ConditionName, refuted: bool) -> bool {
+    match name {
+        ConditionName::Content | ConditionName::Checksums => true,
+        ConditionName::Manifest => refuted,
+        ConditionName::Quiet
+        | ConditionName::NoWriters
+        | ConditionName::Unfinished
+        | ConditionName::Marker
+        | ConditionName::NewContent
+        | ConditionName::Start => false,
+    }
+}
+
+/// A case that has no attempt follows its files. What a person has said stays.
+fn ask_for(next: &mut Next, order: &Order) {
+    let said = next.case.order.priority_by.take();
+    let priority = if said.is_some() { next.case.order.priority } else { order.priority };
+    next.case.order = Order { priority, priority_by: said, ..order.clone() };
 }
 
 /// Told once, and never re-run by itself. The content stays that of what was shipped.
@@ -141,6 +169,19 @@ pub(super) fn hashed(next: &mut Next, fingerprint: &Fingerprint, digest: &Digest
     }
     next.over(StepName::Hash);
     next.case.content.digest = Some(digest.clone());
+    next.case.settles_at = None;
+    Effect::Change
+}
+
+pub(super) fn compared(next: &mut Next, compared: &Compared) -> Effect {
+    if next.name() != StateName::Arriving
+        || next.case.content.fingerprint.as_ref() != Some(&compared.fingerprint)
+    {
+        return Effect::Stale("the folder changed while it was compared".to_owned());
+    }
+    next.over(StepName::Manifest);
+    next.case.compared = Some(compared.clone());
+    // The next scan judges by it.
     next.case.settles_at = None;
     Effect::Change
 }

@@ -5,6 +5,7 @@
 //! What is not possible in a state is a value ([`Recorded::Stale`], `Refused`), never
 //! a panic.
 
+mod adopted;
 mod asked;
 mod attempt;
 mod decided;
@@ -33,11 +34,13 @@ pub enum Recorded {
     Refused { why: String },
 }
 
-/// Records an observation. `case` is None only for `Appeared`.
+/// Records an observation. `case` is None only for `Appeared` and `Adopted`.
 pub fn record(case: Option<&Case>, observed: &Observed) -> Recorded {
     let Some(case) = case else {
         return if let Observation::Appeared(appeared) = &observed.what {
             Recorded::Changed(Box::new(folder::appeared(appeared, observed)))
+        } else if let Observation::Adopted(adopted) = &observed.what {
+            Recorded::Changed(Box::new(adopted::unknown(adopted, observed)))
         } else {
             Recorded::Stale { why: "there is no such case".to_owned() }
         };
@@ -49,6 +52,7 @@ pub fn record(case: Option<&Case>, observed: &Observed) -> Recorded {
         Observation::Hashed { fingerprint, digest } => {
             folder::hashed(&mut next, fingerprint, digest)
         }
+        Observation::Compared(compared) => folder::compared(&mut next, compared),
         Observation::Vanished => folder::vanished(&mut next),
         Observation::CameBack { folder, fingerprint } => {
             folder::came_back(&mut next, folder.as_ref(), fingerprint)
@@ -74,7 +78,10 @@ pub fn record(case: Option<&Case>, observed: &Observed) -> Recorded {
         }
         Observation::Claimed { attempt, by } => attempt::claimed(&mut next, attempt, *by),
         Observation::Signalled { attempt, force } => attempt::signalled(&mut next, attempt, *force),
+        Observation::Stopped { attempt } => attempt::stopped(&mut next, attempt),
         Observation::Returned { attempt, stored } => attempt::returned(&mut next, attempt, stored),
+        Observation::Adopted(adopted) => adopted::adopted(&mut next, adopted),
+        Observation::Cleaned { attempts, .. } => adopted::cleaned(&mut next, attempts),
         Observation::Asked(request) => asked::asked(&mut next, request),
         Observation::Decided(decision) => decided::decided(&mut next, decision),
         Observation::Panicked { text } => panicked(&mut next, text),
@@ -218,10 +225,11 @@ fn step_failed(
         return Effect::Stale("of another attempt".to_owned());
     }
     let expected = match step {
-        StepName::Scan | StepName::Hash => next.name().is_before_submitting(),
+        StepName::Scan | StepName::Hash | StepName::Manifest => next.name().is_before_submitting(),
         StepName::Ship => next.name() == StateName::Shipping,
         StepName::Submit => next.name() == StateName::Submitting,
         StepName::Return => next.name() == StateName::Returning,
+        StepName::Stop => next.case.attempt().is_some_and(Attempt::awaits_stop),
         StepName::Look | StepName::Claim | StepName::End => attempt.is_some(),
     };
     if !expected {
@@ -248,12 +256,13 @@ fn contact_regained(next: &mut Next) -> Effect {
     }
     let used_up = next.case.trouble.as_ref().is_some_and(|trouble| {
         let there = match trouble.step {
-            StepName::Scan | StepName::Hash => false,
+            StepName::Scan | StepName::Hash | StepName::Manifest => false,
             StepName::Ship
             | StepName::Submit
             | StepName::Look
             | StepName::Claim
             | StepName::End
+            | StepName::Stop
             | StepName::Return => true,
         };
         there && trouble.class.burns_budget()

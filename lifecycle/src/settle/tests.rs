@@ -28,6 +28,7 @@ fn tree() -> Tree {
         unfinished: None,
         marker: false,
         writers: Writers::None,
+        manifest: Manifest::None,
         problems: Vec::new(),
     }
 }
@@ -67,6 +68,7 @@ struct Remembered {
     conditions: Vec<Condition>,
     accepted: bool,
     new_content: Option<bool>,
+    compared: Option<Compared>,
 }
 
 impl Remembered {
@@ -87,6 +89,7 @@ impl Remembered {
             accepted: self.accepted,
             last_event: self.last_event.as_ref(),
             new_content: self.new_content,
+            compared: self.compared.as_ref(),
         };
         judge(tree, &memory, settle, now)
     }

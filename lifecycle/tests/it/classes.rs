@@ -55,10 +55,12 @@ fn gives_up(plan: &Plan) -> bool {
         }
         Action::Scan
         | Action::Hash
+        | Action::Compare
         | Action::Ship { .. }
         | Action::Submit { .. }
         | Action::TakeClaim { .. }
         | Action::EndProcesses { .. }
+        | Action::Stop { .. }
         | Action::Return { .. } => false,
     })
 }

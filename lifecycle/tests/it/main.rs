@@ -1,5 +1,6 @@
 //! The lifecycle, tested from outside: tables, sentences, laws.
 
+mod asking;
 mod circuit;
 mod classes;
 mod contact;
@@ -9,3 +10,4 @@ mod plans;
 mod schedule;
 mod sentences;
 mod states;
+mod stopping;

@@ -17,39 +17,41 @@ use jiff::SignedDuration;
 
 use crate::sentences::{policy, world};
 
-fn case(name: &str) -> Case {
+pub(crate) fn case(name: &str) -> Case {
     diagram::cases()[name].clone()
 }
 
-fn after(case: &Case, second: i64, what: Observation) -> Case {
+pub(crate) fn after(case: &Case, second: i64, what: Observation) -> Case {
     let recorded = record(Some(case), &seen(second, what));
     let Recorded::Changed(next) = recorded else { panic!("{recorded:?}") };
     *next
 }
 
-fn look(name: &str) -> Observation {
+pub(crate) fn look(name: &str) -> Observation {
     let found = diagram::looks().into_iter().find(|(known, _)| *known == name);
     let (_, look) = found.expect("the look is in the list");
     Observation::Looked { attempt: attempt_id(1), look, queue_wiped: false }
 }
 
-fn asked(verb: Verb) -> Observation {
+pub(crate) fn asked(verb: Verb) -> Observation {
     Observation::Asked(Request { verb, reason: None })
 }
 
-fn planned(case: &Case, second: i64) -> Plan {
+pub(crate) fn planned(case: &Case, second: i64) -> Plan {
     plan(case, &world(), &policy(), at(second))
 }
 
-fn decision(plan: &Plan) -> Option<&Decision> {
+pub(crate) fn decision(plan: &Plan) -> Option<&Decision> {
     plan.actions.iter().find_map(|action| match action {
         Action::Decide { decision } => Some(decision),
         Action::Scan
         | Action::Hash
+        | Action::Compare
         | Action::Ship { .. }
         | Action::Submit { .. }
         | Action::TakeClaim { .. }
         | Action::EndProcesses { .. }
+        | Action::Stop { .. }
         | Action::Return { .. } => None,
     })
 }

@@ -124,3 +124,12 @@ fn a_groups_name_is_quoted_where_a_shell_would_split_it() {
     let odd = Drift { group: group("a b; rm"), since: at(0), differs: Differs::Paused };
     assert!(explain::drift(&odd, clock).contains("`pueue start -g 'a b; rm'`"));
 }
+
+#[test]
+fn a_group_without_a_limit_is_told_in_words() {
+    let zone = policy().time_zone;
+    let clock = Clock { zone: &zone, now: at(200) };
+    let differs = Differs::Places { there: 0, wanted: 2 };
+    let told = explain::drift(&Drift { group: group("cpu"), since: at(0), differs }, clock);
+    assert!(told.contains("runs any number at a time there and has 2 here"), "{told}");
+}

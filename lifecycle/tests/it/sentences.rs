@@ -145,7 +145,7 @@ fn a_full_disk_is_waited_for() {
     if let Some(trouble) = &mut case.trouble {
         trouble.tries = 20;
     }
-    insta::assert_snapshot!(because(&case, &world()), @"Waiting for space: hpc:/data has 80 GiB free and this case needs 96 GiB since 14:02 CET; looking again at 14:12:30.");
+    insta::assert_snapshot!(because(&case, &world()), @"Waiting for space: hpc:/data has 80 GiB free and this case needs 96 GiB since 14:02 CET; `clean --dry-run` lists what could go there; looking again at 14:12:30.");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! one script, the same over any [`Shell`]. What a script printed is believed only
 //! after it was parsed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use daylily_lifecycle::outcome::{Fault, FaultClass};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::Timestamp;
 
-use super::job::{JobGround, case_json, case_lock, job_script};
+use super::found::{self, FoundAttempt};
+use super::job::{JobGround, case_json, case_lock, job_script, lock_of, stop_script};
 use super::names::is_plain_id;
-use super::shell::{About, Answer, Ran, Script, Shell, WorkDir};
-use super::{HostLook, Job, OutputFile, Prepared, read};
+use super::shell::{About, Answer, Ran, Script, Shell, WorkDir, code};
+use super::{CleanOrder, Cleaned, HostLook, Job, OutputFile, Prepared, read};
 
 macro_rules! script {
     ($($part:literal),+) => {
@@ -27,13 +29,28 @@ const READ: Script = Script::short(About::Host, script!("read.sh"));
 const TAKE_CLAIM: Script = Script::short(About::Attempt, script!("claim.sh", "take_claim.sh"));
 /// Goes through all processes again for as long as a job makes new ones.
 const END: Script = Script::short(About::Case, script!("end.sh"));
+/// It reaches out to wherever the job has started something.
+const STOP: Script = Script::short(About::Case, script!("stop.sh")).within(STOP_LIMIT);
 const OUTPUTS: Script =
     Script::short(About::Case, script!("outputs.sh")).within(Duration::from_secs(600));
 const TAIL: Script = Script::short(About::Case, script!("tail.sh"));
+const NAMES: Script = Script::short(About::Host, script!("names.sh"));
+const LIST: Script =
+    Script::short(About::Host, script!("list.sh")).within(Duration::from_secs(120));
+/// It removes as much as anybody's job has made.
+const CLEAN: Script = Script::short(About::Case, script!("claim.sh", "clean.sh"))
+    .within(Duration::from_secs(6 * 3600));
 const FREE_SPACE: Script = Script::short(About::Host, script!("free_space.sh"));
 const BELL: Script = Script::short(About::Host, script!("bell.sh"));
 /// Alone in not comparing the owner first: it makes it.
 const OWN: Script = Script::short(About::Host, include_str!("scripts/own.sh"));
+
+/// Likewise: it takes it from whoever has it.
+const TAKE_OVER: Script = Script::short(About::Host, include_str!("scripts/take_over.sh"));
+
+/// How long a pipeline's `stop` may take, and with what it needs to end after that.
+const STOP_LIMIT: Duration = Duration::from_secs(5 * 60 + 30);
+const STOP_SECONDS: &str = "300";
 
 /// How many attempts one script reads: their paths stay far below what a command
 /// line takes.
@@ -71,7 +88,31 @@ impl<S: Shell> ShellHost<S> {
 
     pub async fn own(&self, owned_before: bool) -> Result<(), Fault> {
         let before = if owned_before { "yes" } else { "no" };
-        self.work_dir.must(OWN, &[before], &[], 1024).await.map(drop)
+        let earlier = self.work_dir.owner().earlier_lines();
+        self.work_dir.must(OWN, &[before], earlier.as_bytes(), 1024).await.map(drop)
+    }
+
+    pub async fn take_over(&self) -> Result<Option<String>, Fault> {
+        let answer = match self.work_dir.ask(TAKE_OVER, &[], &[], 1024).await? {
+            Ran::TimedOut => return Err(self.work_dir.timed_out(TAKE_OVER)),
+            Ran::Ended(answer) => answer,
+        };
+        match answer.code {
+            Some(0) => {
+                let former = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+                Ok((!former.is_empty()).then_some(former))
+            }
+            Some(code::MISSING) => {
+                let root = self.work_dir.root();
+                let text = format!(
+                    "{root} is missing\nhint: is {path} mounted? where it is the right place and \
+                     really empty, `mkdir -p {root}` says so",
+                    path = self.work_dir.path(),
+                );
+                Err(Fault::new(FaultClass::FatalHost, text))
+            }
+            Some(_) | None => Err(self.work_dir.failed(TAKE_OVER, &answer)),
+        }
     }
 
     pub async fn free_space(&self) -> Result<ByteCount, Fault> {
@@ -155,6 +196,45 @@ impl<S: Shell> ShellHost<S> {
             .ok_or_else(|| odd_answer(READ, "a reading", &answer.stderr))
     }
 
+    pub async fn names(&self) -> Result<Vec<AttemptId>, Fault> {
+        let answer = self.work_dir.must(NAMES, &[], &[], LISTING_MAX).await?;
+        found::names(&answer).ok_or_else(|| odd_answer(NAMES, "a list of attempts", ""))
+    }
+
+    pub async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {
+        let answer = self.work_dir.must(LIST, &[], &[], LISTING_MAX).await?;
+        found::parse(&answer).ok_or_else(|| odd_answer(LIST, "a list of attempts", ""))
+    }
+
+    pub async fn clean(&self, order: &CleanOrder) -> Result<Cleaned, Fault> {
+        let mut stdin = String::new();
+        for record in &order.attempts {
+            let tombstone = record.to_line();
+            stdin.push_str(&format!("{} {tombstone}\n", plain(&record.attempt)?));
+        }
+        let (intake, lock) = lock_of(&order.intake, &order.remote_name);
+        let lock = format!("cases/{intake}/{lock}");
+        let folder = if order.with_folder { order.remote_name.as_str() } else { "" };
+        let spared = |word: &str, paths: &[PathBuf]| -> Vec<String> {
+            paths.iter().map(|path| format!("{word}:{}", path.display())).collect()
+        };
+        let mut args: Vec<String> = [self.work_dir.path(), order.intake.as_str(), folder, &lock]
+            .map(str::to_owned)
+            .to_vec();
+        args.push(order.manifest.clone());
+        args.extend(spared("in", &order.apart));
+        args.extend(spared("on", &order.outside));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let answer = self.work_dir.must(CLEAN, &args, stdin.as_bytes(), 8192).await?;
+        let said = String::from_utf8_lossy(&answer);
+        let told = |word: &str| said.lines().find_map(|line| line.strip_prefix(word));
+        match (told("kept "), told("bytes ").and_then(|bytes| bytes.parse().ok())) {
+            (Some(why), _) => Ok(Cleaned::Kept { why: why.to_owned() }),
+            (None, Some(bytes)) => Ok(Cleaned::Done { bytes: ByteCount(bytes) }),
+            (None, None) => Err(odd_answer(CLEAN, "what was removed", &said)),
+        }
+    }
+
     pub async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {
         let answer = self.work_dir.must(TAKE_CLAIM, &[plain(attempt)?], &[], 8192).await?;
         read::claimed_by(&answer)
@@ -168,6 +248,30 @@ impl<S: Shell> ShellHost<S> {
             Force::KillAll => ("KILL", "job"),
         };
         self.work_dir.must(END, &[plain(attempt)?, signal, job], &[], 1024).await.map(drop)
+    }
+
+    pub async fn stop(&self, job: &Job, command: &str) -> Result<(), Fault> {
+        let attempt = plain(&job.attempt)?;
+        let text = stop_script(job, command, &self.ground).map_err(|error| {
+            Fault::new(FaultClass::FatalCase, format!("`stop` of {}: {error}", job.name))
+        })?;
+        let args = [attempt, STOP_SECONDS];
+        let answer = self.work_dir.must(STOP, &args, text.as_bytes(), 8192).await?;
+        let answer = String::from_utf8_lossy(&answer);
+        let (code, said) = answer.split_once('\n').unwrap_or((&answer, ""));
+        let said = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        let said: String = said.trim().chars().filter(|c| !c.is_control()).take(200).collect();
+        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+        let text = match code.trim() {
+            "0" => return Ok(()),
+            "busy" => "an earlier `stop` of it has not ended yet".to_owned(),
+            "124" | "137" => format!("`stop` has not ended for {STOP_SECONDS} s{said}"),
+            code if !code.is_empty() && code.bytes().all(|b| b.is_ascii_digit()) => {
+                format!("`stop` ended with exit code {code}{said}")
+            }
+            _ => return Err(odd_answer(STOP, "the end of `stop`", &answer)),
+        };
+        Err(Fault::new(FaultClass::TransientStep, text))
     }
 
     pub async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {
@@ -251,8 +355,8 @@ pub(super) fn globs(patterns: &[String]) -> Result<GlobSet, Fault> {
     set.build().map_err(odd)
 }
 
-/// Seconds since 1970 with a fraction, as find prints them.
-fn moment(text: &str) -> Option<Timestamp> {
+/// Seconds since 1970 with a fraction, as find and date print them.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     let nanos: String = fraction.chars().chain("000000000".chars()).take(9).collect();
     let whole = Timestamp::from_second(seconds.parse().ok()?).ok()?;

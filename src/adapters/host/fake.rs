@@ -16,10 +16,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::globs;
+use super::found::FoundAttempt;
 use super::read::{self, ClaimText, Found, Machine};
+use super::record::CaseRecord;
 use super::shell::Owner;
 use super::{
-    FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder, Shipped, job,
+    CleanOrder, Cleaned, FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder,
+    Shipped, job,
 };
 
 /// What is called, for scripting what goes wrong.
@@ -32,10 +35,13 @@ pub enum Call {
     Read,
     TakeClaim,
     End,
+    Stop,
     Outputs,
     Fetch,
     Tail,
     Bell,
+    List,
+    Clean,
     Words,
     Add,
     Remove,
@@ -80,6 +86,8 @@ pub struct FakeAttempt {
     pub output: String,
     /// How often the command was executed.
     pub executed: u32,
+    /// How often a `stop` was.
+    pub stopped: u32,
 }
 
 #[derive(Debug)]
@@ -95,6 +103,7 @@ pub struct State {
     pub owner: Option<Owner>,
     pub free: ByteCount,
     pub attempts: BTreeMap<AttemptId, FakeAttempt>,
+    pub tombstones: BTreeMap<AttemptId, CaseRecord>,
     /// By absolute path.
     pub files: BTreeMap<String, (Vec<u8>, Timestamp)>,
     /// Destinations that were shipped to, and how often.
@@ -120,6 +129,7 @@ impl FakeMachine {
             owner: None,
             free: ByteCount(1 << 40),
             attempts: BTreeMap::new(),
+            tombstones: BTreeMap::new(),
             files: BTreeMap::new(),
             shipped: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -250,6 +260,9 @@ fn compare(owner: Option<&Owner>, by: &Owner) -> Result<(), Fault> {
         Some(owner) if owner.generation > by.generation => {
             Err(fatal("work_dir was used by a later start of this database"))
         }
+        Some(owner) if (owner.generation, &owner.word) != (by.generation, &by.word) => {
+            Err(fatal("work_dir is used by another daemon on a copy of this database"))
+        }
         Some(_) => Ok(()),
     }
 }
@@ -284,11 +297,22 @@ impl Host for FakeHost {
 
     async fn own(&self, owned_before: bool) -> Result<(), Fault> {
         self.machine.act(Call::Own, None, |state| {
-            if state.owner.is_some() || owned_before {
+            let earlier = |owner: &Owner| {
+                owner.database_id == self.owner.database_id
+                    && self.owner.earlier.get(&owner.generation) == Some(&owner.word)
+            };
+            let known = state.owner.as_ref().is_some_and(earlier);
+            if !known && (state.owner.is_some() || owned_before) {
                 compare(state.owner.as_ref(), &self.owner)?;
             }
             state.owner = Some(self.owner.clone());
             Ok(())
+        })
+    }
+
+    async fn take_over(&self) -> Result<Option<String>, Fault> {
+        self.machine.act(Call::Own, None, |state| {
+            Ok(state.owner.replace(self.owner.clone()).map(|former| former.text()))
         })
     }
 
@@ -325,6 +349,7 @@ impl Host for FakeHost {
                 deaf: false,
                 output: String::new(),
                 executed: 0,
+                stopped: 0,
             });
             Ok(())
         })
@@ -332,6 +357,52 @@ impl Host for FakeHost {
 
     async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault> {
         self.act(Call::Read, |state| Ok(attempts.iter().map(|id| look(state, id)).collect()))
+    }
+
+    async fn names(&self) -> Result<Vec<AttemptId>, Fault> {
+        Ok(self.list().await?.into_iter().map(|found| found.id).collect())
+    }
+
+    async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {
+        self.act(Call::List, |state| {
+            let prepared = state.attempts.iter().map(|(id, this)| FoundAttempt {
+                id: id.clone(),
+                has_job: true,
+                has_claim: this.claim != ClaimText::Absent,
+                record: serde_json::from_str(&job::case_json(&this.job)).ok(),
+            });
+            let buried = state.tombstones.iter().map(|(id, record)| FoundAttempt {
+                id: id.clone(),
+                has_job: false,
+                has_claim: false,
+                record: Some(Box::new(record.clone())),
+            });
+            let mut found: Vec<_> = prepared.chain(buried).collect();
+            found.sort_by(|a, b| a.id.cmp(&b.id));
+            Ok(found)
+        })
+    }
+
+    async fn clean(&self, order: &CleanOrder) -> Result<Cleaned, Fault> {
+        self.act(Call::Clean, |state| {
+            let lives = |record: &&CaseRecord| {
+                let this = state.attempts.get(&record.attempt);
+                this.is_some_and(|this| this.running || this.processes > 0)
+            };
+            if let Some(record) = order.attempts.iter().find(lives) {
+                let why = format!("something of {} still runs", record.attempt);
+                return Ok(Cleaned::Kept { why });
+            }
+            for record in &order.attempts {
+                state.attempts.remove(&record.attempt);
+                state.tombstones.insert(record.attempt.clone(), record.clone());
+                if order.with_folder {
+                    let below = format!("{}/", record.dir);
+                    state.files.retain(|path, _| !path.starts_with(&below));
+                }
+            }
+            Ok(Cleaned::Done { bytes: ByteCount(1024) })
+        })
     }
 
     async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {
@@ -364,6 +435,20 @@ impl Host for FakeHost {
             self.machine.finish(attempt, signal.map(|signal| 128 + signal), signal);
         }
         Ok(())
+    }
+
+    /// It knows one command: `exit <code>`.
+    async fn stop(&self, job: &Job, command: &str) -> Result<(), Fault> {
+        self.act(Call::Stop, |state| {
+            known(state, &job.attempt)?.stopped += 1;
+            match command.strip_prefix("exit ") {
+                None | Some("0") => Ok(()),
+                Some(code) => {
+                    let text = format!("`stop` ended with exit code {code}");
+                    Err(Fault::new(FaultClass::TransientStep, text))
+                }
+            }
+        })
     }
 
     async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {

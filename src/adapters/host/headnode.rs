@@ -11,10 +11,11 @@ use daylily_lifecycle::outcome::Fault;
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::ShellHost;
+use super::found::FoundAttempt;
 use super::shell::{Heard, Shell, WorkDir};
 use super::{
-    FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Prepared, Progress, ShipOrder, Shipped,
-    Transfer,
+    CleanOrder, Cleaned, FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Prepared, Progress,
+    ShipOrder, Shipped, Transfer,
 };
 
 #[derive(Debug)]
@@ -26,6 +27,11 @@ pub struct Headnode<S, T> {
 impl<S: Shell, T: Transfer> Headnode<S, T> {
     pub fn joined(attempts: ShellHost<S>, transfer: T) -> Self {
         Self { attempts, transfer }
+    }
+
+    /// The same headnode with another way to move files.
+    pub fn moving_by<U: Transfer>(self, transfer: U) -> Headnode<S, U> {
+        Headnode { attempts: self.attempts, transfer }
     }
 
     /// For a queue, which starts jobs where this host prepares them.
@@ -42,6 +48,10 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
 
     async fn own(&self, owned_before: bool) -> Result<(), Fault> {
         self.attempts.own(owned_before).await
+    }
+
+    async fn take_over(&self) -> Result<Option<String>, Fault> {
+        self.attempts.take_over().await
     }
 
     async fn free_space(&self) -> Result<ByteCount, Fault> {
@@ -76,12 +86,28 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
         self.attempts.read(attempts).await
     }
 
+    async fn names(&self) -> Result<Vec<AttemptId>, Fault> {
+        self.attempts.names().await
+    }
+
+    async fn list(&self) -> Result<Vec<FoundAttempt>, Fault> {
+        self.attempts.list().await
+    }
+
+    async fn clean(&self, order: &CleanOrder) -> Result<Cleaned, Fault> {
+        self.attempts.clean(order).await
+    }
+
     async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault> {
         self.attempts.take_claim(attempt).await
     }
 
     async fn end(&self, attempt: &AttemptId, force: Force) -> Result<(), Fault> {
         self.attempts.end(attempt, force).await
+    }
+
+    async fn stop(&self, job: &Job, command: &str) -> Result<(), Fault> {
+        self.attempts.stop(job, command).await
     }
 
     async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use daylily_lifecycle::ids::IntakeName;
+
 use super::Job;
 use super::names::bounded_name;
 use super::quote::{Unquotable, quote};
@@ -50,22 +52,30 @@ pub enum JobError {
 /// not work in at once, and what a person abandoned and shipped elsewhere must not
 /// block the new try.
 pub fn case_lock(job: &Job) -> (String, String) {
-    (bounded_name(job.intake.as_str(), ""), bounded_name(&job.remote_name, ".lock"))
+    lock_of(&job.intake, &job.remote_name)
+}
+
+/// The same by the names alone.
+pub(super) fn lock_of(intake: &IntakeName, remote_name: &str) -> (String, String) {
+    (bounded_name(intake.as_str(), ""), bounded_name(remote_name, ".lock"))
 }
 
 /// Enough to rebuild the row of a lost database.
 pub fn case_json(job: &Job) -> String {
-    serde_json::json!({
-        "attempt": job.attempt,
-        "number": job.number,
-        "intake": job.intake,
-        "name": job.name,
-        "arrival": job.arrival,
-        "digest": job.digest,
-        "remote_name": job.remote_name,
-        "dir": job.dir,
-    })
-    .to_string()
+    match &job.record {
+        Some(record) => record.to_line(),
+        None => serde_json::json!({
+            "attempt": job.attempt,
+            "number": job.number,
+            "intake": job.intake,
+            "name": job.name,
+            "arrival": job.arrival,
+            "digest": job.digest,
+            "remote_name": job.remote_name,
+            "dir": job.dir,
+        })
+        .to_string(),
+    }
 }
 
 pub fn job_script(job: &Job, ground: &JobGround) -> Result<String, JobError> {
@@ -84,53 +94,88 @@ pub fn job_script(job: &Job, ground: &JobGround) -> Result<String, JobError> {
     assign("case_lock", &format!("{root}/cases/{intake}/{lock}"))?;
     assign("retries", &ground.retries.to_string())?;
     assign("retry_every", &ground.retry_every.as_secs_f64().to_string())?;
-
-    text.push_str("path=");
-    for folder in &ground.path {
-        match folder.strip_prefix("~/") {
-            Some(below) => write_to(&mut text, format_args!("\"${{HOME:-/}}\"/{}", quote(below)?)),
-            None => text.push_str(&quote(folder)?),
-        }
-        text.push(':');
-    }
-    text.push_str("\"${PATH:-/usr/local/bin:/usr/bin:/bin}\"\n\n");
-
-    text.push_str("# Where and with what the command runs.\nsurroundings() {\n");
-    write_to(&mut text, format_args!("    umask {:04o}\n", ground.umask & 0o777));
+    write_path(&mut text, ground)?;
     let mut env = ground.env.clone();
     env.extend(job.env.clone());
     // Last, so that nothing configured makes the job's processes those of another.
     env.insert("DAYLILY_ATTEMPT".to_owned(), job.attempt.to_string());
-    for (name, value) in &env {
-        if !is_variable(name) {
-            return Err(JobError::VariableName { name: name.clone() });
-        }
-        write_to(&mut text, format_args!("    export {name}={}\n", quote(value)?));
-    }
-    write_to(&mut text, format_args!("    cd -- {}\n}}\n\n", quote(&job.dir)?));
-
-    if job.shell.is_empty() {
-        return Err(JobError::NoShell);
-    }
-    text.push_str("run() {\n    exec");
-    for word in &job.shell {
-        write_to(&mut text, format_args!(" {}", quote(word)?));
-    }
-    write_to(&mut text, format_args!(" {}\n}}\n\n", quote(&whole_command(job))?));
+    write_surroundings(&mut text, job, ground, &env)?;
+    write_run(&mut text, job, &after_setup(job, &job.command))?;
     text.push_str(include_str!("scripts/claim.sh"));
     text.push('\n');
     text.push_str(include_str!("scripts/job.sh"));
     Ok(text)
 }
 
+/// A script for `sh -s` that runs `command` with all that the job has, but one thing:
+/// what carries DAYLILY_ATTEMPT counts as a process of the job. The command itself knows
+/// the id by that name all the same, and what it starts finds it as DAYLILY_STOP.
+pub fn stop_script(job: &Job, command: &str, ground: &JobGround) -> Result<String, JobError> {
+    let mut text = String::new();
+    write_path(&mut text, ground)?;
+    let mut env = ground.env.clone();
+    env.extend(job.env.clone());
+    env.remove("DAYLILY_ATTEMPT");
+    env.insert("DAYLILY_STOP".to_owned(), job.attempt.to_string());
+    write_surroundings(&mut text, job, ground, &env)?;
+    let known = format!("DAYLILY_ATTEMPT=$DAYLILY_STOP\n{}", after_setup(job, command));
+    write_run(&mut text, job, &known)?;
+    text.push_str("unset DAYLILY_ATTEMPT\nPATH=$path\nexport PATH\n");
+    text.push_str("(surroundings || exit 96; run) </dev/null\nexit $?\n");
+    Ok(text)
+}
+
+fn write_path(text: &mut String, ground: &JobGround) -> Result<(), JobError> {
+    text.push_str("path=");
+    for folder in &ground.path {
+        match folder.strip_prefix("~/") {
+            Some(below) => write_to(text, format_args!("\"${{HOME:-/}}\"/{}", quote(below)?)),
+            None => text.push_str(&quote(folder)?),
+        }
+        text.push(':');
+    }
+    text.push_str("\"${PATH:-/usr/local/bin:/usr/bin:/bin}\"\n\n");
+    Ok(())
+}
+
+fn write_surroundings(
+    text: &mut String,
+    job: &Job,
+    ground: &JobGround,
+    env: &BTreeMap<String, String>,
+) -> Result<(), JobError> {
+    text.push_str("# Where and with what the command runs.\nsurroundings() {\n");
+    write_to(text, format_args!("    umask {:04o}\n", ground.umask & 0o777));
+    for (name, value) in env {
+        if !is_variable(name) {
+            return Err(JobError::VariableName { name: name.clone() });
+        }
+        write_to(text, format_args!("    export {name}={}\n", quote(value)?));
+    }
+    write_to(text, format_args!("    cd -- {}\n}}\n\n", quote(&job.dir)?));
+    Ok(())
+}
+
+fn write_run(text: &mut String, job: &Job, command: &str) -> Result<(), JobError> {
+    if job.shell.is_empty() {
+        return Err(JobError::NoShell);
+    }
+    text.push_str("run() {\n    exec");
+    for word in &job.shell {
+        write_to(text, format_args!(" {}", quote(word)?));
+    }
+    write_to(text, format_args!(" {}\n}}\n\n", quote(command)?));
+    Ok(())
+}
+
 /// Setup and command in one shell, since the setup is there to change that shell.
-fn whole_command(job: &Job) -> String {
+fn after_setup(job: &Job, command: &str) -> String {
     match job.setup.as_deref().map(str::trim) {
         // The colon keeps a setup of comments alone from being a syntax error.
         Some(setup) if !setup.is_empty() => {
-            format!("{{ :\n{setup}\n}} || exit $?\n{}", job.command)
+            format!("{{ :\n{setup}\n}} || exit $?\n{command}")
         }
-        Some(_) | None => job.command.clone(),
+        Some(_) | None => command.to_owned(),
     }
 }
 

@@ -54,6 +54,13 @@ pub struct LocalCopy {
     umask: u32,
 }
 
+impl LocalCopy {
+    /// `umask` is of what is shipped.
+    pub fn new(umask: u32) -> Self {
+        Self { umask }
+    }
+}
+
 #[async_trait::async_trait]
 impl Transfer for LocalCopy {
     async fn ship(

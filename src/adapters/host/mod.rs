@@ -12,8 +12,11 @@ pub mod headnode;
 pub mod attempts;
 pub mod copy;
 pub mod rsync;
+pub mod shared;
 pub mod fake;
 pub mod job;
+pub mod record;
+pub mod found;
 pub mod local;
 pub mod names;
 pub mod proof;
@@ -21,9 +24,12 @@ pub mod quote;
 pub mod read;
 pub mod shell;
 pub mod ssh;
+pub mod survey;
+pub mod trial;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -32,9 +38,10 @@ use daylily_lifecycle::ids::{
     Arrival, AttemptId, ByteCount, CaseName, Digest, Fingerprint, HeadnodeName, IntakeName,
 };
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault};
-use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
+use self::found::FoundAttempt;
+use self::record::CaseRecord;
 use self::shell::Heard;
 
 #[async_trait::async_trait]
@@ -43,9 +50,13 @@ pub trait Host: Send + Sync + 'static {
 
     /// Makes `owner` ours, and the folders around it. `owned_before` says that this
     /// database has owned the work_dir: then a missing `owner` means that work_dir
-    /// is not mounted. Another database's id, or a newer generation of ours, is
-    /// `FatalHost` and changes nothing.
+    /// is not mounted. Another database's id, a newer generation of ours, or a start
+    /// that this database knows nothing of, is `FatalHost` and changes nothing.
     async fn own(&self, owned_before: bool) -> Result<(), Fault>;
+
+    /// Makes `owner` ours whoever it was, and says who; a person has asked for it. A
+    /// work_dir where nothing of ours ever was is `FatalHost`.
+    async fn take_over(&self) -> Result<Option<String>, Fault>;
 
     /// What unprivileged users may still write below work_dir.
     async fn free_space(&self) -> Result<ByteCount, Fault>;
@@ -79,14 +90,21 @@ pub trait Host: Send + Sync + 'static {
         answers
     }
 
-    /// How far its clock is ahead of ours, as last measured. None: it was not.
-    fn clock_skew(&self) -> Option<SignedDuration> {
-        None
-    }
-
     /// Reads attempts in one go, each in the order claim, alive, exit record. The
     /// answer has one look per attempt, in the order asked.
     async fn read(&self, attempts: &[AttemptId]) -> Result<Vec<HostLook>, Fault>;
+
+    /// The names of the attempt directories, tombstones among them: cheap however many
+    /// there are.
+    async fn names(&self) -> Result<Vec<AttemptId>, Fault>;
+
+    /// Every attempt directory that is there, tombstones among them, by id.
+    async fn list(&self) -> Result<Vec<FoundAttempt>, Fault>;
+
+    /// Removes what an ended case has left, job.sh first, so that no queued copy can
+    /// ever start; of each attempt its record stays as a tombstone. Looks itself
+    /// whether anything of it lives. Goes on where an earlier try stopped.
+    async fn clean(&self, order: &CleanOrder) -> Result<Cleaned, Fault>;
 
     /// Takes the claim for the daemon if nobody has it, and says whose it is.
     async fn take_claim(&self, attempt: &AttemptId) -> Result<ClaimedBy, Fault>;
@@ -94,6 +112,11 @@ pub trait Host: Send + Sync + 'static {
     /// Signals every process that carries the attempt's id or holds its lock. To be
     /// gone is seen by `read`, not by this answer.
     async fn end(&self, attempt: &AttemptId, force: Force) -> Result<(), Fault>;
+
+    /// Runs a pipeline's `stop` with what its job has: the folder, the environment, the
+    /// setup. Ok says that it has ended with 0. Another end, or none within its limit, is
+    /// `TransientStep`. It may be run again at any time, but not beside itself.
+    async fn stop(&self, job: &Job, command: &str) -> Result<(), Fault>;
 
     /// Regular files below `dir` whose path relative to it matches a pattern. Folders
     /// that cannot be read are passed over; where `dir` itself is missing or cannot be
@@ -149,6 +172,28 @@ pub trait Transfer: Send + Sync + 'static {
     /// Whether `ship` itself compares the owner before it writes.
     fn compares_the_owner(&self) -> bool {
         false
+    }
+}
+
+/// One whose kind the configuration decides.
+#[async_trait::async_trait]
+impl Transfer for Arc<dyn Transfer> {
+    async fn ship(
+        &self,
+        order: &ShipOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Shipped, Fault> {
+        (**self).ship(order, progress, stop).await
+    }
+
+    async fn fetch(
+        &self,
+        order: &FetchOrder,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<Fetched, Fault> {
+        (**self).fetch(order, progress, stop).await
     }
 }
 
@@ -222,6 +267,37 @@ pub struct Job {
     pub command: String,
     /// On top of a clean HOME, USER, LANG, PATH and XDG_RUNTIME_DIR.
     pub env: BTreeMap<String, String>,
+    /// What `case.json` says. None: no more than what is above.
+    pub record: Option<Box<CaseRecord>>,
+}
+
+/// What an ended case has left on its headnode, as far as it is in one folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CleanOrder {
+    /// Those that ran in the folder, oldest first, each with what stays of it.
+    pub attempts: Vec<CaseRecord>,
+    pub intake: IntakeName,
+    /// The name of the folder in that of its intake.
+    pub remote_name: String,
+    /// Whether that folder goes too: it is `<work_dir>/<intake>/<remote_name>`.
+    pub with_folder: bool,
+    /// The list of what was shipped there, as in [`ShipOrder`].
+    pub manifest: String,
+    /// Paths that may neither lie in the folder nor the other way.
+    pub apart: Vec<PathBuf>,
+    /// Paths that may not lie in the folder.
+    pub outside: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cleaned {
+    Done {
+        bytes: ByteCount,
+    },
+    /// Nothing was removed, and why: something of it lives, or the folder is another's.
+    Kept {
+        why: String,
+    },
 }
 
 /// What one look at an attempt directory saw.

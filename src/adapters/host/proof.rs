@@ -42,7 +42,7 @@ pub enum Logout {
 }
 
 /// Tries everything in `dir`, which must be there; `work_dir` need not.
-pub async fn prove(shell: &impl Shell, dir: &str, work_dir: &str) -> Result<Vec<Proof>, Fault> {
+pub async fn prove(shell: &dyn Shell, dir: &str, work_dir: &str) -> Result<Vec<Proof>, Fault> {
     let answer = ask(shell, PROVE, &[dir, work_dir]).await?;
     let text = String::from_utf8_lossy(&answer.stdout).into_owned();
     let proofs = text.lines().filter_map(|line| {
@@ -53,24 +53,37 @@ pub async fn prove(shell: &impl Shell, dir: &str, work_dir: &str) -> Result<Vec<
     Ok(proofs.collect())
 }
 
-/// Whether what `direct` starts in `dir` outlives the end of its starter.
-pub async fn survives(shell: &impl Shell, dir: &str) -> Result<Survived, Fault> {
+/// What was started the way `direct` starts a job, to be looked for afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    way: String,
+    dir: String,
+}
+
+/// Starts a process in `dir` the way `direct` starts a job, and ends its starter. It goes
+/// away by itself after 10 s.
+pub async fn begin_probe(shell: &dyn Shell, dir: &str) -> Result<Begun, Fault> {
     let answer = ask(shell, PROBE, &[dir]).await?;
     let text = String::from_utf8_lossy(&answer.stdout).into_owned();
     let mut lines = text.lines();
-    let (Some(way), Some(probe)) = (lines.next(), lines.next()) else {
+    let (Some(way), Some(dir)) = (lines.next(), lines.next()) else {
         let text = format!("the probe said nothing: {}", answer.stderr.trim());
         return Err(Fault::new(FaultClass::TransientStep, text));
     };
-    let looked = ask(shell, PROBED, &[probe]).await?;
-    Ok(match (looked.code, way) {
+    Ok(Begun { way: way.to_owned(), dir: dir.to_owned() })
+}
+
+/// Whether it outlived its starter. It is ended, and its directory removed.
+pub async fn probe_lives(shell: &dyn Shell, begun: &Begun) -> Result<Survived, Fault> {
+    let looked = ask(shell, PROBED, &[&begun.dir]).await?;
+    Ok(match (looked.code, begun.way.as_str()) {
         (Some(0), "scope") => Survived::Scope,
         (Some(0), _) => Survived::Session,
         (Some(_) | None, _) => Survived::No,
     })
 }
 
-pub async fn logout(shell: &impl Shell) -> Result<Logout, Fault> {
+pub async fn logout(shell: &dyn Shell) -> Result<Logout, Fault> {
     let answer = ask(shell, LOGOUT, &[]).await?;
     let text = String::from_utf8_lossy(&answer.stdout).into_owned();
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -84,7 +97,11 @@ pub async fn logout(shell: &impl Shell) -> Result<Logout, Fault> {
     })
 }
 
-async fn ask(shell: &impl Shell, script: &'static str, args: &[&str]) -> Result<Answer, Fault> {
+pub(super) async fn ask(
+    shell: &dyn Shell,
+    script: &'static str,
+    args: &[&str],
+) -> Result<Answer, Fault> {
     let args = args.iter().map(|&arg| arg.to_owned()).collect();
     let ask = Ask { script, args, stdin: &[], limit: SHORT, keep: 64 << 10 };
     match shell.run(ask).await? {

@@ -14,6 +14,8 @@ mod plan;
 mod source;
 mod ship;
 mod fetch;
+mod moved;
+mod shown;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,11 +28,22 @@ use tokio_util::sync::CancellationToken;
 use super::shell::{Owner, Shell, WorkDir};
 use super::{FetchOrder, Fetched, Progress, ShipOrder, Shipped, Transfer, Verify};
 
+pub(super) use shown::{Here, Seen, look_at, see};
+
 /// Where bulk transfers go through.
 #[async_trait::async_trait]
 pub trait Line: Send + Sync + 'static {
     /// One place on the line, ours until it is dropped.
     async fn lease(&self) -> Result<Lease, Fault>;
+
+    /// Gives back a place on a connection that did not do, so that the next is a new one.
+    async fn failed(&self, lease: Lease);
+
+    /// What the remote shell means by what it said. None: it is not known.
+    fn told(&self, said: &str) -> Option<Fault>;
+
+    /// Why the connection is gone, where the remote shell itself does not say.
+    fn lost(&self, lease: &Lease) -> Option<Fault>;
 }
 
 /// How a remote shell is started on a line.

@@ -2,6 +2,7 @@
 //! hosts differ in, and [`WorkDir`], which runs a script in one work_dir after it has
 //! compared the owner. Nothing of anybody's making is ever put into a script's text.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ impl<S: Shell + ?Sized> Shell for Arc<S> {
 pub struct Heard {
     /// The beginning of what the login shell printed, by the latest script that met any.
     pub noise: Option<String>,
+    /// Some of that came on standard output, where whoever copies files stumbles over it.
+    pub noise_in_answers: bool,
     /// How far that machine's clock is before ours, to some milliseconds.
     pub clock_skew_ms: Option<i64>,
 }
@@ -86,6 +89,29 @@ pub struct Owner {
     pub database_id: String,
     /// Raised at each start of the daemon.
     pub generation: u64,
+    /// Drawn anew at each start: a copy of the database has another.
+    pub word: String,
+    /// The words of its earlier starts, by generation. What the owner file says must be
+    /// one of them: anything else was written by a daemon on a copy.
+    pub earlier: BTreeMap<u64, String>,
+}
+
+impl Owner {
+    /// A start that knows of none before it.
+    pub fn of_start(database_id: impl Into<String>, generation: u64, word: &str) -> Self {
+        let (database_id, word) = (database_id.into(), word.to_owned());
+        Self { database_id, generation, word, earlier: BTreeMap::new() }
+    }
+
+    /// As it stands in the owner file.
+    pub fn text(&self) -> String {
+        format!("{} {} {}", self.database_id, self.generation, self.word)
+    }
+
+    /// The earlier starts, one a line.
+    pub(crate) fn earlier_lines(&self) -> String {
+        self.earlier.iter().map(|(generation, word)| format!("{generation} {word}\n")).collect()
+    }
 }
 
 /// One work_dir on one machine, asked about by one daemon.
@@ -95,6 +121,9 @@ pub struct WorkDir<S> {
     path: String,
     owner: Owner,
 }
+
+/// What helps where the owner is not who asks.
+const ADOPT: &str = "daylily-watch adopt HEADNODE --reason '...'";
 
 /// How long a script that only looks or writes small files may take.
 pub(crate) const SHORT: Duration = Duration::from_secs(30);
@@ -112,7 +141,7 @@ pub(crate) enum About {
     Case,
 }
 
-/// A script that begins with `owner.sh` (or is `own.sh`).
+/// A script that begins with `owner.sh` (or is `own.sh` or `take_over.sh`).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Script {
     pub(crate) text: &'static str,
@@ -132,6 +161,7 @@ impl Script {
 
 /// What scripts end with, beside 0.
 pub(crate) mod code {
+    pub(crate) const COPY: i32 = 89;
     pub(crate) const NO_OWNER: i32 = 90;
     pub(crate) const OTHER_OWNER: i32 = 91;
     pub(crate) const NEWER_GENERATION: i32 = 92;
@@ -148,6 +178,15 @@ impl<S: Shell> WorkDir<S> {
         Self { shell, path, owner }
     }
 
+    /// The daemon that may act here, if it is us.
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub fn shell(&self) -> &S {
         &self.shell
     }
@@ -157,7 +196,7 @@ impl<S: Shell> WorkDir<S> {
         format!("{}/.daylily-watch", self.path.trim_end_matches('/'))
     }
 
-    /// Runs a script. Its arguments follow work_dir, database id and generation.
+    /// Runs a script. Its arguments follow work_dir, database id, generation and word.
     /// [`Ran::TimedOut`] is left to the caller; an owner that is not us and the like
     /// are faults.
     pub(crate) async fn ask(
@@ -167,8 +206,8 @@ impl<S: Shell> WorkDir<S> {
         stdin: &[u8],
         keep: usize,
     ) -> Result<Ran, Fault> {
-        let ours =
-            [self.path.clone(), self.owner.database_id.clone(), self.owner.generation.to_string()];
+        let Owner { database_id, generation, word, .. } = &self.owner;
+        let ours = [self.path.clone(), database_id.clone(), generation.to_string(), word.clone()];
         let args = ours.into_iter().chain(args.iter().map(|&a| a.to_owned())).collect();
         let Script { text: script, limit, .. } = script;
         let ran = self.shell.run(Ask { script, args, stdin, limit, keep }).await?;
@@ -214,13 +253,17 @@ impl<S: Shell> WorkDir<S> {
         let (class, text) = match answer.code? {
             code::NO_OWNER => (
                 FaultClass::FatalHost,
-                format!("{path}/.daylily-watch/owner is missing\nhint: is {path} mounted?"),
+                format!(
+                    "{path}/.daylily-watch/owner is missing\nhint: is {path} mounted? where it \
+                     is the right one, `{ADOPT}` makes it this database's again"
+                ),
             ),
             code::OTHER_OWNER => (
                 FaultClass::FatalHost,
                 format!(
                     "{path} belongs to the database {}\nhint: one work_dir is for one database: \
-                     give this headnode a work_dir of its own, or use the state_dir of that one",
+                     give this headnode a work_dir of its own, or use the state_dir of that one; \
+                     where that one is lost, `{ADOPT}` takes over what runs there",
                     first_line(&answer.stderr)
                 ),
             ),
@@ -228,14 +271,24 @@ impl<S: Shell> WorkDir<S> {
                 FaultClass::FatalHost,
                 format!(
                     "{path} was used by a later start of this database\nhint: a daemon runs on \
-                     another copy of it, or an old copy was put in place: use the newest one"
+                     another copy of it, or an old copy was put in place: use the newest one; \
+                     where that is lost, `{ADOPT}` takes over what runs there"
+                ),
+            ),
+            code::COPY => (
+                FaultClass::FatalHost,
+                format!(
+                    "{path} is used by another daemon on a copy of this database, or this one was \
+                     restored from a backup\nhint: end that daemon, for good, if there is one; \
+                     then `{ADOPT}` takes over what runs there"
                 ),
             ),
             code::ODD_OWNER => (
                 FaultClass::FatalHost,
                 format!(
                     "{path}/.daylily-watch/owner cannot be read\nhint: see whether the file \
-                     system of {path} is whole and who may read there"
+                     system of {path} is whole and who may read there; where only that file is \
+                     spoilt, `{ADOPT}` writes it anew"
                 ),
             ),
             code::NO_PROC => {

@@ -2,24 +2,28 @@
 //! line, each failure with the line to paste. It changes nothing, takes no lock of the
 //! daemon's, and leaves nothing behind.
 
-mod headnodes;
+mod headnode;
 mod intakes;
-mod pueue;
+mod programs;
 mod results;
 mod state;
 
 use daylily_lifecycle::explain::{Clock as Zoned, stopped_banner};
+use daylily_lifecycle::outcome::Fault;
+use futures_util::future::join_all;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::args::{Global, Reading};
 use super::dry_run::database;
 use super::printer::Printer;
-use super::run::runtime;
+use super::run::{listen, runtime};
 use super::{Exit, Outcome, words};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Settings};
 use crate::reconcile::scan::preview::{Next, Preview, preview};
 use crate::store::read::Reader;
+use headnode::At;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,22 +78,37 @@ impl Report {
         self.add(Level::Fail, check, text, Some(hint.into()));
     }
 
+    /// What did not work as a finding; its hints become the finding's. One without any
+    /// gets `otherwise`.
+    fn fault(&mut self, check: &str, fault: &Fault, otherwise: &str) {
+        let (text, hint) = parted(&fault.text);
+        self.add(Level::Fail, check, text, Some(hint.unwrap_or_else(|| otherwise.to_owned())));
+    }
+
+    /// All of another's findings, after ours.
+    fn absorb(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+    }
+
     /// An error as a finding; its hints become the finding's.
     fn error(&mut self, check: &str, error: &dyn std::error::Error) {
-        let told = error.to_string();
-        let (hints, said): (Vec<&str>, Vec<&str>) =
-            told.lines().partition(|line| line.trim_start().starts_with("hint:"));
-        let mut text = said.join(" ");
+        let (mut text, hint) = parted(&error.to_string());
         let mut cause = error.source();
         while let Some(source) = cause {
             text.push_str(&format!(": {source}"));
             cause = source.source();
         }
-        let hints: Vec<&str> =
-            hints.iter().map(|hint| hint.trim_start().trim_start_matches("hint:").trim()).collect();
-        let hint = Some(hints.join("; ")).filter(|hint| !hint.is_empty());
         self.add(Level::Fail, check, text, hint);
     }
+}
+
+/// What was said, and the hints in it, each as one line.
+fn parted(told: &str) -> (String, Option<String>) {
+    let (hints, said): (Vec<&str>, Vec<&str>) =
+        told.lines().partition(|line| line.trim_start().starts_with("hint:"));
+    let hints: Vec<&str> =
+        hints.iter().map(|hint| hint.trim_start().trim_start_matches("hint:").trim()).collect();
+    (said.join(" "), Some(hints.join("; ")).filter(|hint| !hint.is_empty()))
 }
 
 pub(super) fn check(global: &Global, reading: &Reading, printer: &mut Printer) -> Outcome {
@@ -118,12 +137,7 @@ pub(super) fn check(global: &Global, reading: &Reading, printer: &mut Printer) -
         intakes::intake(&mut report, intake, reader.as_ref(), seen.as_ref().ok());
     }
     intakes::watches(&mut report, &settings, seen.as_ref().ok());
-    let runtime = runtime()?;
-    for headnode in &settings.headnodes {
-        let checked = headnodes::headnode(&mut report, &settings, headnode, reader.as_ref(), known);
-        runtime.block_on(checked);
-    }
-    runtime.shutdown_background();
+    report.absorb(headnodes(&settings, reader.as_ref(), known)?);
     results::results(&mut report, &settings.results);
     match &seen {
         Ok(_) if known == Known::Unreadable => {
@@ -140,6 +154,27 @@ pub(super) fn check(global: &Global, reading: &Reading, printer: &mut Printer) -
     report.ok = report.findings.iter().all(|finding| finding.level != Level::Fail);
     print(&report, reading.json, printer)?;
     Ok(if report.ok { Exit::Done } else { Exit::No })
+}
+
+/// All at the same time, told in the order of the configuration.
+fn headnodes(settings: &Settings, reader: Option<&Reader>, known: Known) -> anyhow::Result<Report> {
+    let runtime = runtime()?;
+    let stop = CancellationToken::new();
+    let mut report = Report::default();
+    runtime.block_on(async {
+        let at_once = listen(&stop)?;
+        programs::programs(&mut report, settings).await;
+        let checks = settings.headnodes.iter().map(|headnode| {
+            headnode::headnode(At { settings, headnode, reader, known, stop: stop.clone() })
+        });
+        tokio::select! {
+            reports = join_all(checks) => reports.into_iter().for_each(|r| report.absorb(r)),
+            () = at_once.cancelled() => anyhow::bail!("told twice to end"),
+        }
+        Ok(())
+    })?;
+    runtime.shutdown_background();
+    Ok(report)
 }
 
 fn configuration(report: &mut Report, settings: &Settings) {

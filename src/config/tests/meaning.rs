@@ -334,3 +334,39 @@ fn a_configuration_that_is_no_file_is_refused_and_not_waited_for() {
         assert!(told.contains("it is no regular file"), "{told}");
     }
 }
+
+#[test]
+fn a_manifest_is_neither_the_marker_nor_ignored() {
+    let with = |settle: &str| {
+        format!(
+            "intakes: [{{name: in, path: ./in, settle: {settle}}}]\n\
+             headnodes: [{{name: here, host: local, work_dir: ./work}}]\n"
+        )
+    };
+    check(
+        &with("{marker: SHA256SUMS, manifest: SHA256SUMS}"),
+        "
+config.yaml:1:73: intakes[0].settle.manifest: found `SHA256SUMS`, which is the marker
+  hint: a marker is never part of a case's data: use one file for each
+",
+    );
+    check(
+        &with("{ignore: [\"*.txt\"], manifest: sums.txt}"),
+        "
+config.yaml:1:72: intakes[0].settle.manifest: found `sums.txt`, which `*.txt` ignores
+  hint: take the pattern out of `ignore`
+",
+    );
+    check(&with("{marker: SHA256SUMS, manifest: auto}"), "nothing is wrong");
+}
+
+#[test]
+fn an_intake_without_a_pipeline_needs_the_default_one() {
+    check_added(
+        "pipelines: {dose: {}}\nrules: [{files: \"*\", pipeline: dose}]\n",
+        "
+config.yaml:1:11: intakes[0].pipeline: there is no pipeline `default`
+  hint: known: dose
+",
+    );
+}

@@ -19,6 +19,7 @@ fn the_least_configuration_gets_every_default() {
             marker: None,
             marker_timeout: None,
             marker_missing: Wait,
+            manifest: Auto,
             unfinished: [
                 ".*.??????",
                 "*.part",
@@ -46,9 +47,7 @@ fn the_least_configuration_gets_every_default() {
                 "here",
             ),
             group: None,
-            pipeline: PipelineName(
-                "default",
-            ),
+            pipeline: None,
             priority: Normal,
             success_to: None,
             failure_to: None,
@@ -111,6 +110,8 @@ fn the_least_configuration_gets_every_default() {
                 "-c",
             ],
             setup: None,
+            probe: None,
+            stop: None,
             env: {},
             expect: [],
             limits: Limits {
@@ -176,7 +177,7 @@ intakes:
       marker: daylily.ready
       marker_timeout: 6h
       marker_missing: accept
-      manifest: auto
+      manifest: SHA256SUMS
       unfinished: ["*.part"]
       ignore: []
     watch: poll
@@ -211,10 +212,15 @@ pipelines:
       ./check
     shell: [bash, -lc]
     setup: module load dose
+    stop: ./stop --all
+    probe: dose --version
     env: {OMP_NUM_THREADS: "8"}
     expect: ["out/*.dcm"]
     limits: {run: 7d, queue: 24h, on_limit: cancel}
     on_lost: {rebooted: hold, unknown: rerun}
+rules:
+  - {files: "*.dcm", pipeline: dose, group: small, priority: low}
+  - {files: raw/*}
 results: {fetch: ["out/**"], to: /srv/results, marker: done, group: lab, dir_mode: "0750", file_mode: "0640"}
 retry: {first: 1s, most: 1m, for: 1h}
 poll: {min: 100ms, max: 1s}
@@ -223,6 +229,32 @@ aging: 2d
 log: {level: debug, format: json, file: daylily.log}
 "#,
     );
+    insta::assert_debug_snapshot!(settings.rules, @r#"
+    [
+        RuleSettings {
+            files: "*.dcm",
+            pipeline: Some(
+                PipelineName(
+                    "dose",
+                ),
+            ),
+            group: Some(
+                GroupName(
+                    "small",
+                ),
+            ),
+            priority: Some(
+                Low,
+            ),
+        },
+        RuleSettings {
+            files: "raw/*",
+            pipeline: None,
+            group: None,
+            priority: None,
+        },
+    ]
+    "#);
     insta::assert_debug_snapshot!(settings.intakes, @r#"
     [
         IntakeSettings {
@@ -241,6 +273,9 @@ log: {level: debug, format: json, file: daylily.log}
                 21600s,
             ),
             marker_missing: Accept,
+            manifest: Named(
+                "SHA256SUMS",
+            ),
             unfinished: [
                 "*.part",
             ],
@@ -260,8 +295,10 @@ log: {level: debug, format: json, file: daylily.log}
                     "big",
                 ),
             ),
-            pipeline: PipelineName(
-                "dose",
+            pipeline: Some(
+                PipelineName(
+                    "dose",
+                ),
             ),
             priority: Urgent,
             success_to: Some(
@@ -391,6 +428,12 @@ log: {level: debug, format: json, file: daylily.log}
             ],
             setup: Some(
                 "module load dose",
+            ),
+            probe: Some(
+                "dose --version",
+            ),
+            stop: Some(
+                "./stop --all",
             ),
             env: {
                 "OMP_NUM_THREADS": "8",

@@ -18,6 +18,10 @@ pub mod writers;
 
 mod lease;
 
+pub mod small_file;
+
+pub mod manifest;
+
 pub mod hash;
 
 pub mod watch;

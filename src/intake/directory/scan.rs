@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use daylily_lifecycle::case::LastChange;
 use daylily_lifecycle::ids::ByteCount;
-use daylily_lifecycle::settle::{Tree, Writers};
+use daylily_lifecycle::settle::{Manifest, Tree, Writers};
 use jiff::Timestamp;
 use nix::fcntl::AtFlags;
 use nix::unistd::{AccessFlags, faccessat};
@@ -50,6 +50,16 @@ const LISTED_PROBLEMS: usize = 50;
 
 /// Scans a folder. `now` is taken just before: a ctime later than it lies in the future.
 pub fn scan(folder: &Path, settings: &ScanSettings, now: Timestamp) -> Result<Tree, ScanError> {
+    scan_telling(folder, settings, now, &mut |_| {})
+}
+
+/// The same, telling of every regular file by its path. No manifest is looked for.
+pub fn scan_telling(
+    folder: &Path,
+    settings: &ScanSettings,
+    now: Timestamp,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Tree, ScanError> {
     let vanished = || ScanError::Vanished { folder: folder.to_owned() };
     let failed = |source| ScanError::Walk { folder: folder.to_owned(), source };
     let io_failed = |source| failed(TreeError::Io { path: folder.to_owned(), source });
@@ -59,7 +69,7 @@ pub fn scan(folder: &Path, settings: &ScanSettings, now: Timestamp) -> Result<Tr
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(vanished()),
         Err(source) => return Err(io_failed(source)),
     };
-    let mut scanner = Scanner::new(folder, settings, now);
+    let mut scanner = Scanner::new(folder, settings, now, tell);
     scanner.changed("", &before);
     if !before.is_dir() {
         scanner.problems.add("a case is a folder, and this is none".to_owned());
@@ -104,6 +114,7 @@ struct Scanner<'a> {
     problems: Problems,
     /// The folder with all symlinks above it resolved, once a symlink asks for it.
     real: Option<PathBuf>,
+    tell: &'a mut dyn FnMut(&str),
 }
 
 struct Newest {
@@ -113,7 +124,12 @@ struct Newest {
 }
 
 impl<'a> Scanner<'a> {
-    fn new(folder: &'a Path, settings: &'a ScanSettings, now: Timestamp) -> Self {
+    fn new(
+        folder: &'a Path,
+        settings: &'a ScanSettings,
+        now: Timestamp,
+        tell: &'a mut dyn FnMut(&str),
+    ) -> Self {
         Self {
             folder,
             settings,
@@ -129,6 +145,7 @@ impl<'a> Scanner<'a> {
             search: Search::default(),
             problems: Problems::default(),
             real: None,
+            tell,
         }
     }
 
@@ -138,6 +155,7 @@ impl<'a> Scanner<'a> {
 
     fn file(&mut self, entry: &Entry, full: &Path) -> Result<(), TreeError> {
         self.files += 1;
+        (self.tell)(&entry.path);
         self.bytes = self.bytes.saturating_add(entry.meta.len());
         if self.modified.as_ref().is_none_or(|(at, _)| entry.mtime_ns() > *at) {
             self.modified = Some((entry.mtime_ns(), entry.path.clone()));
@@ -232,6 +250,7 @@ impl<'a> Scanner<'a> {
             } else {
                 Writers::NotLooked
             },
+            manifest: Manifest::None,
             problems: self.problems.finish(),
         }
     }

@@ -1,6 +1,8 @@
 use daylily_lifecycle::case::{
     Case, CaseKind, Condition, ConditionName, LastChange, Order, Priority,
 };
+use std::collections::BTreeMap;
+
 use daylily_lifecycle::ids::{
     Actor, Arrival, ByteCount, CaseId, CaseName, Fingerprint, GroupName, HeadnodeName, IntakeName,
     PipelineName, Slot,
@@ -34,6 +36,10 @@ fn appeared() -> Case {
         headnode: HeadnodeName::new("here"),
         group: None,
         gpus: 0,
+        params: BTreeMap::new(),
+        notify: Vec::new(),
+        rule: None,
+        priority_by: None,
     };
     let appeared = Appeared {
         case: CaseId::new("01A"),
@@ -68,6 +74,8 @@ fn scanned(holds: &[(ConditionName, bool)], settles_at: Option<Timestamp>) -> Ca
         problems: Vec::new(),
         refused: None,
         folder: None,
+        refuted: false,
+        order: None,
     };
     after(Some(&appeared()), Observation::Scanned(Box::new(scanned)))
 }
@@ -151,6 +159,15 @@ fn a_folder_whose_marker_does_not_come_needs_a_person() {
 fn a_content_that_is_still_compared_needs_time() {
     let conditions = [(ConditionName::Quiet, true), (ConditionName::NewContent, false)];
     check(&scanned(&conditions, None), &world(SlotState::Free), Needs::Time);
+}
+
+#[test]
+fn a_manifest_is_compared_in_time_and_what_it_names_comes_by_a_person() {
+    let open = |name| [(ConditionName::Quiet, true), (name, false)];
+    check(&scanned(&open(ConditionName::Checksums), None), &world(SlotState::Free), Needs::Time);
+    check(&scanned(&open(ConditionName::Manifest), None), &world(SlotState::Free), Needs::Person);
+    let both = [(ConditionName::Manifest, false), (ConditionName::Checksums, false)];
+    check(&scanned(&both, None), &world(SlotState::Free), Needs::Person);
 }
 
 #[test]

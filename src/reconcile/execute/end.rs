@@ -43,6 +43,32 @@ pub(super) async fn take_claim(
     }
 }
 
+/// Runs the `stop` that the attempt was made with. It may have run before.
+pub(super) async fn stop(
+    context: &Context,
+    node: &Node,
+    case: &Case,
+    attempt: &AttemptId,
+) -> Pass<()> {
+    let Some((this, command)) =
+        case.attempt().and_then(|this| Some((this, this.place.stop.as_deref()?)))
+    else {
+        return Ok(());
+    };
+    match node.host.stop(&job(context, node, case, this), command).await {
+        Ok(()) => {
+            tracing::info!(case = %case.name, %attempt, "stopped what it may have left elsewhere");
+            let what = Observation::Stopped { attempt: attempt.clone() };
+            context.record(case.id.clone(), what).await?;
+            Ok(())
+        }
+        Err(fault) => {
+            let step = StepName::Stop;
+            step_failed(context, Some(node), &case.id, Some(attempt), step, fault).await
+        }
+    }
+}
+
 pub(super) async fn end_processes(
     context: &Context,
     node: &Node,

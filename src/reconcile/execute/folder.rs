@@ -14,6 +14,7 @@ use crate::intake::directory::mount::{self, MountState};
 use crate::intake::directory::scan::ScanError;
 use crate::reconcile::Pass;
 use crate::reconcile::scan::judging::scan_and_judge;
+use crate::reconcile::scan::orders::Orders;
 use crate::reconcile::scan::rules::Rules;
 use crate::store::error::StoreError;
 use crate::store::recording::Fact;
@@ -21,14 +22,16 @@ use crate::store::recording::Fact;
 /// Scans and judges. What the scan says is recorded only if it is news.
 pub(super) async fn scan(context: &Context, case: &Case) -> Pass<()> {
     let Some(intake) = context.intake(&case.intake) else { return Ok(()) };
-    let rules = match Rules::of(intake) {
+    let rules =
+        Rules::of(intake).and_then(|rules| Ok((rules, Orders::of(&context.settings, intake)?)));
+    let (rules, orders) = match rules {
         Ok(rules) => rules,
         Err(fault) => {
             return step_failed(context, None, &case.id, None, StepName::Scan, fault).await;
         }
     };
     let (now, looked_at) = (context.clock.now(), case.clone());
-    match super::blocking(move || scan_and_judge(&looked_at, &rules, now)).await {
+    match super::blocking(move || scan_and_judge(&looked_at, &rules, &orders, now)).await {
         Ok(scanned) => {
             let what = Observation::Scanned(Box::new(scanned));
             let recorded = context.record(case.id.clone(), what).await?;

@@ -3,6 +3,7 @@
 //! observation; nothing is retried here. An action that the newest plan of its case no
 //! longer names is stopped.
 
+mod compare;
 mod end;
 mod folder;
 mod returning;
@@ -35,6 +36,10 @@ const LOOKS: usize = 4;
 /// rounds.
 const LOOKS_BEGUN: usize = 64;
 
+/// Manifests compared at a time: each reads as fast as the disk or the processor gives, and
+/// a small case need not wait for the end of a large one.
+const COMPARISONS: usize = 2;
+
 /// Short commands on one headnode at a time.
 const COMMANDS: usize = 4;
 
@@ -49,9 +54,11 @@ const BATCH: usize = 50;
 enum Lane {
     Look,
     Hash,
+    Compare,
     Transfer(HeadnodeName),
     Submit(HeadnodeName),
     Command(HeadnodeName),
+    Stop(HeadnodeName),
 }
 
 /// What may be done on a headnode at present.
@@ -237,9 +244,11 @@ impl Executor {
         let lane = match action {
             Action::Scan => Lane::Look,
             Action::Hash => Lane::Hash,
+            Action::Compare => Lane::Compare,
             Action::Ship { .. } | Action::Return { .. } => Lane::Transfer(headnode()?),
             Action::Submit { .. } => Lane::Submit(headnode()?),
             Action::TakeClaim { .. } | Action::EndProcesses { .. } => Lane::Command(headnode()?),
+            Action::Stop { .. } => Lane::Stop(headnode()?),
             Action::Decide { .. } => return None,
         };
         match headnode() {
@@ -253,7 +262,8 @@ impl Executor {
         match lane {
             Lane::Look => LOOKS_BEGUN,
             Lane::Hash | Lane::Submit(_) => 1,
-            Lane::Command(_) => COMMANDS,
+            Lane::Compare => COMPARISONS,
+            Lane::Command(_) | Lane::Stop(_) => COMMANDS,
             Lane::Transfer(headnode) => self
                 .context
                 .node(headnode)
@@ -319,7 +329,9 @@ impl Executor {
             let several = keys.len() > 1;
             for key in keys {
                 let Some(flying) = self.in_flight.remove(&key) else { continue };
-                if let Lane::Submit(headnode) | Lane::Command(headnode) = &flying.lane {
+                if let Lane::Submit(headnode) | Lane::Command(headnode) | Lane::Stop(headnode) =
+                    &flying.lane
+                {
                     ended.poll.push(headnode.clone());
                 }
                 if panic.is_some() && several {
@@ -368,6 +380,7 @@ async fn perform(
     match (action, node) {
         (Action::Scan, _) => folder::scan(&context, &case).await,
         (Action::Hash, _) => folder::hash(&context, &case, &stop).await,
+        (Action::Compare, _) => compare::compare(&context, &case, &stop).await,
         (Action::Ship { attempt }, Some(node)) => {
             ship::ship(&context, &node, &case, &attempt, &stop).await
         }
@@ -380,12 +393,14 @@ async fn perform(
         (Action::EndProcesses { attempt, force }, Some(node)) => {
             end::end_processes(&context, &node, &case, &attempt, force).await
         }
+        (Action::Stop { attempt }, Some(node)) => end::stop(&context, &node, &case, &attempt).await,
         (Action::Submit { .. } | Action::Decide { .. }, _)
         | (
             Action::Ship { .. }
             | Action::Return { .. }
             | Action::TakeClaim { .. }
-            | Action::EndProcesses { .. },
+            | Action::EndProcesses { .. }
+            | Action::Stop { .. },
             None,
         ) => Ok(()),
     }

@@ -42,7 +42,7 @@ pub(super) async fn bring_home(
     let home = Home { context, node, case, attempt, end, stop };
     let progress = Progress::default();
     let fetching = home.bring(&progress);
-    match telling(context, case, id, StepName::Return, &progress, fetching).await? {
+    match telling(context, case, Some(id), StepName::Return, &progress, fetching).await? {
         Ok(stored) => {
             tracing::debug!(case = %case.name, attempt = %id, files = stored.files, to = ?stored.to, "home");
             let what = Observation::Returned { attempt: id.clone(), stored };

@@ -47,7 +47,7 @@ pub(super) async fn ship(
     };
     let progress = Progress::default();
     let copying = node.host.ship(&order, &progress, stop);
-    let shipped = telling(context, case, attempt, StepName::Ship, &progress, copying).await?;
+    let shipped = telling(context, case, Some(attempt), StepName::Ship, &progress, copying).await?;
     match shipped {
         Ok(shipped) => {
             tracing::debug!(case = %case.name, files = shipped.files, bytes = shipped.bytes.0, "shipped");
@@ -75,7 +75,7 @@ pub(super) async fn ship(
 pub(super) async fn telling<T>(
     context: &Context,
     case: &Case,
-    attempt: &AttemptId,
+    attempt: Option<&AttemptId>,
     step: StepName,
     progress: &Progress,
     transfer: impl Future<Output = T>,
@@ -100,7 +100,7 @@ pub(super) async fn telling<T>(
                 before = bytes;
                 let at = context.clock.now();
                 let told =
-                    StepProgress { case: case.id.clone(), attempt: attempt.clone(), progress };
+                    StepProgress { case: case.id.clone(), attempt: attempt.cloned(), progress };
                 context.store.progress(vec![told], at).await?;
             }
         }

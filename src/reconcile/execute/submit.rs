@@ -15,6 +15,7 @@ use daylily_lifecycle::outcome::{Conclusion, Fault, FaultClass, Seen, conclude};
 use daylily_lifecycle::policy::Part;
 
 use super::{Context, Node, step_failed, step_of_case_failed};
+use crate::adapters::host::record::CaseRecord;
 use crate::adapters::host::{Job, Prepared};
 use crate::adapters::queue::{Entry, QueueLook};
 use crate::reconcile::Pass;
@@ -174,6 +175,9 @@ pub(super) fn job(context: &Context, node: &Node, case: &Case, attempt: &Attempt
     }
     let named: Vec<String> =
         slots.iter().map(|slot| format!("{}/{}", slot.group, slot.slot)).collect();
+    for (name, value) in &attempt.place.params {
+        env.insert(format!("DAYLILY_PARAM_{name}"), value.clone());
+    }
     env.insert("DAYLILY_SLOT".to_owned(), named.join(","));
     env.insert("DAYLILY_CASE".to_owned(), case.name.to_string());
     env.insert("DAYLILY_ATTEMPT".to_owned(), attempt.id.to_string());
@@ -194,5 +198,6 @@ pub(super) fn job(context: &Context, node: &Node, case: &Case, attempt: &Attempt
         setup: pipeline.and_then(|pipeline| pipeline.setup.clone()),
         command: attempt.place.command.clone(),
         env,
+        record: Some(Box::new(CaseRecord::of(case, attempt))),
     }
 }

@@ -34,8 +34,7 @@ impl Work {
             now.instance.clone_from(&before.instance);
         }
         let version = if self.is_fresh(&before, &now) { self.version().await } else { None };
-        let skew =
-            self.node.host.clock_skew().and_then(|skew| i64::try_from(skew.as_millis()).ok());
+        let skew = self.node.host.heard().clock_skew_ms;
         let told = self.told(&now);
         let stored = &self.stored;
         let asked = !self.running.is_empty() || self.node.queue.kind() != QueueKind::Direct;
@@ -43,7 +42,7 @@ impl Work {
         let same = stored.queue_seen.as_ref() == Some(&now)
             && stored.drift == told
             && version.is_none()
-            && (skew.is_none() || stored.clock_skew_ms == skew)
+            && is_the_same_skew(stored.clock_skew_ms, skew)
             && !(asked && is_old);
         if same {
             return Ok(());
@@ -144,5 +143,15 @@ fn unpaused(seen: &mut QueueSeen, groups: &[GroupName]) {
         if let Some(seen) = all.get_mut(group) {
             seen.paused = false;
         }
+    }
+}
+
+/// What a line takes to answer varies: only what moves by more than that is worth a write.
+fn is_the_same_skew(stored: Option<i64>, measured: Option<i64>) -> bool {
+    const JITTER_MS: u64 = 500;
+    match (stored, measured) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(stored), Some(measured)) => stored.abs_diff(measured) <= JITTER_MS,
     }
 }

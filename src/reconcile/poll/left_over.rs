@@ -44,12 +44,13 @@ impl Work {
 }
 
 /// Whether what a queue may take out under this label can start nothing. It never takes
-/// out what runs. While an end is in doubt, what the queue says of it is needed.
+/// out what runs. While an end is in doubt, what the queue says of it is needed; and one
+/// entry that waits although its job has begun may be that job, halted.
 fn is_inert(attempt: &Attempt, word: &Word) -> bool {
     let over = attempt.end.is_some() && attempt.tenure == Tenure::None;
     match attempt.claimed_by {
         Some(ClaimedBy::Daemon) => true,
-        Some(ClaimedBy::Job) => over || word.copies > 1 || word.says == QueueWord::Waiting,
+        Some(ClaimedBy::Job) => over || word.copies > 1,
         None => over,
     }
 }

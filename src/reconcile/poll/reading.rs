@@ -18,7 +18,7 @@ use super::Polled;
 use crate::adapters::host::HostLook;
 use crate::adapters::queue::{GroupLook, QueueLook, Word};
 use crate::reconcile::contact::{answers, host_fault};
-use crate::reconcile::{Context, Node, Pass};
+use crate::reconcile::{Context, Node, Pass, unknown};
 use crate::store::places::Headnode;
 use crate::store::read::live::Running;
 
@@ -73,6 +73,9 @@ impl Work {
     async fn look(&self, polled: &mut Polled) -> Pass<Result<HeadnodeState, Fault>> {
         if !self.owned {
             if let Err(fault) = self.node.host.own(self.stored.owned_at.is_some()).await {
+                return Ok(Err(fault));
+            }
+            if let Err(fault) = unknown::look(&self.context, &self.node).await? {
                 return Ok(Err(fault));
             }
             polled.owned = true;

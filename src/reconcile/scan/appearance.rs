@@ -1,12 +1,13 @@
 //! Owns what is recorded of a folder at first sight: whose name it has, what it asks
 //! for, and whether it was here before the program was.
 
-use daylily_lifecycle::case::{CaseKind, Order, Prior};
+use daylily_lifecycle::case::{CaseKind, Prior};
 use daylily_lifecycle::ids::{Arrival, CaseId};
 use daylily_lifecycle::observation::{Appeared, Observation};
 use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 
+use super::orders::Orders;
 use super::rules::Rules;
 use crate::config::{Existing, IntakeSettings};
 use crate::intake::directory::listing::Found;
@@ -30,13 +31,7 @@ pub(super) fn appearance(
         arrival: last.as_ref().map_or(Arrival::FIRST, |last| last.arrival.next()),
         path: found.path.to_string_lossy().into_owned(),
         kind_of_case: CaseKind::Folder,
-        order: Order {
-            pipeline: settings.pipeline.clone(),
-            priority: settings.priority,
-            headnode: settings.headnode.clone(),
-            group: settings.group.clone(),
-            gpus: 0,
-        },
+        order: Orders::at_first_sight(settings),
         folder: found.folder.clone(),
         prior: last.map(|last| Prior { case: last.case, digest: last.digest }),
         baseline,

@@ -8,19 +8,63 @@ use daylily_lifecycle::observation::Scanned;
 use daylily_lifecycle::settle::{FAR, Judged, Memory, judge};
 use jiff::Timestamp;
 
+use super::orders::{Matching, Orders, read_case_file};
 use super::rules::Rules;
+use crate::config::case_file::{self, CaseFile};
+use crate::intake::directory::manifest;
 use crate::intake::directory::mount::folder_at;
-use crate::intake::directory::scan::{ScanError, scan};
+use crate::intake::directory::scan::{ScanError, scan_telling};
+use crate::tree::TreeError;
 
 /// Walks through the folder, so it belongs on a thread that may block.
-pub fn scan_and_judge(case: &Case, rules: &Rules, now: Timestamp) -> Result<Scanned, ScanError> {
+pub fn scan_and_judge(
+    case: &Case,
+    rules: &Rules,
+    orders: &Orders,
+    now: Timestamp,
+) -> Result<Scanned, ScanError> {
     let path = Path::new(&case.path);
+    let failed = |source| {
+        let source = TreeError::Io { path: path.to_owned(), source };
+        ScanError::Walk { folder: path.to_owned(), source }
+    };
     let before = folder_at(path);
-    let tree = scan(path, &rules.scan, now)?;
+    // Read first: what is put in its place during the walk has another fingerprint.
+    let found = manifest::read(path, &rules.manifest).map_err(failed)?;
+    let mut presence = found.presence();
+    let mut matching = Matching::default();
+    let mut tree = scan_telling(path, &rules.scan, now, &mut |file| {
+        matching.saw(orders, file);
+        if let Some(presence) = &mut presence {
+            presence.saw(file);
+        }
+    })?;
+    let mut problems = std::mem::take(&mut tree.problems);
+    // The walk and the reader of a file may have met the same.
+    let mut add = |more: &[String]| {
+        for problem in more {
+            if !problems.contains(problem) {
+                problems.push(problem.clone());
+            }
+        }
+    };
+    add(found.problems());
+    tree.manifest =
+        presence.map_or_else(|| found.without_files(), |presence| presence.finish(path));
+    let said = match rules.scan.ignore.matches(case_file::NAME) {
+        true => Ok(CaseFile::default()),
+        false => read_case_file(path).map_err(failed)?,
+    };
+    let said = said.unwrap_or_else(|wrong| {
+        add(&wrong);
+        CaseFile::default()
+    });
+    let order = orders.order(matching, said);
     // Replaced in between, it is told by the next scan which one it is.
     let folder = before.filter(|before| folder_at(path).as_ref() == Some(before));
     let judged = judge(&tree, &memory(case), &rules.settle, now);
     let settles_at = settles_at(&judged, now);
+    add(&judged.disagreements);
     Ok(Scanned {
         files: tree.files,
         bytes: tree.bytes,
@@ -28,9 +72,11 @@ pub fn scan_and_judge(case: &Case, rules: &Rules, now: Timestamp) -> Result<Scan
         last_change: judged.last_change,
         settles_at,
         conditions: judged.conditions,
-        problems: tree.problems,
+        problems,
         refused: judged.refused,
         folder,
+        refuted: judged.refuted,
+        order: Some(Box::new(order)),
     })
 }
 
@@ -40,6 +86,7 @@ fn memory(case: &Case) -> Memory<'_> {
         fingerprint: case.content.fingerprint.as_ref(),
         last_change: case.last_change.as_ref(),
         conditions: &case.conditions,
+        compared: case.compared.as_ref(),
         accepted: case.accepted.is_some(),
         last_event: None,
         new_content: case.prior.as_ref().map(|_| case.content.digest.is_some()),

@@ -5,6 +5,7 @@
 mod appearance;
 pub mod judging;
 mod look;
+pub mod orders;
 pub mod preview;
 pub mod rules;
 

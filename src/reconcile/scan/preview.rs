@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use super::appearance::{appearance, baseline, is_another};
 use super::judging::scan_and_judge;
 use super::look::look_now;
+use super::orders::Orders;
 use super::rules::Rules;
 use crate::config::{IntakeSettings, Settings};
 use crate::intake::directory::listing::Found;
@@ -116,13 +117,15 @@ impl LookAt<'_> {
         let first_look = stored.is_none_or(|intake| intake.baseline_at.is_none());
         let mut preview =
             IntakePreview { name: name.clone(), unreadable: None, ended: 0, more_problems: 0 };
-        match (look_now(self.intake, remembered.as_deref()), Rules::of(self.intake)) {
+        let rules = Rules::of(self.intake)
+            .and_then(|rules| Ok((rules, Orders::of(self.settings, self.intake)?)));
+        match (look_now(self.intake, remembered.as_deref()), rules) {
             (RootLook::Unreadable { because }, _) => preview.unreadable = Some(because),
             (_, Err(fault)) => preview.unreadable = Some(fault.text),
-            (RootLook::Listed { listing, .. }, Ok(rules)) => {
+            (RootLook::Listed { listing, .. }, Ok((rules, orders))) => {
                 preview.more_problems = listing.more_problems;
                 for found in listing.found {
-                    match self.found(&found, &rules, first_look)? {
+                    match self.found(&found, &rules, &orders, first_look)? {
                         Some(case) => cases.push(case),
                         None => preview.ended += 1,
                     }
@@ -137,6 +140,7 @@ impl LookAt<'_> {
         &self,
         found: &Found,
         rules: &Rules,
+        orders: &Orders,
         first_look: bool,
     ) -> Result<Option<CasePreview>, StoreError> {
         let last = match self.reader {
@@ -163,7 +167,7 @@ impl LookAt<'_> {
             }
         };
         let case = if case.state.name().is_before_submitting() && found.problem.is_none() {
-            self.scanned(case, rules)
+            self.scanned(case, rules, orders)
         } else {
             case
         };
@@ -180,8 +184,8 @@ impl LookAt<'_> {
         }
     }
 
-    fn scanned(&self, case: Case, rules: &Rules) -> Case {
-        match scan_and_judge(&case, rules, self.now) {
+    fn scanned(&self, case: Case, rules: &Rules, orders: &Orders) -> Case {
+        match scan_and_judge(&case, rules, orders, self.now) {
             Ok(scanned) => changed(case, &self.seen(Observation::Scanned(Box::new(scanned)))),
             // It is on its way; the daemon would look again.
             Err(_) => case,
@@ -219,10 +223,12 @@ fn planned(
             Action::Decide { decision } => Some(decision),
             Action::Scan
             | Action::Hash
+            | Action::Compare
             | Action::Ship { .. }
             | Action::Submit { .. }
             | Action::TakeClaim { .. }
             | Action::EndProcesses { .. }
+            | Action::Stop { .. }
             | Action::Return { .. } => None,
         });
         let Some(decision) = decision else { break };

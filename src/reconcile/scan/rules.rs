@@ -3,8 +3,9 @@
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use daylily_lifecycle::settle::Settle;
 
-use crate::config::{IntakeSettings, Quiet, WatchMode};
+use crate::config::{IntakeSettings, Manifest, Quiet, WatchMode};
 use crate::intake::directory::listing::ListSettings;
+use crate::intake::directory::manifest::{ManifestSettings, Wanted};
 use crate::intake::directory::mount::{Mount, behind};
 use crate::intake::directory::scan::ScanSettings;
 use crate::tree::{Names, TreeError};
@@ -12,6 +13,7 @@ use crate::tree::{Names, TreeError};
 /// The rules of one intake, on the file system it is on at present.
 #[derive(Debug, Clone)]
 pub struct Rules {
+    pub manifest: ManifestSettings,
     pub list: ListSettings,
     pub scan: ScanSettings,
     pub settle: Settle,
@@ -35,7 +37,17 @@ impl Rules {
             Quiet::Fixed(quiet) => quiet,
         };
         let expected = intake.mount_check.iter().chain(&intake.marker).cloned().collect();
+        let wanted = match &intake.manifest {
+            Manifest::None => Wanted::None,
+            Manifest::Auto => Wanted::Usual,
+            Manifest::Named(name) => Wanted::Named(name.clone()),
+        };
         Ok(Self {
+            manifest: ManifestSettings {
+                wanted,
+                ignore: ignore.clone(),
+                marker: intake.marker.clone(),
+            },
             list: ListSettings { ignore: ignore.clone(), unfinished: unfinished.clone(), expected },
             scan: ScanSettings {
                 ignore,

@@ -4,6 +4,7 @@ ALTER TABLE headnodes ADD COLUMN needs_person INTEGER NOT NULL DEFAULT 0 CHECK (
 ALTER TABLE headnodes ADD COLUMN queue_seen TEXT;
 ALTER TABLE headnodes ADD COLUMN part TEXT CHECK (part IN ('host', 'queue'));
 ALTER TABLE cases ADD COLUMN params TEXT;
+ALTER TABLE cases ADD COLUMN notify TEXT;
 ALTER TABLE cases ADD COLUMN rule TEXT;
 ALTER TABLE cases ADD COLUMN priority_by TEXT;
 ALTER TABLE cases ADD COLUMN manifest_name TEXT;
@@ -11,7 +12,8 @@ ALTER TABLE cases ADD COLUMN manifest_fingerprint TEXT;
 ALTER TABLE cases ADD COLUMN manifest_problems TEXT;
 ALTER TABLE attempts ADD COLUMN params TEXT;
 ALTER TABLE attempts ADD COLUMN stop TEXT;
-ALTER TABLE attempts ADD COLUMN stopped_at TEXT;
+ALTER TABLE attempts ADD COLUMN stopping TEXT CHECK (stopping IN ('due', 'done', 'waived'));
+ALTER TABLE attempts ADD COLUMN stopping_since TEXT;
 ALTER TABLE attempts ADD COLUMN cleaned_at TEXT;
 
 -- One more word each.
@@ -19,8 +21,8 @@ ALTER TABLE conditions RENAME TO old_conditions;
 CREATE TABLE conditions (
     case_id    TEXT    NOT NULL REFERENCES cases (id),
     name       TEXT    NOT NULL CHECK (name IN (
-                   'content', 'quiet', 'no_writers', 'unfinished', 'marker', 'manifest', 'new_content',
-                   'start')),
+                   'content', 'quiet', 'no_writers', 'unfinished', 'marker', 'manifest', 'checksums',
+                   'new_content', 'start')),
     position   INTEGER NOT NULL,
     holds      INTEGER NOT NULL CHECK (holds IN (0, 1)),
     detail     TEXT    NOT NULL,

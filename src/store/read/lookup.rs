@@ -1,11 +1,13 @@
 //! Finding a case by what a person types: a name, an id, or the beginning of either.
 
 use daylily_lifecycle::case::{Case, StateName};
-use daylily_lifecycle::ids::{Arrival, CaseId, CaseName, IntakeName};
+use daylily_lifecycle::ids::{Arrival, AttemptId, CaseId, CaseName, HeadnodeName, IntakeName};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Reader;
 use crate::store::cases;
+use crate::store::column::Instant;
 use crate::store::error::StoreError;
 use crate::store::words::AsWord;
 
@@ -64,6 +66,50 @@ impl Reader {
 }
 
 impl Reader {
+    /// One arrival of a name.
+    pub fn arrival(
+        &self,
+        intake: &IntakeName,
+        name: &CaseName,
+        arrival: Arrival,
+    ) -> Result<Option<Case>, StoreError> {
+        self.at_once("look for an arrival", |db| {
+            db.prepare_cached("SELECT * FROM cases WHERE intake = ? AND name = ? AND arrival = ?")?
+                .query_row(params![intake.as_str(), name.as_str(), arrival.0], |row| {
+                    cases::from_row(db, row)
+                })
+                .optional()
+        })
+    }
+
+    /// Whether an attempt has a row, of whichever case.
+    pub fn knows_attempt(&self, attempt: &AttemptId) -> Result<bool, StoreError> {
+        self.at_once("look for an attempt", |db| {
+            db.prepare_cached("SELECT 1 FROM attempts WHERE id = ?")?.exists([attempt.as_str()])
+        })
+    }
+
+    /// The attempt of a headnode that was made last.
+    pub fn newest_attempt(&self, headnode: &HeadnodeName) -> Result<Option<AttemptId>, StoreError> {
+        self.at_once("look for the newest attempt", |db| {
+            db.prepare_cached(
+                "SELECT id FROM attempts WHERE headnode = ? ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row([headnode.as_str()], |row| Ok(AttemptId::new(row.get::<_, String>(0)?)))
+            .optional()
+        })
+    }
+
+    /// Finished cases that ended before then and have data on a headnode, the longest
+    /// ended first.
+    pub fn uncleaned(&self, before: Timestamp) -> Result<Vec<CaseId>, StoreError> {
+        self.at_once("look for what may be removed", |db| {
+            db.prepare_cached(UNCLEANED)?
+                .query_map([Instant(before)], |row| Ok(CaseId::new(row.get::<_, String>(0)?)))?
+                .collect()
+        })
+    }
+
     /// Whether an attempt of another case has this directory. It can only be one whose
     /// name is the directory's, or that with an arrival or an attempt put behind it.
     pub fn is_place_of_another(&self, case: &Case, remote_dir: &str) -> Result<bool, StoreError> {
@@ -83,6 +129,13 @@ impl Reader {
         })
     }
 }
+
+/// An attempt has ended before its case has.
+pub(in crate::store) const UNCLEANED: &str = "
+    SELECT c.id FROM attempts AS a INDEXED BY attempts_uncleaned JOIN cases AS c ON c.id = a.case_id
+    WHERE a.cleaned_at IS NULL AND a.ended_at IS NOT NULL AND a.ended_at < ?1
+      AND c.state IN ('succeeded', 'failed', 'cancelled') AND c.finished_at < ?1
+    GROUP BY c.id ORDER BY min(c.finished_at), c.id";
 
 pub(in crate::store) const PLACE: &str = "
     SELECT 1 FROM cases AS c JOIN attempts AS a ON a.case_id = c.id

@@ -6,6 +6,7 @@ pub mod board;
 pub mod live;
 pub mod lookup;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use daylily_lifecycle::case::{Case, Condition};
@@ -19,7 +20,7 @@ use super::column::Instant;
 use super::error::{StoreError, failed};
 use super::in_use::Connected;
 use super::journal::{self, JournalEntry, JournalId};
-use super::open::{self, DatabaseId, Generation};
+use super::open::{self, DatabaseId, Generation, StartWord};
 use super::places::{self, Headnode, Intake};
 use super::requests::{self, RequestId, StoredRequest};
 use super::schema;
@@ -147,6 +148,11 @@ impl Reader {
 
     pub fn about(&self) -> Result<About, StoreError> {
         self.at_once("read whose database it is", |db| open::about(db))
+    }
+
+    /// The words of the starts on this database.
+    pub fn starts(&self) -> Result<BTreeMap<Generation, StartWord>, StoreError> {
+        self.at_once("read the starts", |db| open::starts(db))
     }
 
     /// Looks through the whole file. None: it is whole. Takes seconds for a large one.

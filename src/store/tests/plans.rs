@@ -78,4 +78,5 @@ fn the_board_reads_no_more_finished_cases_than_it_shows() {
 fn pruning_looks_only_at_what_is_left_to_prune() {
     check(prune::FINISHED, &["cases_prunable"]);
     check(prune::DROPPED, &["journal_dropped"]);
+    check(lookup::UNCLEANED, &["attempts_uncleaned"]);
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use daylily_lifecycle::attempt::{ClaimedBy, Force, Place, QueueKind, Stored, Tenure};
 use daylily_lifecycle::case::{
-    Case, CaseKind, Condition, ConditionName, HoldWhy, LastChange, Order, Priority, StateName,
-    StepName,
+    Case, CaseKind, Compared, Condition, ConditionName, HoldWhy, LastChange, Order, Priority,
+    StateName, StepName,
 };
 use daylily_lifecycle::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
@@ -114,10 +114,12 @@ fn observation(id: &CaseId, case: Option<&Case>, step: i64, seed: &[u8; 6]) -> O
             attempt_dir: format!("/w/{step}"),
             owner: "o".to_owned(),
             command: "run".to_owned(),
+            stop: (step % 2 == 0).then(|| "./stop".to_owned()),
+            params: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
             config_hash: "h".to_owned(),
         },
     };
-    let kind = if seed[1] > 100 { forward(case.state.name(), seed) } else { pick(2, 22) };
+    let kind = if seed[1] > 100 { forward(case.state.name(), seed) } else { pick(2, 24) };
     match kind {
         0..3 => scanned(step, seed),
         3 => Observation::Vanished,
@@ -154,6 +156,12 @@ fn observation(id: &CaseId, case: Option<&Case>, step: i64, seed: &[u8; 6]) -> O
             fault: Fault::new(FaultClass::TransientStep, "no"),
         },
         19 => Observation::Decided(decision(seed)),
+        22 => Observation::Stopped { attempt },
+        23 => Observation::Compared(Compared {
+            manifest: "SHA256SUMS".to_owned(),
+            fingerprint: Fingerprint::new(if pick(3, 4) == 0 { "other" } else { "same" }),
+            problems: if pick(4, 2) == 0 { vec!["x is another".to_owned()] } else { Vec::new() },
+        }),
         20 => Observation::Asked(Request { verb: verb(seed), reason: Some("because".to_owned()) }),
         _ if pick(3, 8) == 0 => Observation::Panicked { text: "index out of bounds".to_owned() },
         _ => Observation::CameBack {
@@ -186,18 +194,26 @@ fn appeared(id: &CaseId, step: i64, seed: &[u8; 6]) -> Observation {
         arrival: Arrival::FIRST,
         path: format!("/in/{id}"),
         kind_of_case: CaseKind::Folder,
-        order: Order {
-            pipeline: PipelineName::new("default"),
-            priority: Priority::Normal,
-            headnode: HeadnodeName::new("hpc"),
-            group: None,
-            gpus: 1,
-        },
+        order: order_of(PipelineName::new("default")),
         folder: None,
         prior: None,
         baseline: (seed[3].is_multiple_of(8)).then(|| "here before".to_owned()),
         problem: (seed[3] % 16 == 1).then(|| "it is a socket".to_owned()),
     }))
+}
+
+fn order_of(pipeline: PipelineName) -> Order {
+    Order {
+        rule: (pipeline.as_str() == "by_rule").then(|| "rules[0]: x matches *".to_owned()),
+        pipeline,
+        priority: Priority::Normal,
+        headnode: HeadnodeName::new("hpc"),
+        group: None,
+        gpus: 1,
+        params: BTreeMap::from([("a".to_owned(), "it's".to_owned())]),
+        notify: vec!["anna".to_owned()],
+        priority_by: None,
+    }
 }
 
 fn scanned(step: i64, seed: &[u8; 6]) -> Observation {
@@ -214,6 +230,8 @@ fn scanned(step: i64, seed: &[u8; 6]) -> Observation {
         problems: if seed[5].is_multiple_of(16) { vec!["line 14".to_owned()] } else { Vec::new() },
         refused: (seed[5] % 16 == 1).then(|| "no marker".to_owned()),
         folder: Some(FolderIdentity::new("1")),
+        refuted: false,
+        order: seed[4].is_multiple_of(3).then(|| Box::new(order_of(PipelineName::new("by_rule")))),
     }))
 }
 

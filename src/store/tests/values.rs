@@ -1,12 +1,14 @@
 //! Makes any case: every state, every field present or absent.
 
+use std::collections::BTreeMap;
+
 use daylily_lifecycle::attempt::{
     Attempt, AttemptResult, ClaimedBy, End, EndHow, Ending, EndingWhy, Force, Place, QueueKind,
-    Silence, Stored, Tenure,
+    Silence, Stopping, Stored, Tenure,
 };
 use daylily_lifecycle::case::{
-    Case, CaseKind, Changed, Condition, ConditionName, Content, Failure, Hold, HoldWhy, LastChange,
-    Order, Prior, Priority, RejectedBy, State, StateName, StepName, Trouble, Word,
+    Case, CaseKind, Changed, Compared, Condition, ConditionName, Content, Failure, Hold, HoldWhy,
+    LastChange, Order, Prior, Priority, RejectedBy, State, StateName, StepName, Trouble, Word,
 };
 use daylily_lifecycle::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
@@ -14,7 +16,7 @@ use daylily_lifecycle::ids::{
 };
 use daylily_lifecycle::outcome::{AfterClaim, FaultClass};
 use jiff::Timestamp;
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 use proptest::sample::{select, subsequence};
@@ -98,9 +100,21 @@ fn ending() -> BoxedStrategy<Ending> {
         .boxed()
 }
 
+fn params() -> impl Strategy<Value = BTreeMap<String, String>> {
+    btree_map(text(), text(), 0..3)
+}
+
+fn stopping() -> impl Strategy<Value = Stopping> {
+    (0..3, instant()).prop_map(|(kind, since)| match kind {
+        0 => Stopping::Due { since },
+        1 => Stopping::Done { since },
+        _ => Stopping::Waived { since },
+    })
+}
+
 fn place() -> BoxedStrategy<Place> {
-    (select(vec![QueueKind::Direct, QueueKind::Pueue]), text(), text())
-        .prop_map(|(queue, command, remote_dir)| Place {
+    (select(vec![QueueKind::Direct, QueueKind::Pueue]), text(), text(), of(text()), params())
+        .prop_map(|(queue, command, remote_dir, stop, params)| Place {
             headnode: HeadnodeName::new("hpc"),
             queue,
             work_dir: "/data/daylily".to_owned(),
@@ -108,6 +122,8 @@ fn place() -> BoxedStrategy<Place> {
             attempt_dir: "/data/daylily/.daylily-watch/dw-1".to_owned(),
             owner: "01H/7".to_owned(),
             command,
+            stop,
+            params,
             config_hash: "abc".to_owned(),
         })
         .boxed()
@@ -130,8 +146,10 @@ fn attempt() -> BoxedStrategy<Attempt> {
     let times = (instant(), of(instant()), of(instant()), of(instant()), of(instant()));
     let claimed = of(select(vec![ClaimedBy::Job, ClaimedBy::Daemon]));
     let over = (of(end()), of(result), of(text()), of(stored()));
-    (place(), tenure(), times, claimed, of(silence()), of(then), of(ending()), over, of(text()))
-        .prop_map(|(place, tenure, times, claimed_by, silence, giving_up, ending, over, task)| {
+    let quiet = (of(silence()), of(stopping()));
+    let later = (of(text()), of(instant()));
+    (place(), tenure(), times, claimed, quiet, of(then), of(ending()), over, later)
+        .prop_map(|(place, tenure, times, claimed_by, quiet, giving_up, ending, over, later)| {
             Attempt {
                 id: AttemptId::new(""),
                 number: 0,
@@ -141,16 +159,18 @@ fn attempt() -> BoxedStrategy<Attempt> {
                 intent_at: times.1,
                 submitted_at: times.2,
                 queued_at: times.3,
-                task_id: task.map(TaskId::new),
+                task_id: later.0.map(TaskId::new),
                 claimed_by,
                 started_at: times.4,
-                silence,
+                silence: quiet.0,
+                stopping: quiet.1,
                 giving_up,
                 ending,
                 end: over.0,
                 result: over.1,
                 error: over.2,
                 stored: over.3,
+                cleaned_at: later.1,
             }
         })
         .boxed()
@@ -206,9 +226,11 @@ fn conditions() -> BoxedStrategy<Vec<Condition>> {
         ConditionName::NoWriters,
         ConditionName::Unfinished,
         ConditionName::Marker,
+        ConditionName::Manifest,
+        ConditionName::Checksums,
         ConditionName::NewContent,
     ];
-    (subsequence(names, 0..=7), any::<bool>(), text(), instant())
+    (subsequence(names, 0..=9), any::<bool>(), text(), instant())
         .prop_map(|(names, holds, detail, since)| {
             let condition = |name| Condition { name, holds, detail: detail.clone(), since };
             names.into_iter().map(condition).collect()
@@ -237,11 +259,13 @@ fn trouble() -> BoxedStrategy<Trouble> {
     let step = select(vec![
         StepName::Scan,
         StepName::Hash,
+        StepName::Manifest,
         StepName::Ship,
         StepName::Submit,
         StepName::Look,
         StepName::Claim,
         StepName::End,
+        StepName::Stop,
         StepName::Return,
     ]);
     let class = select(vec![
@@ -269,12 +293,21 @@ fn trouble() -> BoxedStrategy<Trouble> {
 /// Any case with this id. Its attempts have the ids `dw-<id>-1` and so on.
 pub(super) fn case(id: &'static str) -> BoxedStrategy<Case> {
     let priority = select(vec![Priority::Low, Priority::Normal, Priority::Urgent]);
-    let order = (priority, of(text()), 0_u32..9).prop_map(|(priority, group, gpus)| Order {
-        pipeline: PipelineName::new("default"),
-        priority,
-        headnode: HeadnodeName::new("hpc"),
-        group: group.map(GroupName::new),
-        gpus,
+    let said = (params(), vec(text(), 0..3), of(text()), of(text()));
+    let order =
+        (priority, of(text()), 0_u32..9, said).prop_map(|(priority, group, gpus, said)| Order {
+            pipeline: PipelineName::new("default"),
+            priority,
+            headnode: HeadnodeName::new("hpc"),
+            group: group.map(GroupName::new),
+            gpus,
+            params: said.0,
+            notify: said.1,
+            rule: said.2,
+            priority_by: said.3.map(Actor::new),
+        });
+    let compared = (text(), text(), vec(text(), 0..3)).prop_map(|(manifest, print, problems)| {
+        Compared { manifest, fingerprint: Fingerprint::new(print), problems }
     });
     let content =
         (count(), count(), of(text()), of(text())).prop_map(|(files, bytes, f, d)| Content {
@@ -294,13 +327,14 @@ pub(super) fn case(id: &'static str) -> BoxedStrategy<Case> {
         reason,
     });
     let changed = (instant(), text()).prop_map(|(since, path)| Changed { since, path });
-    let first = (order, of(text()), content, of(prior), conditions(), of(last_change));
+    let first =
+        (order, of(text()), content, of(prior), conditions(), of(last_change), of(compared));
     let second = (state(), vec(attempt(), 0..3), of(hold()), of(trouble()), of(word), of(changed));
     let times = (of(instant()), of(instant()), instant(), of(instant()), of(instant()));
     let more = (of(instant()), instant(), count(), text());
     (first, second, times, more, Just(id))
         .prop_map(|(first, second, times, more, id)| {
-            let (order, folder, content, prior, conditions, last_change) = first;
+            let (order, folder, content, prior, conditions, last_change, compared) = first;
             let (mut state, mut past, hold, trouble, accepted, changed) = second;
             let attempts = past.iter_mut().chain(state.attempt_mut());
             for (number, attempt) in (1..).zip(attempts) {
@@ -320,6 +354,7 @@ pub(super) fn case(id: &'static str) -> BoxedStrategy<Case> {
                 prior,
                 conditions,
                 last_change,
+                compared,
                 settles_at: times.0,
                 state,
                 past,

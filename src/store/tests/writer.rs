@@ -1,7 +1,7 @@
 //! The writer's promises: few commits for many jobs, no job that spoils another, no
 //! answer before the commit, and a loud end when the database is broken.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -54,6 +54,10 @@ fn appeared(name: &str) -> Observed {
                 headnode: HeadnodeName::new("hpc"),
                 group: None,
                 gpus: 0,
+                params: BTreeMap::new(),
+                notify: Vec::new(),
+                rule: None,
+                priority_by: None,
             },
             folder: None,
             prior: None,

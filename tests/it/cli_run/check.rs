@@ -30,7 +30,7 @@ fn checked(site: &Site) -> String {
 
 #[test]
 fn a_new_site_is_healthy_and_stays_as_it_was() {
-    let site = Site::with("true", "", "results: {fetch: [out]}\nretention: 30d");
+    let site = Site::with("true", "", "results: {fetch: [out]}\nprivacy: {log_tail: true}");
     site.write("new_cases/a/file", "text");
     let before = site.tree();
     insta::assert_snapshot!(checked(&site));

@@ -81,3 +81,28 @@ fn an_intake_that_is_not_there_is_told_once_and_not_by_each_case() {
     assert_eq!(ran.out.lines().count(), 1, "{}", ran.out);
     assert!(ran.out.ends_with("; 1 case of it is known\n"), "{}", ran.out);
 }
+
+#[test]
+fn what_a_rule_chooses_and_what_a_manifest_waits_for_is_told() {
+    let rules = "rules: [{files: \"*.dcm\", pipeline: dose}]";
+    let site = Site::with("echo hello", "existing: process, settle: {quiet: 0s}", rules);
+    let config = site.read("config.yaml").replacen("settle: {quiet: 300ms}, ", "", 1);
+    let config = config.replacen("{default:", "{dose: {command: ./dose}, default:", 1);
+    site.write("config.yaml", &config);
+    site.write("new_cases/a/series/1.dcm", "text");
+    site.write("new_cases/b/md5sum.txt", "acbd18db4cc2f85cedef654fccc4a4d8  R1.fastq\n");
+    site.write("new_cases/c/md5sum.txt", "acbd18db4cc2f85cedef654fccc4a4d8  R1.fastq\n");
+    site.write("new_cases/c/R1.fastq", "foo");
+    site.write("new_cases/d/md5sum.txt", "to come");
+    site.write("new_cases/e/case.yaml", "prority: low");
+    let ran = site.run(&["--config", "config.yaml", "--dry-run"]);
+    for words in [
+        "then run `./dose` in default (rules[0]: series/1.dcm matches *.dcm)",
+        "md5sum.txt names R1.fastq, which is not there yet",
+        "the 1 file is compared with what md5sum.txt says",
+        "md5sum.txt line 1 is no checksum with the name of a file",
+        "case.yaml:1:1: prority: unknown key; did you mean priority?",
+    ] {
+        assert!(ran.out.contains(words), "{words}: {ran:?}");
+    }
+}

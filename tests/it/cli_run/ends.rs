@@ -95,7 +95,7 @@ fn sighup_is_told_and_ends_nothing() {
 
 #[test]
 fn without_a_terminal_each_turn_of_a_case_is_one_line() {
-    let site = Site::with("true", "", "retention: 30d");
+    let site = Site::with("true", "", "privacy: {log_tail: true}");
     site.write("new_cases/a/file", "text");
     let mut daemon = site.daemon();
     daemon.until_it_says("a: Succeeded at");

@@ -29,7 +29,8 @@ fn found(site: &Site) -> Vec<String> {
     let report: Value = serde_json::from_str(&ran.out).expect("it is JSON");
     let findings = report["findings"].as_array().expect("a list").iter();
     let field = |finding: &Value, name: &str| finding[name].as_str().unwrap_or_default().to_owned();
-    let about = findings.filter(|finding| field(finding, "check").contains(".pueue"));
+    let is_about = |check: &str| check.ends_with(".pueue") || check.contains(".group.");
+    let about = findings.filter(|finding| is_about(&field(finding, "check")));
     let told = about.map(|finding| {
         let words = ["level", "check", "text", "hint"].map(|name| field(finding, name));
         words.join(" | ").replace("headnode.here.", "")
@@ -50,24 +51,25 @@ fn its_version_and_its_groups_are_told_with_the_line_to_paste() {
     let pueued = Pueued::start();
     let plain = site(&pueued, PROGRAMS, "");
     let before = plain.tree();
-    let here: &[&str] = &["ok | pueue |", "pueue 4.0.4 answers, with 0 entries"];
-    let fine: &[&str] = &["ok | pueue.groups.default"];
-    check(
-        &plain,
-        &[
-            here,
-            fine,
-            &["fail | pueue.groups.gpu_a", "pueue group add gpu_a --parallel 2", "create_groups"],
-        ],
-    );
+    pueued.must(&["parallel", "2"]);
+    let here: &[&str] = &["ok | pueue |", "pueue 4.0.4 and pueued 4.0.4, 0 entries"];
+    let fine: &[&str] = &["ok | group.default"];
+    check(&plain, &[here, fine, &["fail | group.gpu_a", "| pueue group add gpu_a --parallel 2"]]);
     let created = site(&pueued, PROGRAMS, "create_groups: true");
-    check(&created, &[here, fine, &["ok | pueue.groups.gpu_a", "is made at the first contact"]]);
+    check(
+        &created,
+        &[here, fine, &["ok | group.gpu_a", "is made with 2 places at the first contact"]],
+    );
     pueued.must(&["group", "add", "--parallel", "1", "gpu_a"]);
-    let few: &[&str] = &["warn | pueue.groups.gpu_a", "pueue parallel --group gpu_a 2"];
+    let few: &[&str] = &["warn | group.gpu_a", "| pueue parallel -g gpu_a 2"];
     check(&plain, &[here, fine, few]);
     pueued.must(&["pause", "--group", "default"]);
-    let paused: &[&str] = &["warn | pueue.groups.default", "pueue start --group default"];
+    let paused: &[&str] = &["fail | group.default", "| pueue start -g default"];
     check(&plain, &[here, paused, few]);
+    pueued.must(&["start", "--group", "default"]);
+    pueued.must(&["parallel", "0"]);
+    let any: &[&str] = &["warn | group.default", "any number at a time", "-g default 2"];
+    check(&plain, &[here, any, few]);
     assert_eq!(plain.tree(), before);
 }
 

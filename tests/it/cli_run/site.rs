@@ -129,6 +129,9 @@ impl Site {
         let mut program = Command::new(env!("CARGO_BIN_EXE_daylily-watch"));
         program.args(args).current_dir(self.path()).env("HOME", self.path());
         program.env("TMPDIR", self.path()).env_remove("DAYLILY_WATCH_CONFIG");
+        if self.has("run") {
+            program.env("XDG_RUNTIME_DIR", self.at("run"));
+        }
         program
     }
 }

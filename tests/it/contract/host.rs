@@ -9,12 +9,14 @@ use daylily_lifecycle::attempt::{ClaimedBy, Force};
 use daylily_lifecycle::ids::{AttemptId, HeadnodeName};
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault, FaultClass};
 use daylily_watch::adapters::host::fake::{FakeHost, FakeMachine, Started};
+use daylily_watch::adapters::host::job::case_json;
+use daylily_watch::adapters::host::record::CaseRecord;
 use daylily_watch::adapters::host::shell::Owner;
-use daylily_watch::adapters::host::{Host, HostLook, Job, Prepared};
+use daylily_watch::adapters::host::{CleanOrder, Cleaned, Host, HostLook, Job, Prepared};
 use daylily_watch::adapters::queue::Queue as _;
 
 use crate::ssh::far::Far;
-use crate::stage::{Stage, entry, job_in, new_attempt, openers, owner};
+use crate::stage::{Stage, entry, job_in, new_attempt, openers, owner, owner_of_a_copy};
 use crate::wait::{LIMIT, until, until_seen};
 
 /// A headnode whose jobs do as they are told.
@@ -180,7 +182,7 @@ impl Rig for Fake {
     }
 
     fn executed(&self, attempt: &AttemptId) -> usize {
-        self.0.state().attempts[attempt].executed as usize
+        self.0.state().attempts.get(attempt).map_or(0, |this| this.executed as usize)
     }
 
     fn put(&self, attempt: &AttemptId, path: &str, content: &str) {
@@ -246,11 +248,35 @@ async fn own_may_be_repeated(rig: &impl Rig) {
 async fn a_later_start_takes_over_and_the_earlier_one_is_shut_out(rig: &impl Rig) {
     let first = owned(rig).await;
     let second = rig.host(owner("ours", 2));
-    second.free_space().await.expect("an older generation is no obstacle");
+    assert_eq!(class(second.free_space().await), FaultClass::FatalHost, "it is not its own yet");
     second.own(true).await.expect("it is the same database");
     assert_eq!(class(first.free_space().await), FaultClass::FatalHost);
     assert_eq!(class(first.own(true).await), FaultClass::FatalHost);
     second.free_space().await.expect("it is ours");
+}
+
+async fn a_daemon_on_a_copy_of_the_database_is_refused_until_it_takes_over(rig: &impl Rig) {
+    let ours = rig.host(owner("ours", 2));
+    ours.own(false).await.expect("nobody owned it");
+    // By number it is the same start, a later one, and one that never saw ours.
+    for generation in [2, 3, 9] {
+        let mut copy = owner_of_a_copy("ours", generation);
+        copy.earlier.retain(|&earlier, _| earlier != 2);
+        let copy = rig.host(copy);
+        for before in [false, true] {
+            let fault = copy.own(before).await.expect_err("it is not its own");
+            assert_eq!(fault.class, FaultClass::FatalHost);
+            assert!(fault.text.contains("on a copy of this database"), "{}", fault.text);
+        }
+    }
+    let copy = rig.host(owner_of_a_copy("ours", 2));
+    let former = copy.take_over().await.expect("a person has asked for it");
+    assert_eq!(former.as_deref(), Some("ours 2 start-2"));
+    copy.free_space().await.expect("it is its own");
+    assert_eq!(class(ours.free_space().await), FaultClass::FatalHost);
+    let later = rig.host(owner("ours", 3));
+    assert_eq!(class(later.own(true).await), FaultClass::FatalHost, "nor does a restart help");
+    copy.take_over().await.expect("it may be repeated");
 }
 
 async fn another_database_is_refused_with_the_way_out(rig: &impl Rig) {
@@ -399,6 +425,92 @@ async fn ending_leaves_the_record_that_its_force_allows(rig: &impl Rig) {
     }
 }
 
+/// As `case.json` has it.
+fn record(job: &Job) -> CaseRecord {
+    serde_json::from_str(&case_json(job)).expect("it is a record")
+}
+
+fn clean_order(rig: &impl Rig, attempts: &[&AttemptId]) -> CleanOrder {
+    let jobs: Vec<Job> = attempts.iter().map(|attempt| rig.job(attempt)).collect();
+    let cleaned_at = "2026-11-20T07:00:00Z".parse().ok();
+    let tombstone = |job| CaseRecord { cleaned_at, ..record(job) };
+    CleanOrder {
+        attempts: jobs.iter().map(tombstone).collect(),
+        intake: jobs[0].intake.clone(),
+        remote_name: jobs[0].remote_name.clone(),
+        with_folder: true,
+        manifest: String::new(),
+        apart: Vec::new(),
+        outside: Vec::new(),
+    }
+}
+
+async fn every_attempt_directory_is_listed_with_its_record(rig: &impl Rig) {
+    let host = owned(rig).await;
+    assert_eq!(host.list().await, Ok(Vec::new()));
+    let mut attempts = [prepared(rig, &*host).await, started(rig, &*host).await];
+    attempts.sort();
+    let found = host.list().await.expect("it can be listed");
+    assert_eq!(
+        found.iter().map(|found| &found.id).collect::<Vec<_>>(),
+        [&attempts[0], &attempts[1]]
+    );
+    assert_eq!(host.names().await.map(|names| names.len()), Ok(2));
+    for found in found {
+        assert!(found.has_job);
+        assert_eq!(found.record.as_deref(), Some(&record(&rig.job(&found.id))));
+    }
+    rig.finish(&attempts[0], "", 0);
+    rig.finish(&attempts[1], "", 0);
+}
+
+async fn what_is_cleaned_leaves_a_tombstone_and_can_never_start(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = prepared(rig, &*host).await;
+    rig.put(&attempt, "out.bam", "12345");
+    let order = clean_order(rig, &[&attempt]);
+    for again in [false, true] {
+        let cleaned = host.clean(&order).await.expect("it is done");
+        let Cleaned::Done { bytes } = cleaned else { panic!("{cleaned:?}") };
+        assert!(again || bytes.0 > 0, "{bytes}");
+        assert!(!rig.start(&attempt).await, "there is no job any more");
+        assert_eq!(rig.executed(&attempt), 0);
+        let found = host.list().await.expect("it can be listed").remove(0);
+        assert!(!found.has_job);
+        assert!(found.record.expect("it stays").cleaned_at.is_some());
+    }
+}
+
+async fn what_lives_is_not_cleaned(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = started(rig, &*host).await;
+    let order = clean_order(rig, &[&attempt]);
+    let cleaned = host.clean(&order).await.expect("it answers");
+    assert!(matches!(cleaned, Cleaned::Kept { .. }), "{cleaned:?}");
+    assert_eq!(look(&*host, &attempt).await.2, Alive::Yes);
+    rig.finish(&attempt, "done", 0);
+    until_over(&*host, &attempt).await;
+    let cleaned = host.clean(&order).await.expect("it answers");
+    assert!(matches!(cleaned, Cleaned::Done { .. }), "{cleaned:?}");
+}
+
+async fn a_stop_says_whether_it_has_worked_and_may_be_repeated(rig: &impl Rig) {
+    let host = owned(rig).await;
+    let attempt = started(rig, &*host).await;
+    host.end(&attempt, Force::KillAll).await.expect("it can be ended");
+    until_over(&*host, &attempt).await;
+    let job = rig.job(&attempt);
+    for _ in 0..2 {
+        let fault = host.stop(&job, "exit 3").await.expect_err("it has not worked");
+        assert_eq!(fault.class, FaultClass::TransientStep);
+        assert!(fault.text.contains("exit code 3"), "{}", fault.text);
+        assert_eq!(host.stop(&job, "exit 0").await, Ok(()));
+    }
+    let stranger = rig.host(owner("theirs", 1));
+    assert_eq!(class(stranger.stop(&job, "exit 0").await), FaultClass::FatalHost);
+    assert_eq!(look(&*host, &attempt).await.2, NOT_ALIVE);
+}
+
 async fn outputs_are_the_files_that_match(rig: &impl Rig) {
     let host = owned(rig).await;
     let attempt = prepared(rig, &*host).await;
@@ -472,6 +584,7 @@ suite! {
     own_may_be_repeated,
     a_later_start_takes_over_and_the_earlier_one_is_shut_out,
     another_database_is_refused_with_the_way_out,
+    a_daemon_on_a_copy_of_the_database_is_refused_until_it_takes_over,
     a_missing_owner_where_there_was_one_is_not_made_again,
     nothing_is_read_or_done_for_a_stranger,
     a_prepared_attempt_has_nothing_yet,
@@ -482,6 +595,10 @@ suite! {
     what_the_daemon_claimed_never_starts,
     a_claim_of_the_job_is_not_taken_from_it,
     ending_leaves_the_record_that_its_force_allows,
+    every_attempt_directory_is_listed_with_its_record,
+    what_is_cleaned_leaves_a_tombstone_and_can_never_start,
+    what_lives_is_not_cleaned,
+    a_stop_says_whether_it_has_worked_and_may_be_repeated,
     outputs_are_the_files_that_match,
     the_bell_rings_at_the_end_of_a_job,
     there_is_some_space,

@@ -47,7 +47,7 @@ impl Home {
             None => fetch(&LocalCopy { umask: 0o027 }, order),
             Some(node) => {
                 node.give();
-                fetch(&node.transfer(settings()), order)
+                fetch(&node.transfer(settings(), None), order)
             }
         }
     }

@@ -64,7 +64,8 @@ fn a_second_copy_of_an_attempt_is_refused_while_one_is_under_way(rig: Rig) {
 }
 
 fn a_copy_stopped_anywhere_is_finished_by_the_next_one(rig: Rig) {
-    for point in 0..24 {
+    let step = if rig == Rig::Copy { 1 } else { 5 };
+    for point in (0..24).step_by(step) {
         let world = World::new(rig);
         for n in 0..6 {
             world.write(&format!("{n}/a"), &vec![n; 1_500_000]);

@@ -119,11 +119,7 @@ impl World {
             Some(node) => {
                 node.give();
                 let settings = RsyncSettings { umask: self.umask, ..self.settings.clone() };
-                let mut line = node.line();
-                if let Some(remote_shell) = &self.remote_shell {
-                    line.words = vec![remote_shell.clone()];
-                }
-                Arc::new(node.transfer_over(line, settings))
+                Arc::new(node.transfer(settings, self.remote_shell.clone()))
             }
         }
     }

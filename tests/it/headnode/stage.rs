@@ -105,8 +105,10 @@ impl Stage {
         let (store, opened) =
             Store::open(&settings.state_dir, self.clock.now(), VERSION).expect("it opens");
         let owner = Owner {
-            database_id: opened.database.as_str().to_owned(),
-            generation: opened.generation.0,
+            earlier: (opened.earlier.iter())
+                .map(|(generation, word)| (generation.0, word.as_str().to_owned()))
+                .collect(),
+            ..Owner::of_start(opened.database.as_str(), opened.generation.0, opened.word.as_str())
         };
         store.sync_intakes(vec![IntakeName::new("new")]).await.expect("stored");
         store.sync_headnodes(vec![here()]).await.expect("stored");

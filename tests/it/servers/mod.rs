@@ -2,6 +2,7 @@
 //! and configuration in a folder of its own, and ended by its own process id. Nothing of
 //! the machine's own is read or touched. A server that is not installed fails the test.
 
+pub(crate) mod meter;
 pub(crate) mod processes;
 pub(crate) mod pueued;
 pub(crate) mod sshd;

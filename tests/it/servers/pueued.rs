@@ -44,14 +44,17 @@ impl Pueued {
 
     /// The same as the user of this name, where we may be anybody.
     pub(crate) fn start_as(name: &str) -> Self {
-        let user = User::from_name(name).ok().flatten();
-        let user = user.unwrap_or_else(|| panic!("no user {name}: run `make servers`"));
-        Self::make(Some((user.uid.as_raw(), user.gid.as_raw())), false)
+        Self::make(Some(ids(name)), false)
     }
 
     /// The same with its socket in XDG_RUNTIME_DIR.
     pub(crate) fn start_in_runtime_dir() -> Self {
         Self::make(None, true)
+    }
+
+    /// The same as the user of this name.
+    pub(crate) fn start_in_runtime_dir_as(name: &str) -> Self {
+        Self::make(Some(ids(name)), true)
     }
 
     fn make(user: Option<(u32, u32)>, by_runtime_dir: bool) -> Self {
@@ -211,6 +214,12 @@ impl Pueued {
         }
         left
     }
+}
+
+fn ids(name: &str) -> (u32, u32) {
+    let user = User::from_name(name).ok().flatten();
+    let user = user.unwrap_or_else(|| panic!("no user {name}: run `make servers`"));
+    (user.uid.as_raw(), user.gid.as_raw())
 }
 
 impl Drop for Pueued {

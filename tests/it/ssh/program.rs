@@ -78,7 +78,7 @@ fn a_killed_daemons_connection_is_found_again_and_a_daemon_that_ends_leaves_none
     let sshd = Sshd::start();
     let site = site(&sshd);
     let owner = || std::fs::read_to_string(sshd.remote_dir().join("work/.daylily-watch/owner"));
-    let generation = || owner().ok()?.split_whitespace().last()?.parse::<u32>().ok();
+    let generation = || owner().ok()?.split_whitespace().nth(1)?.parse::<u32>().ok();
     let mut first = site.daemon();
     until("the work_dir is its own", LIMIT, || generation() == Some(1));
     assert_eq!(sshd.connections(), 1);

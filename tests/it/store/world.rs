@@ -1,5 +1,7 @@
 //! A state_dir, and what a daemon would say of three cases.
 
+use std::collections::BTreeMap;
+
 use std::path::Path;
 
 use daylily_lifecycle::attempt::{Place, QueueKind};
@@ -59,6 +61,10 @@ pub(crate) fn appeared(id: &str, name: &str, arrival: Arrival) -> Observed {
             headnode: HeadnodeName::new("hpc"),
             group: None,
             gpus: 1,
+            params: BTreeMap::new(),
+            notify: Vec::new(),
+            rule: None,
+            priority_by: None,
         },
         folder: Some(FolderIdentity::new("17")),
         prior: None,
@@ -83,6 +89,8 @@ pub(crate) fn complete() -> Observed {
         problems: Vec::new(),
         refused: None,
         folder: None,
+        refuted: false,
+        order: None,
     })))
 }
 
@@ -107,6 +115,8 @@ pub(crate) fn granted(attempt: &str, slots: Vec<Slot>) -> Observed {
                 attempt_dir: format!("/data/.daylily-watch/{attempt}"),
                 owner: "o".to_owned(),
                 command: "dy-r".to_owned(),
+                stop: None,
+                params: BTreeMap::new(),
                 config_hash: "h".to_owned(),
             },
         },

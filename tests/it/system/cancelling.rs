@@ -66,9 +66,12 @@ fn a_case_that_is_being_copied_is_cancelled_and_the_copy_stops(site: Site) {
     write(&world.intake().join("large/input"), "x");
     fs::File::create(world.intake().join("large/big")).unwrap().set_len(size).unwrap();
     world.until_state("large", StateName::Shipping);
+    let attempt_dir = world.case("large").unwrap().attempt().unwrap().place.attempt_dir.clone();
+    world.until("the copy has begun", |_| {
+        fs::metadata(Path::new(&attempt_dir).join("ship.lock")).is_ok()
+    });
     cancelled(&world, "large");
     world.until("the place is free", World::all_slots_are_free);
-    let attempt_dir = world.case("large").unwrap().attempt().unwrap().place.attempt_dir.clone();
     // The copy lets go of its lock when it has stopped.
     world.until("the copy has stopped", |_| {
         lock(&Path::new(&attempt_dir).join("ship.lock")).is_some()
@@ -96,7 +99,8 @@ fn a_staged_case_is_cancelled_and_never_starts(site: Site) {
     world.is_settled();
 }
 
-fn lock(path: &Path) -> Option<Flock<OwnedFd>> {
+/// Holds a lock file as a job would.
+pub(super) fn lock(path: &Path) -> Option<Flock<OwnedFd>> {
     let file = fs::OpenOptions::new().create(true).append(true).open(path).ok()?;
     Flock::lock(OwnedFd::from(file), FlockArg::LockExclusiveNonblock).ok()
 }
@@ -107,6 +111,7 @@ fn a_case_that_is_being_handed_over_is_cancelled_by_taking_its_claim(site: Site)
     let locks = world.path("work/.daylily-watch/cases/new_cases");
     world.ground.make_there(&locks);
     let held = lock(&locks.join("busy.lock")).unwrap();
+    world.ground.give(&locks.join("busy.lock"));
     write(&world.intake().join("busy/input"), "x");
     world.until("it cannot be handed over", |world| {
         let case = world.case("busy");

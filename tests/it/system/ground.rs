@@ -3,12 +3,13 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Uid, chown};
 
 use super::setup::Setup;
 use super::site::Site;
+use crate::servers::meter::Meter;
 use crate::servers::pueued::{PROGRAMS, Pueued};
 use crate::servers::sshd::Sshd;
 
@@ -16,6 +17,7 @@ use crate::servers::sshd::Sshd;
 pub(crate) struct Ground {
     site: Site,
     pueued: Option<Pueued>,
+    meter: Option<Meter>,
     sshd: Option<Sshd>,
 }
 
@@ -28,7 +30,9 @@ impl Ground {
             Some(sshd) if sshd.uid() != Uid::effective() => Pueued::start_as(sshd.user()),
             Some(_) | None => Pueued::start(),
         });
-        let ground = Self { site, pueued, sshd };
+        let meter = sshd.as_ref().filter(|_| setup.metered);
+        let meter = meter.map(|sshd| Meter::start(sshd.port()));
+        let ground = Self { site, pueued, meter, sshd };
         for folder in ["new_cases", "state", "elsewhere"] {
             fs::create_dir(dir.join(folder)).expect("it is new");
         }
@@ -50,21 +54,42 @@ impl Ground {
             None => vec!["host: local".to_owned()],
             Some(sshd) => vec![
                 format!("host: {}", sshd.host()),
-                format!("ssh: {{config_file: {}{}}}", sshd.config_file().display(), setup.ssh),
+                format!(
+                    "ssh: {{config_file: {}, connect_timeout: 5s{}}}",
+                    self.config_file(sshd, dir).display(),
+                    setup.ssh
+                ),
             ],
         };
         lines.push(format!("work_dir: {}", dir.join("work").display()));
         match &self.pueued {
-            None => lines.push("queue: direct".to_owned()),
+            None => lines.extend([
+                "queue: direct".to_owned(),
+                format!("path: [{}]", dir.join("bin").display()),
+            ]),
             Some(pueued) => {
                 lines.extend([
                     "queue: pueue".to_owned(),
-                    format!("path: [{}, {PROGRAMS}]", dir.join("bin").display()),
+                    match setup.no_pueue {
+                        true => format!("path: [{}]", dir.join("bin").display()),
+                        false => format!("path: [{}, {PROGRAMS}]", dir.join("bin").display()),
+                    },
                     format!("env: {{PUEUE_CONFIG_PATH: {}}}", pueued.config().display()),
                 ]);
             }
         }
         lines
+    }
+
+    /// For ssh: straight to sshd, or over the meter.
+    fn config_file(&self, sshd: &Sshd, dir: &Path) -> PathBuf {
+        let Some(meter) = &self.meter else { return sshd.config_file() };
+        let text = fs::read_to_string(sshd.config_file()).expect("it was written");
+        let port = sshd.port();
+        let over = format!("Port {}\n    HostKeyAlias [127.0.0.1]:{port}", meter.port());
+        let file = dir.join("ssh_config");
+        fs::write(&file, text.replace(&format!("Port {port}"), &over)).expect("it can be written");
+        file
     }
 
     /// Makes a group with so many places, as a person does before the first start.
@@ -88,6 +113,10 @@ impl Ground {
 
     pub(crate) fn sshd_mut(&mut self) -> &mut Sshd {
         self.sshd.as_mut().expect("a site with ssh")
+    }
+
+    pub(crate) fn meter(&self) -> &Meter {
+        self.meter.as_ref().expect("a setup that is metered")
     }
 
     pub(crate) fn pueued(&self) -> &Pueued {

@@ -106,6 +106,7 @@ impl World {
                 (format!("[127.0.0.1]:{}", sshd.port()), "[127.0.0.1]:PORT"),
                 (format!("port {}", sshd.port()), "port PORT"),
                 (sshd.user().to_owned(), "USER"),
+                (format!("as user {}", us()), "as user USER"),
             ] {
                 said = said.replace(&what, name);
             }
@@ -121,7 +122,12 @@ impl World {
 /// Notes the first word of a call; for the beginning of a script of [`World::before_pueue`].
 pub(crate) const COUNT: &str = "echo \"$1\" >>\"$NOTES/calls\"\n";
 
-/// Instants become `TIME`, ids `ID`.
+fn us() -> String {
+    let us = nix::unistd::User::from_uid(nix::unistd::Uid::effective());
+    us.ok().flatten().expect("we have a name").name
+}
+
+/// Instants become `TIME`.
 fn without_times(said: &str) -> String {
     let words = said.split(' ').map(|word| {
         let digits = word.trim_end_matches(|c: char| !c.is_ascii_digit());

@@ -234,7 +234,8 @@ fn a_killed_daemon_leaves_nobody_listening_for_ever(site: Site) {
     };
     world.until("somebody listens", |_| listeners() > 0);
     world.kill();
-    assert!(listeners() > 0);
+    // Behind ssh it ends with the session.
+    assert!(site.is_far() || listeners() > 0);
     world.until("nobody listens", |_| listeners() == 0);
 }
 

@@ -1,5 +1,7 @@
 //! Many cases at once, and many that are over: what they cost.
 
+use std::collections::BTreeMap;
+
 use std::fs;
 use std::time::Duration;
 
@@ -102,6 +104,10 @@ fn finished(world: &World, cases: usize) {
                         headnode: headnode.clone(),
                         group: None,
                         gpus: 0,
+                        params: BTreeMap::new(),
+                        notify: Vec::new(),
+                        rule: None,
+                        priority_by: None,
                     },
                     folder: None,
                     prior: None,

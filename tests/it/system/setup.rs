@@ -37,6 +37,10 @@ pub(crate) struct Setup {
     /// More keys of `ssh`, each with a comma before it.
     pub(crate) ssh: String,
     pub(crate) poll: &'static str,
+    /// Whether what goes to sshd is counted.
+    pub(crate) metered: bool,
+    /// No pueue lies where the headnode looks for it.
+    pub(crate) no_pueue: bool,
     /// Nobody has made the groups in pueue.
     pub(crate) no_groups: bool,
     /// As whom the daemon runs; None: as the tests do.
@@ -63,6 +67,8 @@ impl Setup {
             login: Login::Plain,
             ssh: String::new(),
             poll: "{min: 200ms, max: 2s}",
+            metered: false,
+            no_pueue: false,
             no_groups: false,
             uid: None,
         }

@@ -109,14 +109,19 @@ impl World {
         });
     }
 
-    /// Starts the daemon.
-    pub(crate) fn spawn(&mut self) {
-        assert!(self.daemon.is_none(), "it runs already");
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("daemon.log"));
+    /// Another daemon in this world, with a configuration of its own.
+    pub(crate) fn daemon_of(&self, config: &str) -> Second {
+        let log = fs::File::create(self.path("second.log")).unwrap();
         #[allow(clippy::disallowed_methods, reason = "the program under test")]
         let mut command = Command::new(env!("CARGO_BIN_EXE_daylily-watch"));
-        command.args(CONFIG_FLAG).arg(self.path("config.yaml")).current_dir(self.dir.path());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.unwrap());
+        command.args(CONFIG_FLAG).arg(self.path(config)).current_dir(self.dir.path());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        self.surround(&mut command);
+        Second(command.process_group(0).spawn().unwrap())
+    }
+
+    /// As whom a program of this world runs, and what it finds around it.
+    fn surround(&self, command: &mut Command) {
         command.env_remove("XDG_RUNTIME_DIR");
         if self.ground.site().is_far() {
             command.env("XDG_RUNTIME_DIR", self.path("run"));
@@ -127,8 +132,23 @@ impl World {
         if let Some(uid) = self.uid {
             command.uid(uid).gid(uid);
         }
+    }
+
+    /// Starts the daemon.
+    pub(crate) fn spawn(&mut self) {
+        assert!(self.daemon.is_none(), "it runs already");
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("daemon.log"));
+        #[allow(clippy::disallowed_methods, reason = "the program under test")]
+        let mut command = Command::new(env!("CARGO_BIN_EXE_daylily-watch"));
+        command.args(CONFIG_FLAG).arg(self.path("config.yaml")).current_dir(self.dir.path());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log.unwrap());
+        self.surround(&mut command);
         // No signal to the tests' own group reaches it.
         self.daemon = Some(command.process_group(0).spawn().unwrap());
+    }
+
+    pub(crate) fn is_started(&self) -> bool {
+        self.daemon.is_some()
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -308,6 +328,23 @@ impl World {
         requests::file(&self.path("state"), env!("CARGO_PKG_VERSION"), &request).unwrap()
     }
 
+    /// Runs a verb as a person does.
+    pub(crate) fn verb(&self, args: &[&str]) -> Said {
+        self.verb_with("config.yaml", args)
+    }
+
+    /// The same with another configuration of this world.
+    pub(crate) fn verb_with(&self, config: &str, args: &[&str]) -> Said {
+        #[allow(clippy::disallowed_methods, reason = "the program under test")]
+        let mut command = Command::new(env!("CARGO_BIN_EXE_daylily-watch"));
+        command.args(args).args(CONFIG_FLAG).arg(self.path(config)).current_dir(self.dir.path());
+        command.stdin(Stdio::null());
+        self.surround(&mut command);
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
     /// What the jobs wrote of themselves.
     pub(crate) fn runs(&self) -> Vec<Run> {
         runs(&self.path("elsewhere/runs"))
@@ -372,6 +409,16 @@ impl World {
         }
     }
 
+    /// The same where a look is rare: a hint brings it.
+    pub(crate) fn is_looked_at_again(&self) {
+        let looked_at = |world: &Self| world.reader().intakes().unwrap()[0].scanned_at;
+        let before = looked_at(self);
+        fs::create_dir(self.intake().join(".a look")).unwrap();
+        fs::write(self.intake().join("stray file"), "").unwrap();
+        self.until("the intake is looked at again", |world| looked_at(world) > before);
+        fs::remove_file(self.intake().join("stray file")).unwrap();
+    }
+
     pub(crate) fn attempt(&self, name: &str) -> AttemptId {
         self.case(name).unwrap().attempt().unwrap().id.clone()
     }
@@ -382,6 +429,24 @@ impl World {
         let names = dirs.flatten().map(|dir| dir.file_name().to_string_lossy().into_owned());
         names.filter(|name| name.starts_with("dw-")).collect()
     }
+}
+
+/// A daemon beside that of the world; it ends with this.
+pub(crate) struct Second(Child);
+
+impl Drop for Second {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What a verb came to.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Drop for World {

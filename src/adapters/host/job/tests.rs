@@ -22,6 +22,7 @@ fn job() -> Job {
         setup: None,
         command: "dy-r".to_owned(),
         env: BTreeMap::new(),
+        record: None,
     }
 }
 

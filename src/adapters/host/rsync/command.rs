@@ -53,11 +53,10 @@ impl There<'_> {
         }
         let mut text = format!(
             "LC_ALL=C; export LC_ALL; PATH={path}\"${{PATH:-/usr/local/bin:/usr/bin:/bin}}\"; \
-             export PATH; cd {} && {{ read -r owner generation; }} <owner && \
-             [ \"$owner\" = {} ] && [ \"$generation\" -le {} ] || {}; ",
+             export PATH; cd {} && {{ read -r owner; }} <owner && \
+             [ \"$owner\" = {} ] || {}; ",
             word(self.root)?,
-            word(&self.owner.database_id)?,
-            self.owner.generation,
+            word(&self.owner.text())?,
             refuse(said::OWNER, 90),
         );
         if let Some(lock) = self.lock {

@@ -74,6 +74,7 @@ const BEFORE_ERRNO: &[Row] = &[
          `case $- in *i*) ;; *) return ;; esac` at their beginning",
     ),
     row(&[2, 4], &[], FaultClass::FatalHost, TOO_OLD),
+    row(&[255], &[], FaultClass::TransientHost, "the connection to the headnode failed: {}"),
     row(&[1], &[], FaultClass::FatalHost, "rsync does not take its options: {}"),
     row(
         &[],
@@ -139,9 +140,6 @@ pub(super) fn fault(code: Option<i32>, stderr: &str) -> Fault {
         };
         Fault::new(row.class, text)
     };
-    if code == 255 {
-        return of_ssh(stderr);
-    }
     if let Some(row) = BEFORE_ERRNO.iter().find(fits) {
         return told(row);
     }
@@ -161,24 +159,10 @@ pub(super) fn with_noise(fault: &Fault, noise: &str) -> Fault {
     Fault::new(fault.class, format!("{first}: {noise:?}\n{rest}"))
 }
 
-/// The end of ssh itself.
-fn of_ssh(stderr: &str) -> Fault {
-    let line = telling(stderr, &[]);
-    let has = |text: &str| stderr.contains(text);
-    if has("Host key verification failed") || has("HOST IDENTIFICATION HAS CHANGED") {
-        let text = "the host key of the headnode is not the one that is known\n\
-                    hint: see whether it is the same machine, then `ssh` to it once by hand";
-        return Fault::new(FaultClass::NeedsPerson, text);
-    }
-    if has("Permission denied (") || has("Too many authentication failures") {
-        let text = format!("the headnode lets us not in: {line}");
-        return Fault::new(FaultClass::NeedsPerson, text);
-    }
-    let text = match line {
-        "" => "the connection to the headnode failed".to_owned(),
-        line => format!("the connection to the headnode failed: {line}"),
-    };
-    Fault::new(FaultClass::TransientHost, text)
+/// The lines of the remote shell itself: not rsync's, on whichever side.
+pub(super) fn of_remote_shell(stderr: &str) -> String {
+    let lines = stderr.lines().filter(|line| !line.starts_with("rsync"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// `rsync: [sender] send_files failed to open "/a": Permission denied (13)`, with the side

@@ -3,7 +3,6 @@
 //! then say what was shipped.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,12 +11,12 @@ use daylily_lifecycle::ids::ByteCount;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use tokio_util::sync::CancellationToken;
 
-use super::command::{INCOMING, There, Way, arguments, said};
+use super::command::{INCOMING, Way};
 use super::plan::{Case, Plan, Removal, left_overs, plan};
 use super::progress::Far;
 use super::source::{self, Hashes, Tree, is_marker};
-use super::there::{Found, Looked, sums};
-use super::{Progress, RsyncTransfer, ShipOrder, Shipped, blocking, fault, listed, process};
+use super::there::{Found, Looked};
+use super::{Progress, RsyncTransfer, ShipOrder, Shipped, blocking, listed};
 use crate::adapters::host::Verify;
 use crate::adapters::host::copy::fault::{fatal, transient};
 use crate::adapters::host::copy::list::{Kind, Line};
@@ -42,14 +41,9 @@ const REMOVE: Script =
     Script::short(About::Case, script!("ship_lock.sh", "ship_remove.sh")).within(LONG);
 const DONE: Script =
     Script::short(About::Case, script!("ship_lock.sh", "ship_done.sh")).within(LONG);
-pub(super) const SUMS: Script = Script::short(About::Case, script!("ship_sums.sh"));
-const OWNED: Script = Script::short(About::Host, script!("owned.sh"));
 
 /// A look at about a million files.
 pub(in crate::adapters::host) const LOOK_MAX: usize = 256 << 20;
-
-/// As slow as the slowest disk that somebody would compute on, in bytes a second.
-const HASHED_A_SECOND: u64 = 10 << 20;
 
 /// What a script ends with while the lock is held.
 const HELD: i32 = 75;
@@ -359,83 +353,6 @@ impl<S: Shell> Ship<'_, S> {
 
     fn differs(&self, path: &str) -> Fault {
         transient(format_args!("{}/{path} is not what was copied there", self.order.dest))
-    }
-}
-
-impl<S: Shell> RsyncTransfer<S> {
-    /// Moves what is on the list, if anything is, and holds its place on the line meanwhile.
-    pub(super) async fn moved(
-        &self,
-        way: &Way<'_>,
-        lock: Option<&str>,
-        dir: &str,
-        paths: &[&str],
-        stop: &CancellationToken,
-        further: impl FnMut(Far) + Send,
-    ) -> Result<(), Fault> {
-        if paths.is_empty() {
-            return Ok(());
-        }
-        let mut stdin = Vec::new();
-        for path in paths {
-            // What a name begins with then means nothing.
-            stdin.extend_from_slice(b"./");
-            stdin.extend_from_slice(path.as_bytes());
-            stdin.push(0);
-        }
-        let lease = self.line.lease().await?;
-        let root = self.work_dir.root();
-        let settings = &self.settings;
-        let (path, umask) = (&settings.path, settings.umask);
-        let there = There { root: &root, owner: &self.owner, path, lock, umask, dir };
-        let remote_shell = lease.remote_shell.first().map(String::as_str).unwrap_or_default();
-        let remote_shell = Path::new(remote_shell).file_name().and_then(|name| name.to_str());
-        let run = process::Run {
-            program: &settings.program,
-            arguments: arguments(way, &lease, &there, settings.bandwidth)?,
-            stdin,
-            remote_shell: remote_shell.unwrap_or("ssh"),
-            stall_after: settings.stall_after,
-        };
-        let ended = process::run(run, stop, further).await?;
-        if ended.code == Some(0) {
-            let sent = ended.sent;
-            tracing::debug!(%dir, files = paths.len(), sent = sent.sent, received = sent.received,
-                literal = sent.literal, matched = sent.matched, "rsync ended");
-            return Ok(());
-        }
-        if ended.stderr.contains(said::OWNER) {
-            // It says what is wrong with it.
-            self.work_dir.must(OWNED, &[], &[], 0).await?;
-        }
-        let fault = fault::fault(ended.code, &ended.stderr);
-        if ended.code == Some(2) && fault.class == FaultClass::FatalHost {
-            let noise = process::noise(&lease).await;
-            return Err(noise.map_or(fault.clone(), |noise| fault::with_noise(&fault, &noise)));
-        }
-        Err(fault)
-    }
-
-    /// SHA-256 of files in a directory there, which hold `bytes` together at most.
-    pub(super) async fn sums(
-        &self,
-        dir: &str,
-        paths: &[&str],
-        bytes: u64,
-    ) -> Result<HashMap<String, String>, Fault> {
-        if paths.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let mut stdin = Vec::new();
-        for path in paths {
-            stdin.extend_from_slice(path.as_bytes());
-            stdin.push(0);
-        }
-        // Each line has a sum and the path, in which any character may be escaped.
-        let keep = paths.len() * 80 + 2 * stdin.len();
-        let limit = Duration::from_secs(120 + bytes / HASHED_A_SECOND);
-        let answer = self.work_dir.must(SUMS.within(limit), &[dir], &stdin, keep).await?;
-        Ok(sums(&answer))
     }
 }
 

@@ -1,10 +1,13 @@
 # Makes this daemon the owner of a work_dir, with the folders and the bell around it.
-# Arguments: work_dir, database id, generation, whether it was owned before (yes, no).
-# Ends with 90: no owner where there was one, 91: another owner, 92: a newer
-# generation, 93: an owner that cannot be read. Then nothing is changed.
+# Arguments: work_dir, database id, generation, the word of this start, whether it was
+# owned before (yes, no). The earlier starts of this database come on stdin, one a line:
+# generation and word. Before there were words the owner had none.
+# Ends with 89: a start on a copy of this database, 90: no owner where there was one,
+# 91: another owner, 92: a newer generation, 93: an owner that cannot be read. Then
+# nothing is changed.
 export LC_ALL=C
 umask 077
-if [ "$4" = yes ]; then
+if [ "$5" = yes ]; then
     [ -e "$1/.daylily-watch/owner" ] || exit 90
 else
     # work_dir itself is for people too; only what is inside is ours alone.
@@ -14,19 +17,22 @@ cd "$1/.daylily-watch" || exit 1
 command exec 9>>owner.lock || exit 1
 flock -w 10 9 || exit 1
 if [ -e owner ]; then
-    { read -r owner generation; } <owner || exit 93
+    { read -r owner generation word; } <owner || exit 93
     case $generation in '' | *[!0-9]*) exit 93 ;; esac
     if [ "$owner" != "$2" ]; then
         printf '%s\n' "$owner" >&2
         exit 91
     fi
     [ "$generation" -le "$3" ] || exit 92
-elif [ "$4" = yes ]; then
+    if [ -n "$word" ] && [ "$generation $word" != "$3 $4" ]; then
+        grep -qxF -e "$generation $word" || exit 89
+    fi
+elif [ "$5" = yes ]; then
     exit 90
 fi
 chmod 700 . && mkdir -p cases || exit 1
 [ -p bell ] || mkfifo bell || exit 1
-if [ "${generation-}" != "$3" ]; then
-    printf '%s %s\n' "$2" "$3" >owner.new && sync owner.new && mv -f owner.new owner || exit 1
+if [ "${generation-} ${word-}" != "$3 $4" ]; then
+    printf '%s %s %s\n' "$2" "$3" "$4" >owner.new && sync owner.new && mv -f owner.new owner || exit 1
     sync . || :
 fi

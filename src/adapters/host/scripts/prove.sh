@@ -15,14 +15,14 @@ if [ -r /proc/self/environ ]; then tell proc yes ''; else tell proc no ''; fi
 
 if [ -e "$2/.daylily-watch/owner" ]; then
     owner=
-    { read -r owner generation; } <"$2/.daylily-watch/owner" 2>/dev/null
-    if [ -n "$owner" ]; then tell owner yes "$owner $generation"; else tell owner no ''; fi
+    { read -r owner generation word; } <"$2/.daylily-watch/owner" 2>/dev/null
+    if [ -n "$owner" ]; then tell owner yes "$owner $generation $word"; else tell owner no ''; fi
 fi
 
 dir=$1/.daylily-watch-check.$$
 trap 'cd / && rm -rf "$dir"' EXIT
 trap 'exit 1' TERM INT HUP
-mkdir "$dir" && cd "$dir" || { tell write no ''; exit 0; }
+said=$(mkdir "$dir" 2>&1) && cd "$dir" || { tell write no "$said"; exit 0; }
 tell write yes ''
 
 # prove NAME COMMAND...: whether it ends with 0.

@@ -15,7 +15,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::connect::{Carries, answers, connect, escaped, exit, lost, names};
 use super::log::word;
 use super::sockets::SocketFolder;
-use crate::adapters::host::rsync;
 use crate::clock::Clock;
 
 /// Where to, and as whom.
@@ -104,6 +103,12 @@ impl BulkLine {
     }
 }
 
+impl BulkLine {
+    pub(super) fn socket(&self) -> &std::path::Path {
+        &self.socket
+    }
+}
+
 impl Drop for BulkLine {
     fn drop(&mut self) {
         if let Some(line) = &self.line {
@@ -132,6 +137,26 @@ impl Masters {
 
     pub fn settings(&self) -> &LineSettings {
         &self.settings
+    }
+
+    /// Whether there is a connection for scripts already, whoever opened it. None is opened.
+    pub async fn is_there(&self) -> bool {
+        let socket = match &self.settings.control_path {
+            Some(path) => Ok(path.clone()),
+            None => self.socket(&self.scripts),
+        };
+        match socket {
+            Ok(socket) => answers(&socket).await,
+            Err(_) => false,
+        }
+    }
+
+    /// Brings the connection for scripts about where it is missing.
+    pub async fn connect(&self) -> Result<(), Fault> {
+        match &self.settings.control_path {
+            Some(_) => self.of_a_person().await.map(drop),
+            None => self.up(&self.scripts).await,
+        }
     }
 
     /// A place on a connection for files, which is brought about where it is missing. With
@@ -265,15 +290,5 @@ impl Masters {
         folder
             .socket(&parts, line.role)
             .map_err(|error| Fault::new(FaultClass::FatalHost, error.to_string()))
-    }
-}
-
-#[async_trait::async_trait]
-impl rsync::Line for Masters {
-    async fn lease(&self) -> Result<rsync::Lease, Fault> {
-        let line = self.bulk().await?;
-        // A name that is never looked up: the connection is there already.
-        let (remote_shell, host) = (line.remote_shell(), "headnode".to_owned());
-        Ok(rsync::Lease { remote_shell, host, held: Box::new(line) })
     }
 }

@@ -9,6 +9,7 @@ mod prelude;
 mod answer;
 mod connect;
 mod log;
+mod bulk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use ulid::Ulid;
 
 use super::answer::{Sifted, Token, sift};
 use super::connect::names;
-use super::log::{fault, some_fault};
+use super::log::fault;
 use super::masters::{Masters, ScriptLine};
 use super::prelude::{KILL_AFTER, LINE, input};
 use crate::adapters::host::shell::{Answer, Ask, Heard, Ran, Shell};
@@ -80,6 +80,7 @@ impl SshShell {
         let noise = [&out.noise, &err.noise].into_iter().find(|noise| !noise.is_empty());
         let skew = out.token.as_ref().and_then(|token| skew(token, sent));
         let mut hearing = self.hearing();
+        hearing.heard.noise_in_answers |= !out.noise.is_empty();
         hearing.heard.noise = noise.cloned().or(hearing.heard.noise.take());
         hearing.heard.clock_skew_ms = skew.or(hearing.heard.clock_skew_ms);
     }
@@ -144,7 +145,9 @@ impl SshShell {
         // say why.
         match error {
             openssh::Error::SshMux(error) => {
-                some_fault(&error.to_string(), "", &names(self.masters.settings()))
+                // That the socket broke is no reason that a person can do something with.
+                fault(&error.to_string(), &names(self.masters.settings()))
+                    .unwrap_or_else(|| self.masters.lost(line))
             }
             _ => self.masters.lost(line),
         }

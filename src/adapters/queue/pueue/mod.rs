@@ -9,7 +9,7 @@
 
 pub mod answers;
 pub mod document;
-pub mod inspect;
+pub mod proof;
 mod kept;
 pub mod trouble;
 

@@ -40,7 +40,7 @@ async fn entries_of_attempts_that_have_ended_are_removed_together() {
 async fn a_queued_copy_of_a_job_that_runs_is_removed_and_the_job_is_not() {
     let mut stage = Stage::new().await;
     let (case, attempt) = stage.running().await;
-    stage.add(&attempt).await;
+    stage.add(&attempt);
     stage.tick().await;
     assert_eq!(entries(&stage, &attempt), [QueueWord::Running]);
     assert_eq!(stage.case(&case).state.name(), StateName::Running);
@@ -50,7 +50,7 @@ async fn a_queued_copy_of_a_job_that_runs_is_removed_and_the_job_is_not() {
 async fn two_copies_of_what_has_not_begun_are_left_till_one_has() {
     let mut stage = Stage::new().await;
     let (_, attempt) = stage.queued().await;
-    stage.add(&attempt).await;
+    stage.add(&attempt);
     stage.tick().await;
     assert_eq!(entries(&stage, &attempt), [QueueWord::Waiting; 2], "else none would start");
     stage.queue.start(&attempt);
@@ -64,7 +64,7 @@ async fn a_label_that_the_database_does_not_know_is_nobodys_to_remove() {
     let mut stage = Stage::new().await;
     stage.running().await;
     let strange = AttemptId::new("dw-of-another-database");
-    stage.add(&strange).await;
+    stage.add(&strange);
     stage.queue.list().last_mut().expect("it was added").says = QueueWord::Done;
     stage.tick().await;
     assert_eq!(entries(&stage, &strange), [QueueWord::Done]);
@@ -83,4 +83,16 @@ async fn what_could_not_be_removed_is_removed_with_the_next_look() {
     stage.machine.state().refused.clear();
     stage.tick().await;
     assert_eq!(entries(&stage, &attempt), []);
+}
+
+#[tokio::test]
+async fn a_job_that_was_halted_in_its_queue_is_left_there() {
+    let mut stage = Stage::new().await;
+    let (case, attempt) = stage.running().await;
+    stage.queue.list()[0].says = QueueWord::Waiting;
+    let before = stage.calls(Call::Remove);
+    stage.tick().await;
+    assert_eq!(entries(&stage, &attempt), [QueueWord::Waiting]);
+    assert_eq!(stage.calls(Call::Remove), before);
+    assert_eq!(stage.case(&case).state.name(), StateName::Running);
 }

@@ -9,10 +9,10 @@ use daylily_lifecycle::attempt::QueueKind;
 use daylily_lifecycle::case::Case;
 use daylily_lifecycle::diagram;
 use daylily_lifecycle::ids::{
-    AttemptId, CaseId, CaseName, FolderIdentity, GroupName, HeadnodeName, Slot,
+    AttemptId, CaseId, CaseName, FolderIdentity, GroupName, HeadnodeName, Slot, TaskId,
 };
 use daylily_lifecycle::observation::{AttemptSeed, Observation};
-use daylily_lifecycle::outcome::{Fault, FaultClass};
+use daylily_lifecycle::outcome::{Fault, FaultClass, QueueWord};
 use daylily_lifecycle::record::Recorded;
 use jiff::SignedDuration;
 use tempfile::TempDir;
@@ -21,8 +21,8 @@ use tokio::sync::Notify;
 use crate::adapters::host::fake::{Call, FakeHost, FakeMachine};
 use crate::adapters::host::shell::Owner;
 use crate::adapters::host::{Host, Job};
-use crate::adapters::queue::fake::FakeQueue;
-use crate::adapters::queue::{Entry, GroupLook, Queue};
+use crate::adapters::queue::fake::{FakeQueue, Listed};
+use crate::adapters::queue::{Entry, GroupLook};
 use crate::app::VERSION;
 use crate::clock::{Clock as _, FakeClock};
 use crate::config;
@@ -82,8 +82,10 @@ impl Stage {
         let (store, opened) =
             Store::open(&settings.state_dir, clock.now(), VERSION).expect("it opens");
         let owner = Owner {
-            database_id: opened.database.as_str().to_owned(),
-            generation: opened.generation.0,
+            earlier: (opened.earlier.iter())
+                .map(|(generation, word)| (generation.0, word.as_str().to_owned()))
+                .collect(),
+            ..Owner::of_start(opened.database.as_str(), opened.generation.0, opened.word.as_str())
         };
         let machine = FakeMachine::new(clock.now());
         let queue = Arc::new(FakeQueue::new(QueueKind::Pueue, machine.clone()));
@@ -187,10 +189,11 @@ impl Stage {
             setup: None,
             command: "true".to_owned(),
             env: BTreeMap::new(),
+            record: None,
         };
         let host: &dyn Host = &*self.context.nodes[&hpc()].host;
         host.prepare(&job).await.expect("it is prepared");
-        self.add(attempt).await;
+        self.add(attempt);
         let what = Observation::Submitted { attempt: attempt.clone(), task: None };
         self.record(case, what).await;
     }
@@ -200,9 +203,11 @@ impl Stage {
     }
 
     /// An entry of this label, as anybody may add one.
-    pub(super) async fn add(&self, attempt: &AttemptId) {
+    pub(super) fn add(&self, attempt: &AttemptId) {
         let entry = Entry { attempt: attempt.clone(), group: cpu() };
-        self.queue.add(&[entry]).await.remove(0).expect("it is added");
+        let mut list = self.queue.list();
+        let task = TaskId::new(list.len().to_string());
+        list.push(Listed { entry, task, says: QueueWord::Waiting });
     }
 
     pub(super) fn case(&self, id: &CaseId) -> Case {
@@ -230,7 +235,7 @@ impl Stage {
     }
 
     async fn read(&mut self) {
-        self.poller.start(&self.reader).expect("it can be read");
+        self.poller.start(&self.reader, |_| false).expect("it can be read");
         let done = async {
             while self.poller.nodes.values().any(|node| node.in_flight.is_some()) {
                 tokio::task::yield_now().await;

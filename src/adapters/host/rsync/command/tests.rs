@@ -85,7 +85,7 @@ fn the_word_for_the_headnode_works_in_any_folder_and_lock_and_path() {
     let root = odd.join("root");
     std::fs::create_dir_all(odd.join("bin")).unwrap();
     std::fs::create_dir_all(&root).unwrap();
-    std::fs::write(root.join("owner"), "db 3\n").unwrap();
+    std::fs::write(root.join("owner"), "db 3 word\n").unwrap();
     let program = odd.join("bin/rsync");
     std::fs::write(&program, "#!/bin/sh\npwd\numask\nprintf '%s|' \"$@\"\n").unwrap();
     let mut mode = std::fs::metadata(&program).unwrap().permissions();
@@ -94,8 +94,8 @@ fn the_word_for_the_headnode_works_in_any_folder_and_lock_and_path() {
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let (root, lock, dest) = (text(&root), text(&odd.join("ship.lock")), text(&odd));
     let path = vec![text(&odd.join("bin")), "~/bin".to_owned()];
-    let owner = |generation| Owner { database_id: "db".into(), generation };
-    let (ours, older) = (owner(4), owner(2));
+    let owner = |generation, word| Owner::of_start("db", generation, word);
+    let (ours, older, copy) = (owner(3, "word"), owner(2, "word"), owner(3, "another"));
     fn placed<'a>(
         owner: &'a Owner,
         (root, path, lock, dest): (&'a str, &'a [String], &'a str, &'a str),
@@ -106,9 +106,12 @@ fn the_word_for_the_headnode_works_in_any_folder_and_lock_and_path() {
     for shell in ["/bin/sh", "/bin/bash"] {
         let said = run(&placed(&ours, place), shell);
         assert_eq!(said, format!("{dest}\n0027\n--server|-s|.|./|"), "{shell}");
-        assert!(run(&placed(&older, place), shell).contains("daylily-watch: not the owner"));
+        for not_ours in [&older, &copy] {
+            let said = run(&placed(not_ours, place), shell);
+            assert!(said.contains("daylily-watch: not the owner"), "{said}");
+        }
     }
-    let other = Owner { database_id: "other".into(), generation: 9 };
+    let other = Owner::of_start("other", 3, "word");
     assert!(run(&placed(&other, place), "/bin/sh").contains("daylily-watch: not the owner"));
 
     let held = std::fs::File::open(&lock).unwrap();
@@ -125,7 +128,7 @@ fn the_word_for_the_headnode_works_in_any_folder_and_lock_and_path() {
 
 #[test]
 fn a_path_that_no_login_shell_can_be_given_is_refused() {
-    let owner = Owner { database_id: "db".into(), generation: 1 };
+    let owner = Owner::of_start("db", 1, "word");
     let there = There { root: "/w", owner: &owner, path: &[], lock: None, umask: 0, dir: "/a\nb" };
     assert!(there.program().is_err());
 }
@@ -133,7 +136,7 @@ fn a_path_that_no_login_shell_can_be_given_is_refused() {
 #[test]
 fn the_limit_of_a_line_is_never_none() {
     let lease = Lease { remote_shell: words(&["ssh"]), host: "hpc".into(), held: Box::new(()) };
-    let owner = Owner { database_id: "db".into(), generation: 1 };
+    let owner = Owner::of_start("db", 1, "word");
     let there = There { root: "/w", owner: &owner, path: &[], lock: None, umask: 0, dir: "/w" };
     let way = Way::Ship { source: Path::new("/intake/-x: y") };
     let limited = |bytes: u64| {

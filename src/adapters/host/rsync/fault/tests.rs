@@ -80,28 +80,21 @@ fn a_full_disk_there_waits_for_room() {
 }
 
 #[test]
-fn ssh_that_cannot_connect_is_the_hosts_trouble() {
-    for said in [
-        "ssh: connect to host 127.0.0.1 port 22: Connection refused\n",
-        "ssh: Could not resolve hostname hpc: Name or service not known\n",
-        "Connection closed by 10.0.0.1 port 22\n",
-        "client_loop: send disconnect: Broken pipe\n",
-        "kex_exchange_identification: read: Connection reset by peer\n",
-    ] {
-        let whole = format!("{said}{CLOSED}");
-        let told = format!("the connection to the headnode failed: {}", said.trim());
-        check(255, &whole, FaultClass::TransientHost, &told);
-    }
-    begins(255, "", FaultClass::TransientHost, "the connection to the headnode failed");
+fn an_end_of_ssh_that_its_own_table_does_not_know_is_the_hosts_trouble() {
+    let told = "the connection to the headnode failed: odd";
+    check(255, &format!("odd\n{CLOSED}"), FaultClass::TransientHost, told);
+    check(255, "", FaultClass::TransientHost, "the connection to the headnode failed");
 }
 
 #[test]
-fn a_host_key_or_a_key_that_is_refused_needs_a_person() {
-    let said = "No ED25519 host key is known for hpc and you have requested strict checking.\n\
-                Host key verification failed.\n";
-    begins(255, said, FaultClass::NeedsPerson, "the host key of the headnode is not");
-    let said = "anna@hpc: Permission denied (publickey,password).\n";
-    begins(255, said, FaultClass::NeedsPerson, "the headnode lets us not in: anna@hpc");
+fn what_ssh_says_is_told_from_what_rsync_says() {
+    let said = "ssh: connect to host hpc port 22: Connection refused\n\
+                rsync: [sender] write error: Broken pipe (32)\n\
+                rsync error: error in socket IO (code 10) at io.c(849) [sender=3.5.0]\n";
+    assert_eq!(
+        super::of_remote_shell(said),
+        "ssh: connect to host hpc port 22: Connection refused"
+    );
 }
 
 #[test]

@@ -1,0 +1,132 @@
+//! Owns one transfer and one comparison of contents, for ships and fetches alike: a place on
+//! the line, the run of rsync, and what its end means.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use daylily_lifecycle::outcome::{Fault, FaultClass};
+use tokio_util::sync::CancellationToken;
+
+use super::command::{There, Way, arguments, said};
+use super::progress::Far;
+use super::there::sums;
+use super::{Lease, RsyncTransfer, fault, process};
+use crate::adapters::host::shell::{About, Script, Shell};
+
+const SUMS: Script = Script::short(
+    About::Case,
+    concat!(include_str!("../scripts/owner.sh"), "\n", include_str!("../scripts/ship_sums.sh")),
+);
+const OWNED: Script = Script::short(
+    About::Host,
+    concat!(include_str!("../scripts/owner.sh"), "\n", include_str!("../scripts/owned.sh")),
+);
+
+/// As slow as the slowest disk that somebody would compute on, in bytes a second.
+const HASHED_A_SECOND: u64 = 10 << 20;
+
+impl<S: Shell> RsyncTransfer<S> {
+    /// Moves what is on the list, if anything is, and holds its place on the line meanwhile.
+    pub(super) async fn moved(
+        &self,
+        way: &Way<'_>,
+        lock: Option<&str>,
+        dir: &str,
+        paths: &[&str],
+        stop: &CancellationToken,
+        further: impl FnMut(Far) + Send,
+    ) -> Result<(), Fault> {
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let mut stdin = Vec::new();
+        for path in paths {
+            // What a name begins with then means nothing.
+            stdin.extend_from_slice(b"./");
+            stdin.extend_from_slice(path.as_bytes());
+            stdin.push(0);
+        }
+        let lease = self.line.lease().await?;
+        let root = self.work_dir.root();
+        let settings = &self.settings;
+        let (path, umask) = (&settings.path, settings.umask);
+        let there = There { root: &root, owner: &self.owner, path, lock, umask, dir };
+        let remote_shell = lease.remote_shell.first().map(String::as_str).unwrap_or_default();
+        let remote_shell = Path::new(remote_shell).file_name().and_then(|name| name.to_str());
+        let run = process::Run {
+            program: &settings.program,
+            arguments: arguments(way, &lease, &there, settings.bandwidth)?,
+            stdin,
+            remote_shell: remote_shell.unwrap_or("ssh"),
+            stall_after: settings.stall_after,
+        };
+        let ended = match process::run(run, stop, further).await {
+            Ok(ended) => ended,
+            Err(fault) => {
+                if !stop.is_cancelled() {
+                    self.line.failed(lease).await;
+                }
+                return Err(fault);
+            }
+        };
+        if ended.code == Some(0) {
+            let sent = ended.sent;
+            tracing::debug!(%dir, files = paths.len(), sent = sent.sent, received = sent.received,
+                literal = sent.literal, matched = sent.matched, "rsync ended");
+            return Ok(());
+        }
+        if ended.stderr.contains(said::OWNER) {
+            // It says what is wrong with it.
+            self.work_dir.must(OWNED, &[], &[], 0).await?;
+        }
+        Err(self.fault(lease, &ended).await)
+    }
+
+    /// What an end of rsync means. A connection that did not do is given back.
+    async fn fault(&self, lease: Lease, ended: &process::Ended) -> Fault {
+        let fault = fault::fault(ended.code, &ended.stderr);
+        // Where the line broke, rsync may end with a code of its own before ssh does.
+        let broken = matches!(ended.code, Some(10 | 12 | 255));
+        let said = fault::of_remote_shell(&ended.stderr);
+        let of_line = match broken && fault.class != FaultClass::FatalHost {
+            true => self.line.told(&said),
+            false => None,
+        };
+        let of_line = match (of_line, ended.code) {
+            (None, Some(255)) => self.line.lost(&lease),
+            (of_line, _) => of_line,
+        };
+        if let Some(fault) = of_line {
+            self.line.failed(lease).await;
+            return fault;
+        }
+        if ended.code == Some(2) && fault.class == FaultClass::FatalHost {
+            let noise = process::noise(&lease).await;
+            return noise.map_or(fault.clone(), |noise| fault::with_noise(&fault, &noise));
+        }
+        fault
+    }
+
+    /// SHA-256 of files in a directory there, which hold `bytes` together at most.
+    pub(super) async fn sums(
+        &self,
+        dir: &str,
+        paths: &[&str],
+        bytes: u64,
+    ) -> Result<HashMap<String, String>, Fault> {
+        if paths.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut stdin = Vec::new();
+        for path in paths {
+            stdin.extend_from_slice(path.as_bytes());
+            stdin.push(0);
+        }
+        // Each line has a sum and the path, in which any character may be escaped.
+        let keep = paths.len() * 80 + 2 * stdin.len();
+        let limit = Duration::from_secs(120 + bytes / HASHED_A_SECOND);
+        let answer = self.work_dir.must(SUMS.within(limit), &[dir], &stdin, keep).await?;
+        Ok(sums(&answer))
+    }
+}

@@ -1,0 +1,140 @@
+//! `backup` and `restore`: a whole copy at any moment, and the way back without running
+//! anything twice.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use daylily_lifecycle::case::{HoldWhy, StateName};
+use daylily_lifecycle::policy::HeadnodeState;
+use daylily_watch::store::read::Reader;
+
+use super::setup::{Setup, UNTIL_LET_GO};
+use super::site::{Site, on_sites};
+use super::world::{HEADNODE, LIMIT, World, write};
+
+on_sites! {
+    a_backup_made_while_the_daemon_runs_brings_everything_back: here;
+    what_is_no_backup_changes_nothing: here;
+    without_any_database_a_backup_is_put_in_place_and_old_requests_are_not_done: here;
+}
+
+fn a_backup_made_while_the_daemon_runs_brings_everything_back(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
+    write(&world.intake().join("before/input"), "x");
+    world.until_state("before", StateName::Running);
+    let file = world.path("elsewhere/copy.db");
+    let said = world.verb(&["backup", file.to_str().unwrap()]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.contains("a whole copy of the database"), "{said:?}");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(world.reader().about().unwrap().last_backup_at.is_some());
+    let again = world.verb(&["backup", file.to_str().unwrap()]);
+    assert_eq!(again.code, Some(2), "{again:?}");
+    assert!(again.err.contains("is there already and is not overwritten\nhint: "), "{again:?}");
+
+    write(&world.intake().join("after/input"), "x");
+    world.until_state("after", StateName::Running);
+    let refused = world.verb(&["restore", file.to_str().unwrap()]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.err.contains("is in use by another daemon"), "{refused:?}");
+    world.let_go();
+    world.until_succeeded(&["before", "after"]);
+    // Killed, so that its last words are in the log beside the database only.
+    world.kill();
+
+    let said = world.verb(&["restore", file.to_str().unwrap()]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains("daylily-watch adopt hpc --reason"), "{said:?}");
+    let kept = said.out.lines().find_map(|line| line.strip_prefix("what was there is kept in "));
+    let kept = kept.unwrap_or_else(|| panic!("{said:?}")).to_owned();
+    let aside = world.path("elsewhere/aside");
+    fs::create_dir(&aside).unwrap();
+    fs::copy(&kept, aside.join("daylily.db")).unwrap();
+    let aside = Reader::open(&aside, env!("CARGO_PKG_VERSION")).unwrap();
+    let states: Vec<_> =
+        aside.finished(None, None, 10).unwrap().iter().map(|row| row.state).collect();
+    assert_eq!(states, [StateName::Succeeded; 2], "all of what was there is kept");
+
+    world.start();
+    world.until("the headnode is set aside", |world| {
+        let headnodes = world.reader().headnodes().unwrap();
+        matches!(headnodes[0].state, HeadnodeState::Broken { .. })
+    });
+    world.until_state("after", StateName::Ready);
+    assert_eq!(world.state("before"), Some(StateName::Running), "as it was then");
+    let said = world.verb(&["adopt", HEADNODE, "--reason", "restored a backup"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    world.until_succeeded(&["before"]);
+    let after = world.case("after").unwrap();
+    assert_eq!(after.hold.map(|hold| hold.why), Some(HoldWhy::Adopted));
+    assert_eq!(world.verb(&["resume", "after"]).code, Some(0));
+    world.until_succeeded(&["after"]);
+    assert_eq!(world.runs().len(), 2, "each was executed once");
+    world.is_settled();
+}
+
+fn what_is_no_backup_changes_nothing(site: Site) {
+    let mut world = World::started(Setup::at(site));
+    write(&world.intake().join("case/input"), "x");
+    world.until_succeeded(&["case"]);
+    assert_eq!(world.terminate(LIMIT).code(), Some(0));
+    let text = world.path("elsewhere/text");
+    fs::write(&text, "no database").unwrap();
+    let empty = world.path("elsewhere/empty");
+    fs::write(&empty, "").unwrap();
+    let foreign = world.path("elsewhere/foreign.db");
+    let sqlite = rusqlite::Connection::open(&foreign).unwrap();
+    sqlite.execute_batch("CREATE TABLE other (x); INSERT INTO other VALUES (1);").unwrap();
+    drop(sqlite);
+    let newer = world.path("elsewhere/newer.db");
+    assert_eq!(world.verb(&["backup", newer.to_str().unwrap()]).code, Some(0));
+    let sqlite = rusqlite::Connection::open(&newer).unwrap();
+    sqlite
+        .execute_batch("PRAGMA user_version = 999; UPDATE meta SET app_version = '9.9';")
+        .unwrap();
+    drop(sqlite);
+    let damaged = world.path("elsewhere/damaged.db");
+    assert_eq!(world.verb(&["backup", damaged.to_str().unwrap()]).code, Some(0));
+    let mut bytes = fs::read(&damaged).unwrap();
+    let half = bytes.len() / 2;
+    bytes[half..].fill(0xa5);
+    fs::write(&damaged, bytes).unwrap();
+    for (file, told) in [
+        (text, "is no backup of daylily-watch"),
+        (empty, "is no backup of daylily-watch"),
+        (foreign, "is no backup of daylily-watch"),
+        (newer, "was written by 9.9"),
+        (damaged, "damaged"),
+        (world.path("elsewhere/nothing"), "No such file"),
+    ] {
+        let said = world.verb(&["restore", file.to_str().unwrap()]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.err.contains(told), "{told}: {said:?}");
+    }
+    world.start();
+    assert_eq!(world.state("case"), Some(StateName::Succeeded));
+    world.is_settled();
+}
+
+fn without_any_database_a_backup_is_put_in_place_and_old_requests_are_not_done(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
+    write(&world.intake().join("case/input"), "x");
+    world.until_state("case", StateName::Running);
+    assert_eq!(world.terminate(LIMIT).code(), Some(0));
+    let said = world.verb(&["cancel", "case"]);
+    assert_eq!(said.code, Some(3), "{said:?}");
+    let file = world.path("elsewhere/copy.db");
+    assert_eq!(world.verb(&["backup", file.to_str().unwrap()]).code, Some(0));
+    fs::remove_dir_all(world.path("state")).unwrap();
+    let said = world.verb(&["restore", file.to_str().unwrap()]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(!said.out.contains("what was there"), "{said:?}");
+    world.start();
+    world.until_because("case", "this one was restored from a backup");
+    assert_eq!(world.state("case"), Some(StateName::Running), "as it was then");
+    assert_eq!(world.verb(&["adopt", HEADNODE, "--reason", "restored"]).code, Some(0));
+    world.let_go();
+    world.until_succeeded(&["case"]);
+    assert_eq!(world.runs().len(), 1);
+    world.is_settled();
+}
