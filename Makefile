@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo servers test check fmt lint doc docs
+.PHONY: demo servers test check fmt lint doc docs bench
 
 ## Build and run a small sample case in a temporary folder.
 demo:
@@ -37,3 +37,10 @@ doc:
 docs:
 	UPDATE_DOCS=1 $(CARGO) test --locked -q -p daylily-lifecycle --test it page
 	UPDATE_DOCS=1 $(CARGO) test --locked -q --lib page
+
+ROUNDS ?= 5
+
+## How fast it is beside a script of one's own: docs/performance.md. Takes a while, and
+## wants a machine that does nothing else.
+bench: servers
+	$(CARGO) bench --locked --bench figures -- --rounds $(ROUNDS)

@@ -5,19 +5,19 @@
 # case by a fresh ssh once a second, and takes the next case when one has ended.
 #
 # Arguments: intake, quiet seconds, ssh configuration, host, work_dir, group, pueue, how
-# many cases there are, how many at once. PUEUE_CONFIG_PATH, where set, goes along. Ends
-# when so many cases have ended.
+# many cases there are, how many at once, and what pueue runs in a case's folder.
+# PUEUE_CONFIG_PATH goes along. Ends when so many cases have ended.
 set -eu
 intake=$1 quiet=$2 config=$3 host=$4 work=$5 group=$6 pueue=$7 many=$8 at_once=$9
-there="env PUEUE_CONFIG_PATH='${PUEUE_CONFIG_PATH-}' $pueue"
+command=${10}
+there="env PUEUE_CONFIG_PATH='$PUEUE_CONFIG_PATH' $pueue"
 state=$(mktemp -d)
 trap 'rm -rf "$state"' EXIT
 mkdir "$state/taken" "$state/ended"
 
-# Whether nothing below the folder has changed for the quiet period.
+# Whether nothing below the folder has changed for the quiet period, to a part of a second.
 is_quiet() {
-    newest=$(find "$1" -printf '%T@\n' | sort -n | tail -n 1)
-    [ "$(($(date +%s) - ${newest%.*}))" -ge "$quiet" ]
+    [ -z "$(find "$1" -newermt "-$quiet seconds" -print -quit)" ]
 }
 
 # Whether a task is done, by one status document with every task on a line of its own.
@@ -37,7 +37,7 @@ while [ "$(count "$state/ended")" -lt "$many" ]; do
         is_quiet "$folder" || continue
         scp -q -r -F "$config" "$folder" "$host:$work/"
         ssh -F "$config" "$host" "$there add --print-task-id --group $group -w $work/$name -- \
-            'sh ./job >/dev/null 2>&1 </dev/null'" >"$state/taken/$name"
+            '$command'" >"$state/taken/$name"
     done
     for taken in "$state/taken"/*; do
         [ -e "$taken" ] || continue

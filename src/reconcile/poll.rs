@@ -23,7 +23,7 @@ use crate::store::places::Headnode;
 use crate::store::read::Reader;
 
 use reading::Work;
-pub(super) use reading::look_at;
+pub(super) use reading::{look_at, read_after};
 
 /// How long directories may go unread of jobs that the queue says are running.
 const READ_ALL: Duration = Duration::from_secs(60);

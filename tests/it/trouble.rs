@@ -11,11 +11,11 @@ use std::time::Duration;
 use daylily_lifecycle::attempt::Force;
 use daylily_lifecycle::ids::HeadnodeName;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
-use daylily_watch::adapters::host::Host;
 use daylily_watch::adapters::host::attempts::ShellHost;
 use daylily_watch::adapters::host::job::JobGround;
 use daylily_watch::adapters::host::local::{LocalHost, LocalHostSettings};
 use daylily_watch::adapters::host::shell::{Answer, Ask, Ran, Shell, WorkDir};
+use daylily_watch::adapters::host::{Host, Prepared};
 
 use crate::stage::{Stage, job_in, new_attempt, owner, settings_in};
 
@@ -144,7 +144,10 @@ async fn one_attempt_that_cannot_be_prepared_stops_none_beside_it() {
     let fault = first.expect_err("a file is in its place");
     assert_eq!(fault.class, FaultClass::TransientStep);
     assert!(fault.text.contains("File exists"), "{}", fault.text);
-    assert_eq!((second, class(third), fourth), (Ok(()), FaultClass::FatalCase, Ok(())));
+    assert_eq!(
+        (second, class(third), fourth),
+        (Ok(Prepared::Made), FaultClass::FatalCase, Ok(Prepared::Made))
+    );
     for id in [&ids[1], &ids[3]] {
         assert!(stage.has(id, "job.sh") && stage.has(id, "case.json") && stage.has(id, "lock"));
     }

@@ -16,7 +16,7 @@ use super::found::{self, FoundAttempt};
 use super::job::{JobGround, case_json, case_lock, job_script, lock_of, stop_script};
 use super::names::is_plain_id;
 use super::shell::{About, Answer, Ran, Script, Shell, WorkDir, code};
-use super::{CleanOrder, Cleaned, HostLook, Job, OutputFile, read};
+use super::{CleanOrder, Cleaned, HostLook, Job, OutputFile, Prepared, read};
 
 macro_rules! script {
     ($($part:literal),+) => {
@@ -127,10 +127,10 @@ impl<S: Shell> ShellHost<S> {
 
     pub async fn prepare(&self, job: &Job) -> Result<(), Fault> {
         let answers = self.prepare_all(std::slice::from_ref(job)).await;
-        answers.into_iter().next().unwrap_or(Ok(()))
+        answers.into_iter().next().map_or(Ok(()), |answer| answer.map(drop))
     }
 
-    pub async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+    pub async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<Prepared, Fault>> {
         let mut answers = Vec::with_capacity(jobs.len());
         for some in jobs.chunks(PREPARE_AT_ONCE) {
             answers.extend(self.prepare_some(some).await);
@@ -138,12 +138,12 @@ impl<S: Shell> ShellHost<S> {
         answers
     }
 
-    async fn prepare_some(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+    async fn prepare_some(&self, jobs: &[Job]) -> Vec<Result<Prepared, Fault>> {
         let framed: Vec<Result<Vec<u8>, Fault>> =
             jobs.iter().map(|job| framed(job, &self.ground)).collect();
         let stdin: Vec<u8> = framed.iter().flatten().flatten().copied().collect();
         if stdin.is_empty() {
-            return framed.into_iter().map(|framed| framed.map(drop)).collect();
+            return framed.into_iter().map(|framed| framed.map(|_| Prepared::There)).collect();
         }
         let keep = 1024 * (1 + jobs.len());
         let (said, rest) = match self.work_dir.ask(PREPARE, &[], &stdin, keep).await {
@@ -159,7 +159,8 @@ impl<S: Shell> ShellHost<S> {
         let answer = |framed: Result<Vec<u8>, Fault>| {
             framed?;
             match lines.next().map(|line| line.split_once(' ').unwrap_or((line, ""))) {
-                Some(("0", _)) => Ok(()),
+                Some(("0", _)) => Ok(Prepared::Made),
+                Some(("there", _)) => Ok(Prepared::There),
                 Some((code, said)) => {
                     let (code, stderr) = (code.parse().ok(), said.to_owned());
                     let answer = Answer { code, stdout: Vec::new(), cut: false, stderr };

@@ -14,8 +14,8 @@ use super::attempts::ShellHost;
 use super::found::FoundAttempt;
 use super::shell::{Heard, Shell, WorkDir};
 use super::{
-    CleanOrder, Cleaned, FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Progress, ShipOrder,
-    Shipped, Transfer,
+    CleanOrder, Cleaned, FetchOrder, Fetched, Host, HostLook, Job, OutputFile, Prepared, Progress,
+    ShipOrder, Shipped, Transfer,
 };
 
 #[derive(Debug)]
@@ -64,14 +64,21 @@ impl<S: Shell, T: Transfer> Host for Headnode<S, T> {
         progress: &Progress,
         stop: &CancellationToken,
     ) -> Result<Shipped, Fault> {
+        if !self.transfer.compares_the_owner() {
+            self.attempts.free_space().await?;
+        }
         self.transfer.ship(order, progress, stop).await
+    }
+
+    async fn get_ready(&self) {
+        self.transfer.get_ready().await;
     }
 
     async fn prepare(&self, job: &Job) -> Result<(), Fault> {
         self.attempts.prepare(job).await
     }
 
-    async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+    async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<Prepared, Fault>> {
         self.attempts.prepare_all(jobs).await
     }
 

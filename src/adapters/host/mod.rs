@@ -61,7 +61,8 @@ pub trait Host: Send + Sync + 'static {
     /// What unprivileged users may still write below work_dir.
     async fn free_space(&self) -> Result<ByteCount, Fault>;
 
-    /// Copies a case's folder to `order.dest` and verifies the copy. Goes on where an
+    /// Copies a case's folder to `order.dest` and verifies the copy. The owner is compared
+    /// before anything is written: a work_dir that is not mounted must not be filled. Goes on where an
     /// earlier try stopped. `stop` ends it soon with a `TransientStep` fault. A source
     /// that changed or vanished under way is `TransientStep`; a full disk `NoSpace`;
     /// an unreadable source file `FatalCase` with the file's name.
@@ -72,15 +73,19 @@ pub trait Host: Send + Sync + 'static {
         stop: &CancellationToken,
     ) -> Result<Shipped, Fault>;
 
+    /// Opens what the next `ship` goes over, so that it need not wait for that. Only a
+    /// hint: what is wrong is told by the `ship`.
+    async fn get_ready(&self) {}
+
     /// Writes `case.json`, `lock` and, last and by rename, `job.sh`. Repeating it
     /// leaves what is there as it is.
     async fn prepare(&self, job: &Job) -> Result<(), Fault>;
 
     /// Prepares several in one go where that can be; the answers are in the order asked.
-    async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<(), Fault>> {
+    async fn prepare_all(&self, jobs: &[Job]) -> Vec<Result<Prepared, Fault>> {
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
-            answers.push(self.prepare(job).await);
+            answers.push(self.prepare(job).await.map(|()| Prepared::There));
         }
         answers
     }
@@ -160,6 +165,14 @@ pub trait Transfer: Send + Sync + 'static {
         progress: &Progress,
         stop: &CancellationToken,
     ) -> Result<Fetched, Fault>;
+
+    /// As [`Host::get_ready`].
+    async fn get_ready(&self) {}
+
+    /// Whether `ship` itself compares the owner before it writes.
+    fn compares_the_owner(&self) -> bool {
+        false
+    }
 }
 
 /// One whose kind the configuration decides.
@@ -226,6 +239,15 @@ pub struct Shipped {
     pub bytes: ByteCount,
     /// None where the transfer does not read the content on this side.
     pub digest: Option<Digest>,
+}
+
+/// What an attempt directory was found as when it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prepared {
+    /// Its `job.sh` was made just now: before, there was nothing that could be started.
+    Made,
+    /// It was there, or that is not known.
+    There,
 }
 
 /// What `job.sh` is made of.

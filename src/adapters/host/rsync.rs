@@ -127,6 +127,16 @@ impl<S: Shell> Transfer for RsyncTransfer<S> {
     ) -> Result<Fetched, Fault> {
         unless(stop, fetch::fetch(self, order, progress, stop)).await
     }
+
+    async fn get_ready(&self) {
+        if let Err(fault) = self.line.lease().await {
+            tracing::debug!(error = %fault.text, "there is no connection for files yet");
+        }
+    }
+
+    fn compares_the_owner(&self) -> bool {
+        true
+    }
 }
 
 /// How long a transfer that is stopped may take to end by itself. Then it is dropped,

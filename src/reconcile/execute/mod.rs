@@ -12,9 +12,10 @@ mod submit;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use daylily_lifecycle::action::Action;
-use daylily_lifecycle::case::{Case, StepName};
+use daylily_lifecycle::case::{Case, StateName, StepName};
 use daylily_lifecycle::circuit::Met;
 use daylily_lifecycle::ids::{AttemptId, CaseId, HeadnodeName};
 use daylily_lifecycle::observation::Observation;
@@ -41,6 +42,9 @@ const COMPARISONS: usize = 2;
 
 /// Short commands on one headnode at a time.
 const COMMANDS: usize = 4;
+
+/// How often a headnode is told that a case is about to come.
+const GET_READY: Duration = Duration::from_secs(60);
 
 /// Jobs handed over together.
 const BATCH: usize = 50;
@@ -95,6 +99,12 @@ pub(super) struct Executor {
     /// Were in a batch whose handing over failed by our own fault: one at a time shows on
     /// which of them.
     alone: BTreeSet<CaseId>,
+    /// Where cases that are arriving will go.
+    expecting: BTreeSet<HeadnodeName>,
+    /// When each was told so last, on the monotonic clock.
+    told: BTreeMap<HeadnodeName, Duration>,
+    /// Ends what only gets something ready.
+    over: CancellationToken,
     wake: Arc<Notify>,
 }
 
@@ -119,6 +129,9 @@ impl Executor {
             looks: Arc::new(Semaphore::new(LOOKS)),
             scan_again: BTreeSet::new(),
             alone: BTreeSet::new(),
+            expecting: BTreeSet::new(),
+            told: BTreeMap::new(),
+            over: CancellationToken::new(),
             wake,
         }
     }
@@ -126,6 +139,9 @@ impl Executor {
     /// Takes the newest plans: what they name is to be done, what they no longer name is not.
     pub(super) fn want(&mut self, planned: Vec<(Case, Vec<Action>)>) {
         for (case, actions) in planned {
+            if case.state.name() == StateName::Arriving && case.settles_at.is_some() {
+                self.expecting.insert(case.order.headnode.clone());
+            }
             self.waiting.retain(|(waiting, _)| waiting.id != case.id);
             for ((id, _), flying) in &self.in_flight {
                 if *id == case.id && !actions.contains(&flying.action) {
@@ -159,6 +175,11 @@ impl Executor {
 
     /// Starts what there is room for, and where there is contact.
     pub(super) fn start(&mut self, contact: impl Fn(&HeadnodeName) -> Contact) {
+        for name in std::mem::take(&mut self.expecting) {
+            if contact(&name) == Contact::Whole {
+                self.get_ready(name);
+            }
+        }
         let mut room: BTreeMap<Lane, usize> = BTreeMap::new();
         for flying in self.in_flight.values() {
             *room.entry(flying.lane.clone()).or_default() += 1;
@@ -198,6 +219,24 @@ impl Executor {
                 self.spawn_submit(node, batch);
             }
         }
+    }
+
+    /// A connection takes longer than a small case, so it is opened while one arrives.
+    fn get_ready(&mut self, name: HeadnodeName) {
+        let now = self.context.clock.monotonic();
+        if self.told.get(&name).is_some_and(|at| now.saturating_sub(*at) < GET_READY) {
+            return;
+        }
+        let Some(host) = self.context.node(&name).map(|node| node.host.clone()) else { return };
+        self.told.insert(name, now);
+        let over = self.over.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = host.get_ready() => {}
+                () = over.cancelled() => {}
+            }
+            Ok(())
+        });
     }
 
     fn lane(&self, case: &Case, action: &Action) -> Option<(Lane, Option<Node>)> {
@@ -323,6 +362,7 @@ impl Executor {
 
     /// Stops everything and waits until it has stopped. Jobs run on.
     pub(super) async fn shut_down(mut self) {
+        self.over.cancel();
         for flying in self.in_flight.values() {
             flying.stop.cancel();
         }

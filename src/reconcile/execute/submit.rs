@@ -1,5 +1,8 @@
 //! Hands jobs over: prepares their attempt directories, looks whether they were handed
 //! over before, adds those that were not, and looks again whatever the answer was.
+//!
+//! Each question takes its time on the way, so the queue is asked while the directories are
+//! made, and a directory that was made by that is not read: it can tell nothing yet.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +15,12 @@ use daylily_lifecycle::outcome::{Conclusion, Fault, FaultClass, Seen, conclude};
 use daylily_lifecycle::policy::Part;
 
 use super::{Context, Node, step_failed, step_of_case_failed};
-use crate::adapters::host::Job;
 use crate::adapters::host::record::CaseRecord;
-use crate::adapters::queue::Entry;
+use crate::adapters::host::{Job, Prepared};
+use crate::adapters::queue::{Entry, QueueLook};
 use crate::reconcile::Pass;
 use crate::reconcile::contact::host_fault;
-use crate::reconcile::poll::look_at;
+use crate::reconcile::poll::{look_at, read_after};
 
 pub(super) async fn submit(context: Context, node: Node, cases: Vec<Case>) -> Pass<()> {
     let (context, node) = (&context, &node);
@@ -25,11 +28,13 @@ pub(super) async fn submit(context: Context, node: Node, cases: Vec<Case>) -> Pa
         cases.iter().filter_map(|case| Some((case, case.attempt()?))).collect();
     let jobs: Vec<Job> =
         of.iter().map(|(case, attempt)| job(context, node, case, attempt)).collect();
-    let answers = node.host.prepare_all(&jobs).await;
+    let (answers, words) = tokio::join!(node.host.prepare_all(&jobs), node.queue.look());
+    let mut to_add = Vec::new();
     let mut prepared: Vec<(&Case, &Attempt)> = Vec::new();
     for ((case, attempt), answer) in of.into_iter().zip(answers) {
         match answer {
-            Ok(()) => prepared.push((case, attempt)),
+            Ok(Prepared::Made) if is_unheard_of(attempt, &words) => to_add.push((case, attempt)),
+            Ok(Prepared::Made | Prepared::There) => prepared.push((case, attempt)),
             Err(fault) => {
                 let id = Some(&attempt.id);
                 step_failed(context, Some(node), &case.id, id, StepName::Submit, fault).await?;
@@ -37,16 +42,15 @@ pub(super) async fn submit(context: Context, node: Node, cases: Vec<Case>) -> Pa
         }
     }
     if prepared.is_empty() {
-        return Ok(());
+        return add(context, node, to_add).await;
     }
     let ids: Vec<AttemptId> = prepared.iter().map(|(_, attempt)| attempt.id.clone()).collect();
-    let looks = match look_at(node, &ids).await {
+    let looks = match read_after(node, &ids, words).await {
         Ok(looks) => looks,
         Err((part, fault)) => {
             return host_fault(context, node, part, &fault, Met::Working).await.map(drop);
         }
     };
-    let mut to_add = Vec::new();
     for ((case, attempt), look) in prepared.into_iter().zip(looks) {
         let seen = seen_of(attempt);
         if conclude(&look, seen) == Conclusion::NotSubmitted {
@@ -62,6 +66,15 @@ pub(super) async fn submit(context: Context, node: Node, cases: Vec<Case>) -> Pa
         }
     }
     add(context, node, to_add).await
+}
+
+/// Whether nothing was ever known of it and its queue has nothing: with a directory that
+/// was not there before, the row of an attempt that was not submitted.
+fn is_unheard_of(attempt: &Attempt, words: &Result<QueueLook, Fault>) -> bool {
+    attempt.submitted_at.is_none()
+        && attempt.queued_at.is_none()
+        && attempt.claimed_by.is_none()
+        && words.as_ref().is_ok_and(|look| !look.words.contains_key(&attempt.id))
 }
 
 async fn add(context: &Context, node: &Node, to_add: Vec<(&Case, &Attempt)>) -> Pass<()> {

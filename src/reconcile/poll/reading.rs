@@ -338,6 +338,15 @@ pub(in crate::reconcile) async fn look_at(
     ids: &[AttemptId],
 ) -> Result<Vec<Look>, (Part, Fault)> {
     let words = node.queue.look().await;
+    read_after(node, ids, words).await
+}
+
+/// The same where the queue was asked already.
+pub(in crate::reconcile) async fn read_after(
+    node: &Node,
+    ids: &[AttemptId],
+    words: Result<QueueLook, Fault>,
+) -> Result<Vec<Look>, (Part, Fault)> {
     let found = node.host.read(ids).await.map_err(|fault| (Part::Host, fault))?;
     let words = words.map_err(|fault| (Part::Queue, fault))?;
     let looks = ids.iter().zip(found).map(|(id, found)| joined(found, id, Some(&words)));

@@ -12,7 +12,7 @@ use daylily_watch::adapters::host::fake::{FakeHost, FakeMachine, Started};
 use daylily_watch::adapters::host::job::case_json;
 use daylily_watch::adapters::host::record::CaseRecord;
 use daylily_watch::adapters::host::shell::Owner;
-use daylily_watch::adapters::host::{CleanOrder, Cleaned, Host, HostLook, Job};
+use daylily_watch::adapters::host::{CleanOrder, Cleaned, Host, HostLook, Job, Prepared};
 use daylily_watch::adapters::queue::Queue as _;
 
 use crate::ssh::far::Far;
@@ -338,9 +338,10 @@ async fn several_are_prepared_in_one_go(rig: &impl Rig) {
     let running = started(rig, &*host).await;
     let attempts = [new_attempt(), running.clone(), new_attempt()];
     let jobs = attempts.each_ref().map(|attempt| rig.job(attempt));
-    for _ in 0..2 {
-        assert_eq!(host.prepare_all(&jobs).await, [Ok(()), Ok(()), Ok(())]);
-    }
+    let answers = host.prepare_all(&jobs).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(answers[1], Ok(Prepared::There), "what was there is never told as new");
+    assert_eq!(host.prepare_all(&jobs).await, [0; 3].map(|_| Ok(Prepared::There)));
     let expected = (ExitRecord::Absent, Claim::Absent, NOT_ALIVE);
     for attempt in [&attempts[0], &attempts[2]] {
         assert_eq!(look(&*host, attempt).await, expected);

@@ -62,16 +62,23 @@ pub(super) async fn ship<S: Shell>(
     tree.is_the_one_ordered(order)?;
     let lines: Vec<Line> = tree.entries.iter().map(|seen| seen.line.clone()).collect();
 
-    let there = ship.look(&order.manifest).await?;
-    let case = Case { meant: &lines, there: &there, dest: &order.dest, verify: order.verify };
-    let mut todo = plan(&case)?;
-    ship.settle(&case, &tree, &mut todo).await?;
-    if todo.need.files > 0 {
-        there.room.holds(&todo.need, &order.dest)?;
-    }
-    let list = listed::unite(&there.list, &lines);
-    ship.begin(&list).await?;
-    ship.remove(&todo.remove).await?;
+    let begin = async {
+        let there = ship.look(&order.manifest).await?;
+        let case = Case { meant: &lines, there: &there, dest: &order.dest, verify: order.verify };
+        let mut todo = plan(&case)?;
+        ship.settle(&case, &tree, &mut todo).await?;
+        if todo.need.files > 0 {
+            there.room.holds(&todo.need, &order.dest)?;
+        }
+        let list = listed::unite(&there.list, &lines);
+        ship.begin(&list).await?;
+        ship.remove(&todo.remove).await?;
+        Ok((todo, list))
+    };
+    // A connection takes as long as all of that. What is wrong with it is told when it is
+    // used.
+    let (begun, _) = tokio::join!(begin, transfer.line.lease());
+    let (mut todo, list) = begun?;
 
     let marker = order.marker.as_ref().filter(|marker| todo.send.contains(marker)).cloned();
     todo.send.retain(|path| marker.as_ref() != Some(path));
