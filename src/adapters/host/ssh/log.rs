@@ -77,6 +77,22 @@ static TABLE: &[Row] = &[
         "it has no room for another process: {said}",
         "see `ulimit -u` there",
     ),
+    passing(
+        &["Cannot fork"],
+        "it has no room for another process: {said}",
+        "see `ulimit -u` and `free -h` there",
+    ),
+    // ssh itself says the same without a name before it, of this machine.
+    passing(
+        &[": fork: Cannot allocate memory"],
+        "it has no memory for another process: {said}",
+        "see `free -h` there",
+    ),
+    passing(
+        &["failed to map segment from shared object"],
+        "it has no memory for another process: {said}",
+        "see `ulimit -v` and `free -h` there",
+    ),
     person(
         &["Host key for ", " has changed"],
         "the host key of {headnode} has changed: {said}",

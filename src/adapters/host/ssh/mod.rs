@@ -9,6 +9,7 @@ mod prelude;
 mod answer;
 mod connect;
 mod log;
+mod login;
 mod bulk;
 
 use std::collections::BTreeMap;

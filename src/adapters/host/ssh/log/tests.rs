@@ -75,6 +75,33 @@ const SAID: &[(&str, FaultClass, &str)] = &[
          unavailable\nhint: see `ulimit -u` there",
     ),
     (
+        "/bin/sh: 1: Cannot fork\n",
+        FaultClass::TransientHost,
+        "it has no room for another process: /bin/sh: 1: Cannot fork\nhint: see `ulimit -u` and \
+         `free -h` there",
+    ),
+    (
+        "/bin/bash: fork: retry: Resource temporarily unavailable\n/bin/bash: fork: Resource \
+         temporarily unavailable\n",
+        FaultClass::TransientHost,
+        "it has no room for another process: /bin/bash: fork: retry: Resource temporarily \
+         unavailable\nhint: see `ulimit -u` there",
+    ),
+    (
+        "-bash: fork: Cannot allocate memory\n",
+        FaultClass::TransientHost,
+        "it has no memory for another process: -bash: fork: Cannot allocate memory\nhint: see \
+         `free -h` there",
+    ),
+    (
+        "bash: error while loading shared libraries: libc.so.6: failed to map segment from shared \
+         object\n",
+        FaultClass::TransientHost,
+        "it has no memory for another process: bash: error while loading shared libraries: \
+         libc.so.6: failed to map segment from shared object\nhint: see `ulimit -v` and `free -h` \
+         there",
+    ),
+    (
         CHANGED,
         FaultClass::NeedsPerson,
         "the host key of hpc has changed: Host key for [127.0.0.1]:9022 has changed and you have \
