@@ -8,6 +8,7 @@ pub mod sockets;
 mod prelude;
 mod answer;
 mod connect;
+mod here;
 mod log;
 mod login;
 mod bulk;
