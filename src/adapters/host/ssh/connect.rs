@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -178,10 +178,20 @@ fn log_of(socket: &Path) -> PathBuf {
 }
 
 fn said_in(log: &Path) -> String {
-    let mut said = Vec::new();
     // Without it there is nothing to tell.
-    let _ = File::open(log).map(|file| file.take(LOG_MAX).read_to_end(&mut said));
-    String::from_utf8_lossy(&said).into_owned()
+    end_of(log).unwrap_or_default()
+}
+
+fn end_of(log: &Path) -> io::Result<String> {
+    let mut file = File::open(log)?;
+    let before = file.metadata()?.len().saturating_sub(LOG_MAX);
+    file.seek(SeekFrom::Start(before))?;
+    let mut said = Vec::new();
+    file.take(LOG_MAX).read_to_end(&mut said)?;
+    let said = String::from_utf8_lossy(&said);
+    // What is left of a line could be taken for another.
+    let whole = said.split_once('\n').filter(|_| before > 0).map(|(_, whole)| whole);
+    Ok(whole.unwrap_or(&said).to_owned())
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -190,3 +200,6 @@ fn remove(path: &Path) -> io::Result<()> {
         Ok(()) | Err(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
