@@ -7,6 +7,7 @@ pub mod shell;
 pub mod sockets;
 mod prelude;
 mod answer;
+mod sessions;
 mod connect;
 mod here;
 mod log;

@@ -159,8 +159,8 @@ impl SshShell {
 #[async_trait::async_trait]
 impl Shell for SshShell {
     async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault> {
-        let line = self.masters.script().await?;
         let limit = ask.limit + GRACE;
+        let line = self.masters.script(ask.limit, limit).await?;
         match tokio::time::timeout(limit, self.talk(&line, &ask)).await {
             Ok(ran) => ran,
             Err(_) => {
