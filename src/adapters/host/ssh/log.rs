@@ -40,13 +40,15 @@ const fn passing(says: &'static [&'static str], text: &'static str, hint: &'stat
 }
 
 const OPEN_IT: &str = "open the connection yourself: set ssh.control_path of {headnode} to a \
-                       path, and run as user {us}: {ssh} -M -N -S THAT_PATH {host}";
+                       path, and run as user {us}: {ssh} -M -N -S THAT_PATH \
+                       -o ServerAliveInterval=5 {host}";
 const OUR_KEY: &str = "see as user {us} whether this works without a question: {ssh} -o \
                        BatchMode=yes {host}; a key with a passphrase needs an agent, a new one \
                        ssh-copy-id";
 const OR_OPEN_IT: &str = "see as user {us} whether this works without a question: {ssh} -o \
                           BatchMode=yes {host}; where it must ask, set ssh.control_path of \
-                          {headnode} to a path, and run: {ssh} -M -N -S THAT_PATH {host}";
+                          {headnode} to a path, and run: {ssh} -M -N -S THAT_PATH \
+                          -o ServerAliveInterval=5 {host}";
 
 static TABLE: &[Row] = &[
     broken(

@@ -280,7 +280,8 @@ impl Masters {
         let socket = word(&escaped(&path).to_string_lossy());
         let text = format!(
             "nobody has opened the connection to {} that it is to be reached by, {}\nhint: run \
-             as user {}, and leave it running: {} -M -N -S {socket} {}",
+             as user {}, and leave it running: {} -M -N -S {socket} \
+             -o ServerAliveInterval=5 {}",
             names.headnode,
             path.display(),
             names.us,

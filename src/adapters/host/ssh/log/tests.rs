@@ -146,7 +146,7 @@ const SAID: &[(&str, FaultClass, &str)] = &[
          (publickey,keyboard-interactive)\nhint: see as user daylily whether this works without \
          a question: ssh -F /etc/hpc -o BatchMode=yes pipeline@headnode; where it must ask, set \
          ssh.control_path of hpc to a path, and run: ssh -F /etc/hpc -M -N -S THAT_PATH \
-         pipeline@headnode",
+         -o ServerAliveInterval=5 pipeline@headnode",
     ),
     (
         "pipeline@headnode: Permission denied (publickey,password).\r\n",
@@ -155,7 +155,7 @@ const SAID: &[(&str, FaultClass, &str)] = &[
          (publickey,password)\nhint: see as user daylily whether this works without a question: \
          ssh -F /etc/hpc -o BatchMode=yes pipeline@headnode; where it must ask, set \
          ssh.control_path of hpc to a path, and run: ssh -F /etc/hpc -M -N -S THAT_PATH \
-         pipeline@headnode",
+         -o ServerAliveInterval=5 pipeline@headnode",
     ),
     (
         "pipeline@headnode: Permission denied (keyboard-interactive).\r\n",
@@ -163,14 +163,15 @@ const SAID: &[(&str, FaultClass, &str)] = &[
         "hpc asks for a one-time password or the like: pipeline@headnode: Permission denied \
          (keyboard-interactive)\nhint: open the connection yourself: set ssh.control_path of hpc \
          to a path, and run as user daylily: ssh -F /etc/hpc -M -N -S THAT_PATH \
-         pipeline@headnode",
+         -o ServerAliveInterval=5 pipeline@headnode",
     ),
     (
         "pipeline@headnode: Permission denied (password).\r\n",
         FaultClass::NeedsPerson,
         "hpc asks for a password: pipeline@headnode: Permission denied (password)\nhint: open \
          the connection yourself: set ssh.control_path of hpc to a path, and run as user \
-         daylily: ssh -F /etc/hpc -M -N -S THAT_PATH pipeline@headnode",
+         daylily: ssh -F /etc/hpc -M -N -S THAT_PATH \
+         -o ServerAliveInterval=5 pipeline@headnode",
     ),
     (
         // Of the jump host: what follows is only its consequence.
