@@ -214,7 +214,8 @@ section! {
         /// How long a connection may take to come about.
         connect_timeout: Kind::Duration { least_ms: 1000 } => Is("10s");
         /// The socket of a connection that a person opened, for one-time passwords. It is used and
-        /// never closed.
+        /// never closed. `ssh -M -N -S PATH -o ServerAliveInterval=5 HOST` opens one that notices
+        /// when the network has gone.
         control_path: Kind::LocalPath => Is("null");
     }
 }

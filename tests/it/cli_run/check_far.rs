@@ -123,7 +123,8 @@ fn a_persons_connection_is_asked_for_used_and_left_open() {
     );
     let said = far.check().fails_alone("headnode.hpc.ssh");
     assert!(said.contains("nobody has opened the connection to hpc"), "{said}");
-    assert!(said.ends_with("ssh -F [ssh_config] -M -N -S [dir]/run/mine headnode"), "{said}");
+    let line = "ssh -F [ssh_config] -M -N -S [dir]/run/mine -o ServerAliveInterval=5 headnode";
+    assert!(said.ends_with(line), "{said}");
 
     let ssh = || {
         let mut ssh = Command::new("ssh");

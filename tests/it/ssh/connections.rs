@@ -194,7 +194,7 @@ async fn a_persons_connection_carries_everything_and_is_never_ended() {
     let fault = printed(&shell, "true").await.expect_err("nobody opened it");
     assert_eq!(fault.class, FaultClass::NeedsPerson);
     let line = format!(
-        "ssh -F {} -M -N -S '{}' headnode",
+        "ssh -F {} -M -N -S '{}' -o ServerAliveInterval=5 headnode",
         far.sshd.config_file().display(),
         socket.display()
     );

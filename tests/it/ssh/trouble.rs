@@ -157,8 +157,13 @@ async fn a_noisy_login_shell_does_not_get_into_the_answer_and_is_told() {
 async fn a_failing_login_shell_is_the_hosts_trouble_and_what_it_says_is_told() {
     let far = Far::with(Login::Failing, &[]);
     says(&fault(&far).await, FaultClass::FatalHost, &["login shell", FAILURE, "echo ok"]);
+}
+
+#[tokio::test]
+async fn a_login_shell_without_a_word_may_pass_and_the_line_to_try_is_told() {
     let far = Far::with(Login::Shell("/bin/false"), &[]);
-    says(&fault(&far).await, FaultClass::FatalHost, &["ends with 1 and says nothing"]);
+    let way_out = ["ends with 1 and says nothing", "echo ok"];
+    says(&fault(&far).await, FaultClass::TransientHost, &way_out);
 }
 
 #[tokio::test]

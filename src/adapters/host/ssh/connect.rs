@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,6 +14,7 @@ use daylily_lifecycle::outcome::{Fault, FaultClass};
 use nix::unistd::{Uid, User};
 use openssh::Session;
 
+use super::here::{no_file, no_folder, not_started};
 use super::log::{Names, some_fault, word};
 use super::masters::LineSettings;
 use crate::adapters::host::local::Group;
@@ -49,36 +50,29 @@ pub(super) async fn connect(
 ) -> Result<(), Fault> {
     let names = names(settings);
     let log = log_of(socket);
-    let cannot = |what: &Path, error: io::Error| {
-        let hint = "see who may write there and whether there is room";
-        let text = format!("{}: {error}\nhint: {hint}", what.display());
-        Fault::new(FaultClass::FatalHost, text)
-    };
-    settings.folder.ensure().map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-        Fault::new(FaultClass::FatalHost, format!("{error}{}", cause.unwrap_or_default()))
-    })?;
-    remove(socket).map_err(|error| cannot(socket, error))?;
-    remove(&log).map_err(|error| cannot(&log, error))?;
+    settings.folder.ensure().map_err(|error| no_folder(&error))?;
+    remove(socket).map_err(|error| no_file(socket, &error))?;
+    remove(&log).map_err(|error| no_file(&log, &error))?;
     // What a jump host's ssh says goes there too, since it keeps standard error open for
     // as long as it lives, which no pipe of ours should be.
     let said = File::options().append(true).create_new(true).mode(0o600).open(&log);
-    let said = said.map_err(|error| cannot(&log, error))?;
-    let also = said.try_clone().map_err(|error| cannot(&log, error))?;
+    let said = said.map_err(|error| no_file(&log, &error))?;
+    let also = said.try_clone().map_err(|error| no_file(&log, &error))?;
 
     #[allow(clippy::disallowed_methods, reason = "this is the adapter that starts programs")]
     let mut command = tokio::process::Command::new("ssh");
     command.args(words(settings, socket, &log, carries)).process_group(0).current_dir("/");
     command.stdin(Stdio::null()).stdout(said).stderr(also);
-    let mut child = command.spawn().map_err(|error| {
-        let hint = "apt install openssh-client";
-        Fault::new(FaultClass::FatalHost, format!("start ssh: {error}\nhint: {hint}"))
-    })?;
+    let mut child = command.spawn().map_err(|error| not_started(&error))?;
     let mut group = Group::of(&child);
     // It minds the connection and the greeting; what comes then may hang as well.
     let limit = settings.connect_timeout * 2 + Duration::from_secs(5);
     let ended = match tokio::time::timeout(limit, child.wait()).await {
-        Ok(ended) => ended.map_err(|error| cannot(&log, error))?,
+        Ok(Ok(ended)) => ended,
+        Ok(Err(error)) => {
+            let text = format!("wait for ssh: {error}");
+            return Err(Fault::new(FaultClass::TransientHost, text));
+        }
         Err(_) => {
             drop(group);
             let otherwise = format!("no connection has come about in {} s", limit.as_secs());
@@ -184,10 +178,20 @@ fn log_of(socket: &Path) -> PathBuf {
 }
 
 fn said_in(log: &Path) -> String {
-    let mut said = Vec::new();
     // Without it there is nothing to tell.
-    let _ = File::open(log).map(|file| file.take(LOG_MAX).read_to_end(&mut said));
-    String::from_utf8_lossy(&said).into_owned()
+    end_of(log).unwrap_or_default()
+}
+
+fn end_of(log: &Path) -> io::Result<String> {
+    let mut file = File::open(log)?;
+    let before = file.metadata()?.len().saturating_sub(LOG_MAX);
+    file.seek(SeekFrom::Start(before))?;
+    let mut said = Vec::new();
+    file.take(LOG_MAX).read_to_end(&mut said)?;
+    let said = String::from_utf8_lossy(&said);
+    // What is left of a line could be taken for another.
+    let whole = said.split_once('\n').filter(|_| before > 0).map(|(_, whole)| whole);
+    Ok(whole.unwrap_or(&said).to_owned())
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -196,3 +200,6 @@ fn remove(path: &Path) -> io::Result<()> {
         Ok(()) | Err(_) => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,13 +40,15 @@ const fn passing(says: &'static [&'static str], text: &'static str, hint: &'stat
 }
 
 const OPEN_IT: &str = "open the connection yourself: set ssh.control_path of {headnode} to a \
-                       path, and run as user {us}: {ssh} -M -N -S THAT_PATH {host}";
+                       path, and run as user {us}: {ssh} -M -N -S THAT_PATH \
+                       -o ServerAliveInterval=5 {host}";
 const OUR_KEY: &str = "see as user {us} whether this works without a question: {ssh} -o \
                        BatchMode=yes {host}; a key with a passphrase needs an agent, a new one \
                        ssh-copy-id";
 const OR_OPEN_IT: &str = "see as user {us} whether this works without a question: {ssh} -o \
                           BatchMode=yes {host}; where it must ask, set ssh.control_path of \
-                          {headnode} to a path, and run: {ssh} -M -N -S THAT_PATH {host}";
+                          {headnode} to a path, and run: {ssh} -M -N -S THAT_PATH \
+                          -o ServerAliveInterval=5 {host}";
 
 static TABLE: &[Row] = &[
     broken(
@@ -76,6 +78,22 @@ static TABLE: &[Row] = &[
         &["Resource temporarily unavailable"],
         "it has no room for another process: {said}",
         "see `ulimit -u` there",
+    ),
+    passing(
+        &["Cannot fork"],
+        "it has no room for another process: {said}",
+        "see `ulimit -u` and `free -h` there",
+    ),
+    // ssh itself says the same without a name before it, of this machine.
+    passing(
+        &[": fork: Cannot allocate memory"],
+        "it has no memory for another process: {said}",
+        "see `free -h` there",
+    ),
+    passing(
+        &["failed to map segment from shared object"],
+        "it has no memory for another process: {said}",
+        "see `ulimit -v` and `free -h` there",
     ),
     person(
         &["Host key for ", " has changed"],

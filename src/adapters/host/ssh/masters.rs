@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use daylily_lifecycle::ids::HeadnodeName;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connect::{Carries, answers, connect, escaped, exit, lost, names};
 use super::log::word;
+use super::sessions::{AllInUse, Place, Sessions};
 use super::sockets::SocketFolder;
 use crate::clock::Clock;
 
@@ -36,8 +36,6 @@ pub struct LineSettings {
     pub whose: String,
 }
 
-/// sshd allows ten on one connection, unless it is told otherwise.
-const SESSIONS: usize = 8;
 /// For so long a failed attempt answers for those who come after it.
 const MEMORY: Duration = Duration::from_secs(1);
 
@@ -46,7 +44,7 @@ pub struct Masters {
     clock: Arc<dyn Clock>,
     scripts: Line,
     bulk: [Arc<Line>; 2],
-    sessions: Arc<Semaphore>,
+    sessions: Sessions,
     /// Held while a bulk line is chosen.
     choice: Mutex<()>,
 }
@@ -77,7 +75,7 @@ enum LineState {
 pub(super) struct ScriptLine {
     pub(super) socket: PathBuf,
     /// Given back when the script has ended.
-    _session: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// A place on a bulk connection, given back when dropped.
@@ -130,7 +128,7 @@ impl Masters {
             clock,
             scripts: line(Carries::Scripts, "scripts"),
             bulk: [line(Carries::Bulk, "bulk1"), line(Carries::Bulk, "bulk2")].map(Arc::new),
-            sessions: Arc::new(Semaphore::new(SESSIONS)),
+            sessions: Sessions::new(),
             choice: Mutex::new(()),
         }
     }
@@ -207,11 +205,21 @@ impl Masters {
         }
     }
 
-    /// Waits for a place for one script, and brings the connection about where it is
-    /// missing.
-    pub(super) async fn script(&self) -> Result<ScriptLine, Fault> {
-        let session = self.sessions.clone().acquire_owned().await;
-        let session = session.expect("the semaphore is never closed");
+    /// Waits for a place for one script with this limit, and brings the connection about
+    /// where it is missing. Unless it may take long, it waits no longer than `patience`.
+    pub(super) async fn script(
+        &self,
+        limit: Duration,
+        patience: Duration,
+    ) -> Result<ScriptLine, Fault> {
+        let place = self.sessions.place(limit, patience).await.map_err(|AllInUse| {
+            let text = format!(
+                "all sessions of the connection to {} have been in use for {} s",
+                self.settings.headnode,
+                patience.as_secs()
+            );
+            Fault::new(FaultClass::TransientHost, text)
+        })?;
         let socket = match &self.settings.control_path {
             Some(_) => self.of_a_person().await?,
             None => {
@@ -219,7 +227,7 @@ impl Masters {
                 self.socket(&self.scripts)?
             }
         };
-        Ok(ScriptLine { socket, _session: session })
+        Ok(ScriptLine { socket, _place: place })
     }
 
     /// Why a script's connection is gone.
@@ -272,7 +280,8 @@ impl Masters {
         let socket = word(&escaped(&path).to_string_lossy());
         let text = format!(
             "nobody has opened the connection to {} that it is to be reached by, {}\nhint: run \
-             as user {}, and leave it running: {} -M -N -S {socket} {}",
+             as user {}, and leave it running: {} -M -N -S {socket} \
+             -o ServerAliveInterval=5 {}",
             names.headnode,
             path.display(),
             names.us,

@@ -7,8 +7,11 @@ pub mod shell;
 pub mod sockets;
 mod prelude;
 mod answer;
+mod sessions;
 mod connect;
+mod here;
 mod log;
+mod login;
 mod bulk;
 
 use std::collections::BTreeMap;

@@ -15,6 +15,7 @@ use ulid::Ulid;
 use super::answer::{Sifted, Token, sift};
 use super::connect::names;
 use super::log::fault;
+use super::login::ran_nothing;
 use super::masters::{Masters, ScriptLine};
 use super::prelude::{KILL_AFTER, LINE, input};
 use crate::adapters::host::shell::{Answer, Ask, Heard, Ran, Shell};
@@ -130,7 +131,8 @@ impl SshShell {
         let (Ok(out), Ok(err)) = (out, err) else { return Err(self.masters.lost(line)) };
         self.hear(&out, &err, sent);
         if out.token.is_none() || err.token.is_none() {
-            return Err(self.no_login(code, &out, &err));
+            let names = names(self.masters.settings());
+            return Err(ran_nothing(code, [&err.noise, &out.noise], &names));
         }
         // It ends with these also of its own: `timeout` only when the time is up.
         if matches!(code, Some(124 | 137)) && took >= ask.limit {
@@ -152,34 +154,13 @@ impl SshShell {
             _ => self.masters.lost(line),
         }
     }
-
-    /// The login shell has not come to run anything.
-    fn no_login(&self, code: Option<i32>, out: &Sifted, err: &Sifted) -> Fault {
-        let names = names(self.masters.settings());
-        let noise = [&err.noise, &out.noise].into_iter().find(|noise| !noise.is_empty());
-        if let Some(fault) = noise.and_then(|noise| fault(noise, &names)) {
-            return fault;
-        }
-        let last = noise.and_then(|noise| noise.lines().rfind(|line| !line.trim().is_empty()));
-        let said = match (last, code) {
-            (Some(line), _) => format!("says: {}", line.trim()),
-            (None, Some(code)) => format!("ends with {code} and says nothing"),
-            (None, None) => "says nothing".to_owned(),
-        };
-        let text = format!(
-            "the login shell on {} runs no commands, it {said}\nhint: as user {} this must \
-             answer with ok: {} {} echo ok",
-            names.headnode, names.us, names.ssh, names.host
-        );
-        Fault::new(FaultClass::FatalHost, text)
-    }
 }
 
 #[async_trait::async_trait]
 impl Shell for SshShell {
     async fn run(&self, ask: Ask<'_>) -> Result<Ran, Fault> {
-        let line = self.masters.script().await?;
         let limit = ask.limit + GRACE;
+        let line = self.masters.script(ask.limit, limit).await?;
         match tokio::time::timeout(limit, self.talk(&line, &ask)).await {
             Ok(ran) => ran,
             Err(_) => {

@@ -75,6 +75,33 @@ const SAID: &[(&str, FaultClass, &str)] = &[
          unavailable\nhint: see `ulimit -u` there",
     ),
     (
+        "/bin/sh: 1: Cannot fork\n",
+        FaultClass::TransientHost,
+        "it has no room for another process: /bin/sh: 1: Cannot fork\nhint: see `ulimit -u` and \
+         `free -h` there",
+    ),
+    (
+        "/bin/bash: fork: retry: Resource temporarily unavailable\n/bin/bash: fork: Resource \
+         temporarily unavailable\n",
+        FaultClass::TransientHost,
+        "it has no room for another process: /bin/bash: fork: retry: Resource temporarily \
+         unavailable\nhint: see `ulimit -u` there",
+    ),
+    (
+        "-bash: fork: Cannot allocate memory\n",
+        FaultClass::TransientHost,
+        "it has no memory for another process: -bash: fork: Cannot allocate memory\nhint: see \
+         `free -h` there",
+    ),
+    (
+        "bash: error while loading shared libraries: libc.so.6: failed to map segment from shared \
+         object\n",
+        FaultClass::TransientHost,
+        "it has no memory for another process: bash: error while loading shared libraries: \
+         libc.so.6: failed to map segment from shared object\nhint: see `ulimit -v` and `free -h` \
+         there",
+    ),
+    (
         CHANGED,
         FaultClass::NeedsPerson,
         "the host key of hpc has changed: Host key for [127.0.0.1]:9022 has changed and you have \
@@ -119,7 +146,7 @@ const SAID: &[(&str, FaultClass, &str)] = &[
          (publickey,keyboard-interactive)\nhint: see as user daylily whether this works without \
          a question: ssh -F /etc/hpc -o BatchMode=yes pipeline@headnode; where it must ask, set \
          ssh.control_path of hpc to a path, and run: ssh -F /etc/hpc -M -N -S THAT_PATH \
-         pipeline@headnode",
+         -o ServerAliveInterval=5 pipeline@headnode",
     ),
     (
         "pipeline@headnode: Permission denied (publickey,password).\r\n",
@@ -128,7 +155,7 @@ const SAID: &[(&str, FaultClass, &str)] = &[
          (publickey,password)\nhint: see as user daylily whether this works without a question: \
          ssh -F /etc/hpc -o BatchMode=yes pipeline@headnode; where it must ask, set \
          ssh.control_path of hpc to a path, and run: ssh -F /etc/hpc -M -N -S THAT_PATH \
-         pipeline@headnode",
+         -o ServerAliveInterval=5 pipeline@headnode",
     ),
     (
         "pipeline@headnode: Permission denied (keyboard-interactive).\r\n",
@@ -136,14 +163,15 @@ const SAID: &[(&str, FaultClass, &str)] = &[
         "hpc asks for a one-time password or the like: pipeline@headnode: Permission denied \
          (keyboard-interactive)\nhint: open the connection yourself: set ssh.control_path of hpc \
          to a path, and run as user daylily: ssh -F /etc/hpc -M -N -S THAT_PATH \
-         pipeline@headnode",
+         -o ServerAliveInterval=5 pipeline@headnode",
     ),
     (
         "pipeline@headnode: Permission denied (password).\r\n",
         FaultClass::NeedsPerson,
         "hpc asks for a password: pipeline@headnode: Permission denied (password)\nhint: open \
          the connection yourself: set ssh.control_path of hpc to a path, and run as user \
-         daylily: ssh -F /etc/hpc -M -N -S THAT_PATH pipeline@headnode",
+         daylily: ssh -F /etc/hpc -M -N -S THAT_PATH \
+         -o ServerAliveInterval=5 pipeline@headnode",
     ),
     (
         // Of the jump host: what follows is only its consequence.
