@@ -1,5 +1,7 @@
 //! `log`: the output of a case's job, from the file that it writes where that can be
-//! read from here, else from what was kept of it.
+//! read from here, else from what was kept of it, else from the headnode over ssh.
+
+mod far;
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +14,8 @@ use super::desk::Desk;
 use super::output_file::OutputFile;
 use super::printer::Printer;
 use super::{Exit, Outcome, find, waiting, words};
-use crate::config::HostAddress;
+use crate::config::{HeadnodeSettings, HostAddress};
+use far::{Far, Seen};
 
 pub fn run(desk: &Desk, args: &Log, printer: &mut Printer) -> Outcome {
     desk.begin(printer, args.json)?;
@@ -35,20 +38,36 @@ pub fn run(desk: &Desk, args: &Log, printer: &mut Printer) -> Outcome {
     };
     let lines = if args.lines == 0 { usize::MAX } else { args.lines as usize };
     let mut tail = Tail { desk, printer, json: args.json, case, attempt };
-    match (live_file(desk, &tail.attempt), args.follow) {
-        (Some(path), true) => tail.follow(&path, lines),
-        (Some(path), false) => tail.once(&path, lines),
-        (None, _) => tail.kept(lines),
+    match (written(desk, &tail.attempt), args.follow) {
+        (Written::Here(path), true) => tail.follow(&path, lines),
+        (Written::Here(path), false) => tail.once(&path, lines),
+        (Written::There(headnode, host), follow) => {
+            let mut far = Far::new(headnode, host, &desk.reader, &tail.attempt)?;
+            let outcome = tail.from_far(&mut far, lines, follow);
+            far.leave();
+            outcome
+        }
+        (Written::Unknown, _) => tail.kept(lines),
     }
 }
 
-/// Where the job writes, if that is on this machine.
-fn live_file(desk: &Desk, attempt: &Attempt) -> Option<PathBuf> {
+/// Where the job writes.
+enum Written<'a> {
+    Here(PathBuf),
+    There(&'a HeadnodeSettings, &'a str),
+    /// On a headnode that the configuration no longer has.
+    Unknown,
+}
+
+fn written<'a>(desk: &'a Desk, attempt: &Attempt) -> Written<'a> {
     let place = &attempt.place;
-    let node = desk.settings.headnodes.iter().find(|node| node.name == place.headnode)?;
-    match node.host {
-        HostAddress::Local => Some(Path::new(&place.attempt_dir).join("output.log")),
-        HostAddress::Ssh(_) => None,
+    let node = desk.settings.headnodes.iter().find(|node| node.name == place.headnode);
+    match node.map(|node| (node, &node.host)) {
+        Some((_, HostAddress::Local)) => {
+            Written::Here(Path::new(&place.attempt_dir).join("output.log"))
+        }
+        Some((node, HostAddress::Ssh(host))) => Written::There(node, host),
+        None => Written::Unknown,
     }
 }
 
@@ -77,25 +96,102 @@ impl Tail<'_> {
 
     /// What was brought home of it, which is less.
     fn kept(&mut self, lines: usize) -> Outcome {
+        match self.print_kept(lines)? {
+            Some(exit) => Ok(exit),
+            None => self.nothing(),
+        }
+    }
+
+    /// None: nothing was.
+    fn print_kept(&mut self, lines: usize) -> anyhow::Result<Option<Exit>> {
         let path =
             self.desk.settings.state_dir.join("logs").join(format!("{}.log", self.attempt.id));
         if let Ok(text) = OutputFile::open(&path).and_then(|mut file| file.end(lines, false)) {
             self.printer.say("what follows is the copy that was kept of its end")?;
-            return self.print("kept", Some(&path), &text);
+            return self.print("kept", Some(&path), &text).map(Some);
         }
         match self.attempt.stored.as_ref().map(|stored| stored.log_tail.clone()) {
             Some(text) => {
                 self.printer.say("what follows is the end of it as it was stored")?;
                 let from = text.lines().count().saturating_sub(lines);
                 let text: Vec<&str> = text.lines().skip(from).collect();
-                self.print("stored", None, &text.join("\n"))
+                self.print("stored", None, &text.join("\n")).map(Some)
             }
-            None if self.has_ended() => {
-                self.printer.say("nothing was kept of its output")?;
-                Ok(Exit::No)
-            }
-            None => self.not_begun(),
+            None => Ok(None),
         }
+    }
+
+    fn nothing(&mut self) -> Outcome {
+        if !self.has_ended() {
+            return self.not_begun();
+        }
+        self.printer.say("nothing was kept of its output")?;
+        Ok(Exit::No)
+    }
+
+    /// From a headnode behind ssh, unless it came home.
+    fn from_far(&mut self, far: &mut Far<'_>, lines: usize, follow: bool) -> Outcome {
+        if follow && !self.has_ended() {
+            return self.follow_far(far, lines);
+        }
+        if let Some(exit) = self.print_kept(lines)? {
+            return Ok(exit);
+        }
+        match far.end(lines, false) {
+            Ok(Seen::Text { text, .. }) => {
+                let path = far.path();
+                self.print("headnode", Some(&path), &text)
+            }
+            Ok(Seen::Stopped) => Ok(Exit::No),
+            Ok(Seen::NoFile) => self.nothing(),
+            Ok(Seen::NoFolder) => self.no_folder(far),
+            Err(fault) => self.not_seen(&far.trouble(&fault)),
+        }
+    }
+
+    fn follow_far(&mut self, far: &mut Far<'_>, lines: usize) -> Outcome {
+        let mut is_begun = false;
+        loop {
+            // Asked before the headnode is: what was written by then is read below.
+            let ended = self.look()?;
+            if ended && !is_begun {
+                return self.from_far(far, lines, false);
+            }
+            let seen = if is_begun { far.whole_lines(ended) } else { far.end(lines, true) };
+            match seen {
+                Ok(Seen::Text { text, more }) => {
+                    self.lines(&text)?;
+                    is_begun = true;
+                    if more && !self.printer.is_closed() {
+                        continue;
+                    }
+                }
+                Ok(Seen::Stopped) => return Ok(Exit::Done),
+                // It comes when the job begins; `clean` may take it away after the end.
+                Ok(Seen::NoFile | Seen::NoFolder) if ended || !is_begun => {}
+                Ok(Seen::NoFile | Seen::NoFolder) => return self.no_folder(far),
+                Err(fault) => return self.not_seen(&far.trouble(&fault)),
+            }
+            if ended || self.printer.is_closed() || far.pause().is_break() {
+                return Ok(Exit::Done);
+            }
+        }
+    }
+
+    /// What begins makes its folder first: without one there is nothing, or work_dir is not
+    /// what it was.
+    fn no_folder(&mut self, far: &Far<'_>) -> Outcome {
+        if self.attempt.started_at.is_none() || self.attempt.cleaned_at.is_some() {
+            return self.nothing();
+        }
+        self.not_seen(&far.missing())
+    }
+
+    fn not_seen(&mut self, text: &str) -> Outcome {
+        for line in text.lines() {
+            self.printer.say(words::plain(line))?;
+        }
+        Ok(Exit::Unreachable)
     }
 
     fn not_begun(&mut self) -> Outcome {
@@ -200,8 +296,8 @@ struct LogShape {
     name: String,
     attempt: String,
     number: u32,
-    /// `output`: the file the job writes; `kept`: the copy of its end; `stored`: the
-    /// last lines in the database.
+    /// `output`: the file the job writes; `headnode`: the same on another machine; `kept`:
+    /// the copy of its end; `stored`: the last lines in the database.
     source: &'static str,
     path: Option<String>,
     lines: Vec<String>,

@@ -12,6 +12,7 @@ pub mod cancel;
 mod check;
 mod clean;
 pub mod confirm_dead;
+mod connection;
 mod demo;
 mod describe;
 pub mod desk;

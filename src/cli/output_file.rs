@@ -38,19 +38,10 @@ impl OutputFile {
         let mut bytes = Vec::new();
         (&self.file).take(len - from).read_to_end(&mut bytes)?;
         if to_follow {
-            let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-            bytes.truncate(whole);
+            keep_whole_lines(&mut bytes);
         }
         self.at = from + bytes.len() as u64;
-        if from > 0
-            && let Some(end) = bytes.iter().position(|byte| *byte == b'\n')
-        {
-            bytes.drain(..=end);
-        }
-        let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-        let newlines = text.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
-        let start = newlines.map(|(at, _)| at + 1).nth(lines.saturating_sub(1)).unwrap_or(0);
-        Ok(String::from_utf8_lossy(&text[start..]).into_owned())
+        Ok(last_lines(bytes, from > 0, lines))
     }
 
     /// What has come since, up to the last whole line, or all of it where no more comes.
@@ -63,15 +54,34 @@ impl OutputFile {
         self.file.seek(SeekFrom::Start(self.at))?;
         let mut bytes = Vec::new();
         (&self.file).take(CHUNK).read_to_end(&mut bytes)?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        // A line longer than a chunk is printed in pieces rather than never.
         let full = bytes.len() as u64 == CHUNK;
-        if whole > 0 {
-            bytes.truncate(whole);
-        } else if !no_more_comes && !full {
-            bytes.clear();
-        }
+        keep_what_may_be_printed(&mut bytes, no_more_comes || full);
         self.at += bytes.len() as u64;
         Ok((!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned()))
     }
+}
+
+/// Leaves a line that is still being written for later.
+pub(super) fn keep_whole_lines(bytes: &mut Vec<u8>) {
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    bytes.truncate(whole);
+}
+
+/// Whole lines; without any all of it, where no more is to be waited for. A line longer
+/// than what is read at once is printed in pieces rather than never.
+pub(super) fn keep_what_may_be_printed(bytes: &mut Vec<u8>, without_waiting: bool) {
+    if !without_waiting || bytes.contains(&b'\n') {
+        keep_whole_lines(bytes);
+    }
+}
+
+/// The last lines. Where the beginning was cut off, so was the first of them.
+pub(super) fn last_lines(mut bytes: Vec<u8>, is_cut: bool, lines: usize) -> String {
+    if is_cut && let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+        bytes.drain(..=end);
+    }
+    let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let newlines = text.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+    let start = newlines.map(|(at, _)| at + 1).nth(lines.saturating_sub(1)).unwrap_or(0);
+    String::from_utf8_lossy(&text[start..]).into_owned()
 }

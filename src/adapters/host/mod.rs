@@ -19,6 +19,7 @@ pub mod record;
 pub mod found;
 pub mod local;
 pub mod names;
+pub mod output;
 pub mod proof;
 pub mod quote;
 pub mod read;

@@ -23,6 +23,7 @@ mod hostile;
 mod identity;
 mod killed;
 mod lessons;
+mod logs;
 mod many;
 mod manifests;
 mod places;

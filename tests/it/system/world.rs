@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::BufReader;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -343,6 +344,18 @@ impl World {
         let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// Begins a verb that goes on, and returns it with what it prints.
+    pub(crate) fn verb_begun(&self, args: &[&str]) -> (Child, BufReader<ChildStdout>) {
+        #[allow(clippy::disallowed_methods, reason = "the program under test")]
+        let mut command = Command::new(env!("CARGO_BIN_EXE_daylily-watch"));
+        command.args(args).args(CONFIG_FLAG).arg(self.path("config.yaml"));
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
+        self.surround(&mut command);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        (child, out)
     }
 
     /// What the jobs wrote of themselves.

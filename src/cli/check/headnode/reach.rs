@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use daylily_lifecycle::outcome::{Fault, FaultClass};
-use ulid::Ulid;
 
 use super::{At, Report};
 use crate::adapters::host::shell::{Ask, Heard, Ran, Shell};
 use crate::adapters::host::ssh::shell::SshShell;
 use crate::app;
+use crate::cli::connection::{Whose, connection, new_name};
 use crate::cli::words_of_shell;
 use crate::config::{HostAddress, Ship};
 
@@ -78,7 +78,7 @@ pub(super) async fn reach(report: &mut Report, at: &At<'_>) -> Option<Reached> {
         }
         HostAddress::Ssh(host) => host,
     };
-    let (shell, whose) = connection(at, host).await;
+    let (shell, whose) = connection(at.headnode, host, at.reader, "check").await;
     if let Err(fault) = shell.masters().connect().await {
         not_connected(report, at, host, fault);
         if whose == Whose::Ours {
@@ -90,50 +90,14 @@ pub(super) async fn reach(report: &mut Report, at: &At<'_>) -> Option<Reached> {
     report.ok(&at.name("ssh"), format!("{host} is reached, over {}", whose.words()));
     let is_ours = whose == Whose::Ours;
     // A person's connection is there because we cannot open one.
-    let beside = (whose != Whose::Persons).then(|| app::ssh_shell(at.headnode, host, &new_name()));
+    let beside =
+        (whose != Whose::Persons).then(|| app::ssh_shell(at.headnode, host, &new_name("check")));
     let reached = Reached { shell: Arc::new(shell), is_ours, beside };
     if login(report, at, &*reached.shell).await {
         return Some(reached);
     }
     reached.leave().await;
     None
-}
-
-/// Whose connection is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    Persons,
-    Daemons,
-    Ours,
-}
-
-impl Whose {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Persons => "the connection that a person opened",
-            Self::Daemons => "the connection of the daemon",
-            Self::Ours => "a connection of its own",
-        }
-    }
-}
-
-/// Nothing is opened in the daemon's place: it could not be told apart afterwards.
-async fn connection(at: &At<'_>, host: &str) -> (SshShell, Whose) {
-    if at.headnode.ssh.control_path.is_some() {
-        return (app::ssh_shell(at.headnode, host, ""), Whose::Persons);
-    }
-    let about = at.reader.and_then(|reader| reader.about().ok());
-    if let Some(about) = about {
-        let daemons = app::ssh_shell(at.headnode, host, about.database.as_str());
-        if daemons.masters().is_there().await {
-            return (daemons, Whose::Daemons);
-        }
-    }
-    (app::ssh_shell(at.headnode, host, &new_name()), Whose::Ours)
-}
-
-fn new_name() -> String {
-    format!("check-{}", Ulid::generate())
 }
 
 fn not_connected(report: &mut Report, at: &At<'_>, host: &str, mut fault: Fault) {
