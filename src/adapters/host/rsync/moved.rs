@@ -8,7 +8,7 @@ use std::time::Duration;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use tokio_util::sync::CancellationToken;
 
-use super::command::{There, Way, arguments, said};
+use super::command::{There, Way, arguments};
 use super::progress::Far;
 use super::there::sums;
 use super::{Lease, RsyncTransfer, fault, process};
@@ -76,7 +76,7 @@ impl<S: Shell> RsyncTransfer<S> {
                 literal = sent.literal, matched = sent.matched, "rsync ended");
             return Ok(());
         }
-        if ended.stderr.contains(said::OWNER) {
+        if fault::is_of_owner(&ended.stderr) {
             // It says what is wrong with it.
             self.work_dir.must(OWNED, &[], &[], 0).await?;
         }
