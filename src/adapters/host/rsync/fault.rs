@@ -99,6 +99,12 @@ const NOT_BEGUN: &[Row] = &[
     row(&[], &[Says::Begins(said::NO_FOLDER)], FaultClass::TransientStep, "{}"),
     row(
         &[],
+        &[Says::Has("/rsync.sh: No such file"), Says::Has("/fetch.sh: No such file")],
+        FaultClass::TransientStep,
+        "the script of the transfer is gone from the headnode: {}",
+    ),
+    row(
+        &[],
         &[
             Says::Begins(said::NO_RSYNC),
             Says::Shell("rsync: command not found"),
