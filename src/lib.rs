@@ -9,6 +9,7 @@ pub mod config;
 pub mod intake;
 pub mod adapters;
 pub mod results;
+mod plain;
 pub mod tree;
 pub mod tree_fingerprint;
 pub mod tree_digest;

@@ -12,6 +12,7 @@ use crate::config::fields::{Fields, Item, Value};
 use crate::config::kind::nearest;
 use crate::config::places::{self, Places};
 use crate::config::read::join;
+use crate::plain::is_plain;
 
 pub(super) fn all(root: &Fields, places: &Places, problems: &mut Problems) {
     let intakes = root.sections("intakes");
@@ -389,6 +390,18 @@ fn local_paths(headnode: &Fields, places: &Places, problems: &mut Problems) {
                 quoted(text)
             ))
             .hint("as `pwd` prints it there");
+            problems.add(item.at, &item.path, complaint);
+        } else if let Value::Text(text) = &item.value
+            && let Some(odd) = text.chars().find(|&c| !is_plain(c))
+        {
+            let complaint = Complaint::new(format!(
+                "found {}, which has {} in it: not every login shell takes that as it is",
+                quoted(text),
+                quoted(&odd.to_string())
+            ))
+            .hint(
+                "choose a path of letters a to z, digits, spaces and any of . _ / + @ % , = : ~ -",
+            );
             problems.add(item.at, &item.path, complaint);
         }
         return;

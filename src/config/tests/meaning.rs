@@ -18,6 +18,8 @@ headnodes:
 - {name: here, host: pipeline@hpc, work_dir: ~/data}
 - {name: there, host: local, work_dir: w, queue: slurm}
 - {name: x, host: -oProxyCommand, work_dir: /w}
+- {name: y, host: hpc, work_dir: \"/data/it's\"}
+- {name: z, host: hpc, work_dir: /data/my work}
 ",
         "
 config.yaml:3:19: intakes[0].kind: `s3` is not in this version
@@ -30,6 +32,8 @@ config.yaml:7:46: headnodes[0].work_dir: found `~/data`, expected an absolute pa
 config.yaml:8:50: headnodes[1].queue: `slurm` is not in this version
   hint: use queue: direct or queue: pueue
 config.yaml:9:19: headnodes[2].host: found `-oProxyCommand`, expected local, or user@host or an alias of ~/.ssh/config
+config.yaml:10:34: headnodes[3].work_dir: found `/data/it's`, which has `'` in it: not every login shell takes that as it is
+  hint: choose a path of letters a to z, digits, spaces and any of . _ / + @ % , = : ~ -
 ",
     );
 }

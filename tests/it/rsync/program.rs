@@ -30,11 +30,15 @@ fn cases_go_to_a_headnode_behind_ssh_and_their_results_come_home() {
     let site = site(&headnode, "cat file > out; id -un >> out");
     site.write("new_cases/a/file", "one\n");
     site.write("new_cases/it is b/file", "two\n");
+    let odd = r"c\' ; touch PWNED ; \' $(touch PWNED) !\";
+    site.write(&format!("new_cases/{odd}/file"), "three\n");
     let ran = site.run(&["--run-once"]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{ran:?}");
     let user = sshd.user();
     assert_eq!(site.read("results/new_cases/a/out"), format!("one\n{user}\n"));
     assert_eq!(site.read("results/new_cases/it is b/out"), format!("two\n{user}\n"));
+    assert_eq!(site.read(&format!("results/new_cases/{odd}/out")), format!("three\n{user}\n"));
+    assert!(!sshd.home().join("PWNED").try_exists().unwrap());
     assert!(sshd.connections() <= 3, "{} connections", sshd.connections());
 }
 

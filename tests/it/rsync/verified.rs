@@ -1,11 +1,12 @@
 //! An end of rsync with 0 proves nothing.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use daylily_lifecycle::outcome::FaultClass;
 use daylily_watch::adapters::host::Verify;
 
-use super::world::{fast, script};
+use super::world::{fast, node, script};
 use crate::copy::world::{World, assert_fault};
 
 /// A world in which `damage` happens between the transfer and the second look.
@@ -79,8 +80,20 @@ fn names_that_mean_something_to_rsync_are_sent_as_they_are() {
 
 #[test]
 fn directories_whose_names_mean_something_to_shells_and_globs_are_shipped_to() {
-    for name in ["HG[1]", "*", "it's $(id)", "-rf", "~x", "a:b", "back\\slash", "two  words", "é"]
-    {
+    for name in [
+        "HG[1]",
+        "*",
+        "it's $(touch PWNED) `touch PWNED`",
+        "a\\' ; touch PWNED ; \\'",
+        "wow! !!",
+        "-rf",
+        "~x",
+        "a:b",
+        "back\\slash",
+        "back\\",
+        "two  words",
+        "é",
+    ] {
         let world = fast();
         world.write("a", b"a");
         let dest = world.work.join("new").join(name);
@@ -92,6 +105,12 @@ fn directories_whose_names_mean_something_to_shells_and_globs_are_shipped_to() {
         world.ship_order(order).unwrap();
         assert_eq!(fs::read(dest.join("a")).unwrap(), b"a");
         assert_eq!(fs::read_dir(decoy).unwrap().count(), 0);
+        let home = node(&world).far.sshd.home();
+        for folder in [&home, &world.work, &world.work.join(".daylily-watch"), &dest] {
+            assert!(!folder.join("PWNED").try_exists().unwrap(), "{}", folder.display());
+        }
+        let script = fs::metadata(world.lock().with_file_name("rsync.sh")).unwrap();
+        assert_eq!(script.permissions().mode() & 0o7777, 0o700);
     }
 }
 

@@ -1,14 +1,17 @@
 //! Owns the words of an rsync command: the options, how the remote shell is passed to it,
-//! and the one word that the headnode's login shell reads.
+//! and what begins the other side: a script that is put there first, and the few words that
+//! the headnode's login shell reads. Shells differ in what they make of a quoted word, so
+//! nothing of people's making is in those.
 
 use std::ffi::OsString;
 use std::path::Path;
 
-use daylily_lifecycle::ids::ByteCount;
+use daylily_lifecycle::ids::{AttemptId, ByteCount};
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 
 use super::{Lease, Owner};
 use crate::adapters::host::quote::quote;
+use crate::plain::is_plain;
 
 /// In each folder for which something is not whole yet, kept for the next try. No case may
 /// have something of these names: rsync would not send it, and not say so.
@@ -31,6 +34,9 @@ pub(super) mod said {
 pub(super) struct There<'a> {
     /// `<work_dir>/.daylily-watch`.
     pub(super) root: &'a str,
+    pub(super) attempt: &'a AttemptId,
+    /// The script's name in the attempt's directory.
+    pub(super) file: &'a str,
     pub(super) owner: &'a Owner,
     pub(super) path: &'a [String],
     /// Held while it receives; None where it only reads.
@@ -40,10 +46,28 @@ pub(super) struct There<'a> {
     pub(super) dir: &'a str,
 }
 
+/// How the headnode's side begins.
+pub(super) struct Begin {
+    /// What the file holds, for a POSIX shell.
+    pub(super) script: String,
+    /// For `--rsync-path`: a line for any login shell, to which rsync appends its options.
+    pub(super) program: String,
+}
+
 impl There<'_> {
-    /// For `--rsync-path`: one line for any login shell, to which rsync appends its options.
-    pub(super) fn program(&self) -> Result<String, Fault> {
-        let refuse = |what: &str, code: u8| format!("{{ echo '{what}' >&2; exit {code}; }}");
+    pub(super) fn begin(&self) -> Result<Begin, Fault> {
+        let body = self.body()?;
+        // A transfer of an earlier start that comes late must not begin by this script.
+        let tag = blake3::hash(body.as_bytes()).to_hex();
+        let script = format!("[ \"$1\" = {tag} ] || {}\nshift\n{body}", refuse(said::OWNER, 90));
+        let file = format!("{}/{}/{}", self.root, self.attempt, self.file);
+        if !file.chars().all(is_plain) {
+            return Err(unusable(&file));
+        }
+        Ok(Begin { script, program: format!("/bin/sh '{file}' {tag}") })
+    }
+
+    fn body(&self) -> Result<String, Fault> {
         let mut path = String::new();
         for folder in self.path {
             match folder.strip_prefix("~/") {
@@ -52,43 +76,63 @@ impl There<'_> {
             }
         }
         let mut text = format!(
-            "LC_ALL=C; export LC_ALL; PATH={path}\"${{PATH:-/usr/local/bin:/usr/bin:/bin}}\"; \
-             export PATH; cd {} && {{ read -r owner; }} <owner && \
-             [ \"$owner\" = {} ] || {}; ",
+            "LC_ALL=C\nexport LC_ALL\n\
+             PATH={path}\"${{PATH:-/usr/local/bin:/usr/bin:/bin}}\"\nexport PATH\n\
+             cd {} && {{ read -r owner; }} <owner && [ \"$owner\" = {} ] || {}\n",
             word(self.root)?,
             word(&self.owner.text())?,
             refuse(said::OWNER, 90),
         );
         if let Some(lock) = self.lock {
             text.push_str(&format!(
-                "umask 077; command exec 9>>{} || exit 1; flock -n -E 75 9; case $? in 0) ;; \
-                 75) {} ;; *) exit 1 ;; esac; umask {:04o}; ",
+                "umask 077\ncommand exec 9>>{} || exit 1\nflock -n -E 75 9\n\
+                 case $? in 0) ;; 75) {} ;; *) exit 1 ;; esac\numask {:04o}\n",
                 word(lock)?,
                 refuse(said::HELD, 75),
                 self.umask & 0o777,
             ));
         }
         text.push_str(&format!(
-            "cd {} || {}; command -v rsync >/dev/null || {}; exec rsync \"$@\"",
+            "cd {} || {}\ncommand -v rsync >/dev/null || {}\nexec rsync \"$@\"\n",
             word(self.dir)?,
             refuse(said::NO_FOLDER, 94),
             refuse(said::NO_RSYNC, 127),
         ));
-        Ok(format!("/bin/sh -c {} sh", word(&text)?))
+        Ok(text)
     }
+}
+
+fn refuse(what: &str, code: u8) -> String {
+    format!("{{ echo '{what}' >&2; exit {code}; }}")
 }
 
 /// What kind of transfer the options are for.
 pub(super) enum Way<'a> {
-    Ship { source: &'a Path },
-    Fetch { to: &'a Path },
+    /// `lock` is held there meanwhile.
+    Ship {
+        source: &'a Path,
+        lock: &'a str,
+    },
+    Fetch {
+        to: &'a Path,
+    },
+}
+
+impl Way<'_> {
+    /// The script of the headnode's side, and what it locks.
+    pub(super) fn there(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Way::Ship { lock, .. } => ("rsync.sh", Some(lock)),
+            Way::Fetch { .. } => ("fetch.sh", None),
+        }
+    }
 }
 
 /// All arguments. The list of paths comes on standard input, each ended by a NUL.
 pub(super) fn arguments(
     way: &Way<'_>,
     lease: &Lease,
-    there: &There<'_>,
+    program: &str,
     bandwidth: Option<ByteCount>,
 ) -> Result<Vec<OsString>, Fault> {
     let mut words: Vec<OsString> = [
@@ -117,10 +161,10 @@ pub(super) fn arguments(
     }
     words.push("-e".into());
     words.push(remote_shell(&lease.remote_shell)?.into());
-    words.push(format!("--rsync-path={}", there.program()?).into());
+    words.push(format!("--rsync-path={program}").into());
     let remote = format!("{}:./", host(&lease.host)?);
     match way {
-        Way::Ship { source } => {
+        Way::Ship { source, .. } => {
             words.extend(
                 ["--links", "--omit-link-times", "--no-perms", "--chmod=ugo=rwX", "--"]
                     .map(OsString::from),
@@ -186,11 +230,7 @@ fn host(host: &str) -> Result<String, Fault> {
 }
 
 fn word(text: &str) -> Result<String, Fault> {
-    // A login shell such as csh takes no line end in quotes.
-    match quote(text) {
-        Ok(quoted) if !text.contains('\n') => Ok(quoted),
-        Ok(_) | Err(_) => Err(unusable(text)),
-    }
+    quote(text).map_err(|_| unusable(text))
 }
 
 fn unusable(text: &str) -> Fault {

@@ -156,7 +156,8 @@ impl<S: Shell> Fetch<'_, S> {
                 files: (base.files + far.files).min(total.files),
             });
         };
-        self.transfer.moved(&way, None, &self.order.from, wanted, self.stop, further).await
+        let order = self.order;
+        self.transfer.moved(&way, &order.attempt, &order.from, wanted, self.stop, further).await
     }
 
     fn tell(&self, far: Far) {

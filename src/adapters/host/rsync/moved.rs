@@ -5,15 +5,20 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
+use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use tokio_util::sync::CancellationToken;
 
-use super::command::{There, Way, arguments, said};
+use super::command::{There, Way, arguments};
 use super::progress::Far;
 use super::there::sums;
 use super::{Lease, RsyncTransfer, fault, process};
 use crate::adapters::host::shell::{About, Script, Shell};
 
+const BEGIN: Script = Script::short(
+    About::Attempt,
+    concat!(include_str!("../scripts/owner.sh"), "\n", include_str!("../scripts/move_begin.sh")),
+);
 const SUMS: Script = Script::short(
     About::Case,
     concat!(include_str!("../scripts/owner.sh"), "\n", include_str!("../scripts/ship_sums.sh")),
@@ -31,7 +36,7 @@ impl<S: Shell> RsyncTransfer<S> {
     pub(super) async fn moved(
         &self,
         way: &Way<'_>,
-        lock: Option<&str>,
+        attempt: &AttemptId,
         dir: &str,
         paths: &[&str],
         stop: &CancellationToken,
@@ -47,16 +52,21 @@ impl<S: Shell> RsyncTransfer<S> {
             stdin.extend_from_slice(path.as_bytes());
             stdin.push(0);
         }
-        let lease = self.line.lease().await?;
         let root = self.work_dir.root();
         let settings = &self.settings;
         let (path, umask) = (&settings.path, settings.umask);
-        let there = There { root: &root, owner: &self.owner, path, lock, umask, dir };
+        let ((file, lock), owner) = (way.there(), &self.owner);
+        let there = There { root: &root, attempt, file, owner, path, lock, umask, dir };
+        let begin = there.begin()?;
+        let length = begin.script.len().to_string();
+        let args = [attempt.as_str(), file, &length];
+        self.work_dir.must(BEGIN, &args, begin.script.as_bytes(), 0).await?;
+        let lease = self.line.lease().await?;
         let remote_shell = lease.remote_shell.first().map(String::as_str).unwrap_or_default();
         let remote_shell = Path::new(remote_shell).file_name().and_then(|name| name.to_str());
         let run = process::Run {
             program: &settings.program,
-            arguments: arguments(way, &lease, &there, settings.bandwidth)?,
+            arguments: arguments(way, &lease, &begin.program, settings.bandwidth)?,
             stdin,
             remote_shell: remote_shell.unwrap_or("ssh"),
             stall_after: settings.stall_after,
@@ -76,7 +86,7 @@ impl<S: Shell> RsyncTransfer<S> {
                 literal = sent.literal, matched = sent.matched, "rsync ended");
             return Ok(());
         }
-        if ended.stderr.contains(said::OWNER) {
+        if fault::is_of_owner(&ended.stderr) {
             // It says what is wrong with it.
             self.work_dir.must(OWNED, &[], &[], 0).await?;
         }

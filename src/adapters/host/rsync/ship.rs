@@ -210,9 +210,9 @@ impl<S: Shell> Ship<'_, S> {
     }
 
     async fn send(&self, paths: &[&str], further: impl FnMut(Far) + Send) -> Result<(), Fault> {
-        let way = Way::Ship { source: &self.order.source };
         let order = self.order;
-        self.transfer.moved(&way, Some(&order.lock), &order.dest, paths, self.stop, further).await
+        let way = Way::Ship { source: &order.source, lock: &order.lock };
+        self.transfer.moved(&way, &order.attempt, &order.dest, paths, self.stop, further).await
     }
 
     /// Second look, at both sides: the source has not moved, and what is there is what

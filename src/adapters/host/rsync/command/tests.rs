@@ -2,9 +2,20 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
+
+use daylily_lifecycle::ids::AttemptId;
 
 use super::{There, Way, arguments, host, remote_shell};
 use crate::adapters::host::rsync::{Lease, Owner};
+
+/// What nothing but the root is said of.
+fn plain(root: &str) -> There<'_> {
+    static ATTEMPT: LazyLock<AttemptId> = LazyLock::new(|| AttemptId::new("dw-1"));
+    static OWNER: LazyLock<Owner> = LazyLock::new(|| Owner::of_start("db", 3, "word"));
+    let (attempt, owner) = (&*ATTEMPT, &*OWNER);
+    There { root, attempt, file: "rsync.sh", owner, path: &[], lock: None, umask: 0, dir: root }
+}
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
@@ -71,9 +82,17 @@ fn hosts_are_passed_on_so_that_no_colon_ends_them() {
 }
 
 /// What the login shell makes of the word, with the program in place of rsync.
-#[allow(clippy::disallowed_methods, reason = "the login shell is the judge of its words")]
 fn run(there: &There<'_>, shell: &str) -> String {
-    let text = format!("{} --server -s . './'", there.program().unwrap());
+    let begin = there.begin().unwrap();
+    let folder = Path::new(there.root).join(there.attempt.as_str());
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(there.file), begin.script).unwrap();
+    said(shell, &begin.program)
+}
+
+#[allow(clippy::disallowed_methods, reason = "the login shell is the judge of its words")]
+fn said(shell: &str, program: &str) -> String {
+    let text = format!("{program} --server -s . './'");
     let output = Command::new(shell).arg("-c").arg(text).output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
@@ -81,8 +100,8 @@ fn run(there: &There<'_>, shell: &str) -> String {
 #[test]
 fn the_word_for_the_headnode_works_in_any_folder_and_lock_and_path() {
     let dir = tempfile::tempdir().unwrap();
-    let odd = dir.path().join("it's $(id) `id` \"x\" *");
-    let root = odd.join("root");
+    let odd = dir.path().join("it's $(id) `id` \"x\" * \\' ; touch PWNED ; \\' ! \n\\");
+    let root = dir.path().join("my work: +@%,=~-");
     std::fs::create_dir_all(odd.join("bin")).unwrap();
     std::fs::create_dir_all(&root).unwrap();
     std::fs::write(root.join("owner"), "db 3 word\n").unwrap();
@@ -100,7 +119,7 @@ fn the_word_for_the_headnode_works_in_any_folder_and_lock_and_path() {
         owner: &'a Owner,
         (root, path, lock, dest): (&'a str, &'a [String], &'a str, &'a str),
     ) -> There<'a> {
-        There { root, owner, path, lock: Some(lock), umask: 0o027, dir: dest }
+        There { owner, path, lock: Some(lock), umask: 0o027, dir: dest, ..plain(root) }
     }
     let place = (root.as_str(), path.as_slice(), lock.as_str(), dest.as_str());
     for shell in ["/bin/sh", "/bin/bash"] {
@@ -127,21 +146,49 @@ fn the_word_for_the_headnode_works_in_any_folder_and_lock_and_path() {
 }
 
 #[test]
-fn a_path_that_no_login_shell_can_be_given_is_refused() {
-    let owner = Owner::of_start("db", 1, "word");
-    let there = There { root: "/w", owner: &owner, path: &[], lock: None, umask: 0, dir: "/a\nb" };
-    assert!(there.program().is_err());
+fn the_login_shell_is_given_the_same_few_words_whatever_a_case_is_called() {
+    for name in
+        ["a", "it's", r"a\' ; touch PWNED ; \'", "!x", r"end\", "$(touch x)`id`", "a\nb", "é"]
+    {
+        let (dir, lock) = (format!("/w/new/{name}"), format!("/w/{name}/ship.lock"));
+        let path = vec![format!("/opt/{name}"), format!("~/{name}")];
+        let owner = Owner::of_start(name, 1, name);
+        for lock in [Some(lock.as_str()), None] {
+            let there = There { dir: &dir, lock, path: &path, owner: &owner, ..plain("/w/.d") };
+            let program = there.begin().unwrap().program;
+            let tag = program.strip_prefix("/bin/sh '/w/.d/dw-1/rsync.sh' ").unwrap();
+            assert!(tag.len() == 64 && tag.bytes().all(|b| b.is_ascii_hexdigit()), "{program}");
+        }
+    }
+}
+
+#[test]
+fn a_work_dir_that_login_shells_may_misread_is_refused() {
+    for root in ["/it's", r"/a\b", "/a!b", "/$HOME", "/a\nb", "/a\"b", "/é", "/`id`", "/a;b"] {
+        assert!(plain(root).begin().is_err(), "{root}");
+    }
+    assert!(There { dir: "/a\0b", ..plain("/w") }.begin().is_err());
+}
+
+#[test]
+fn a_transfer_that_comes_late_does_not_begin_by_the_script_of_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().to_str().unwrap();
+    std::fs::write(dir.path().join("owner"), "db 4 next\n").unwrap();
+    let late = plain(root).begin().unwrap().program;
+    let next = Owner::of_start("db", 4, "next");
+    let next = There { owner: &next, dir: "/none", ..plain(root) };
+    assert!(run(&next, "/bin/sh").contains("the directory cannot be entered"));
+    assert!(said("/bin/sh", &late).contains("daylily-watch: not the owner"));
 }
 
 #[test]
 fn the_limit_of_a_line_is_never_none() {
     let lease = Lease { remote_shell: words(&["ssh"]), host: "hpc".into(), held: Box::new(()) };
-    let owner = Owner::of_start("db", 1, "word");
-    let there = There { root: "/w", owner: &owner, path: &[], lock: None, umask: 0, dir: "/w" };
-    let way = Way::Ship { source: Path::new("/intake/-x: y") };
+    let way = Way::Ship { source: Path::new("/intake/-x: y"), lock: "/w/ship.lock" };
     let limited = |bytes: u64| {
         let bandwidth = Some(daylily_lifecycle::ids::ByteCount(bytes));
-        let words = arguments(&way, &lease, &there, bandwidth).unwrap();
+        let words = arguments(&way, &lease, "rsync", bandwidth).unwrap();
         let limit = words.iter().find(|word| word.to_string_lossy().starts_with("--bwlimit"));
         assert_eq!(words.last().unwrap(), "hpc:./");
         assert_eq!(words[words.len() - 2], "/intake/-x: y/");

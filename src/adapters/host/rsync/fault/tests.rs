@@ -247,3 +247,48 @@ fn any_other_end_is_tried_again_with_what_was_said() {
     check(99, "odd\n", FaultClass::TransientStep, "rsync ended with an error: odd");
     check(99, "", FaultClass::TransientStep, "rsync ended with an error");
 }
+
+/// Names that read like what a headnode in trouble says.
+const MISLEADING: [&str; 10] = [
+    "unknown option.pdf",
+    "x: unknown option",
+    "rsync: not found",
+    "bash: rsync: command not found",
+    "flock: not found",
+    "daylily-watch: there is no rsync",
+    "daylily-watch: not the owner",
+    "requested action not supported",
+    "x: No space left on device (28)",
+    "Failed to exec",
+];
+
+#[test]
+fn a_file_named_like_trouble_of_the_headnode_is_only_a_file() {
+    for name in MISLEADING {
+        let told = format!("send_files failed to open \"/in/a/{name}\": Permission denied (13)");
+        let end = "rsync error: some files/attrs were not transferred (code 23) at main.c(1338)";
+        let said = format!("rsync: [sender] {told}\n{end} [sender=3.2.7]\n");
+        check(23, &said, FaultClass::FatalCase, &told);
+
+        let vanished = format!("file has vanished: \"/in/a/{name}\"");
+        let told = format!("files vanished while they were copied: {vanished}");
+        check(24, &format!("{vanished}\n"), FaultClass::TransientStep, &told);
+
+        // Where the name ends its line, and where the whole run broke off after it.
+        let said = format!("cannot delete non-empty directory: {name}\n");
+        for code in [12, 23] {
+            assert_eq!(fault(Some(code), &said).class, FaultClass::FatalCase, "{code}: {said}");
+        }
+        let said = format!("rsync: [sender] send_files failed to open \"{name}\": Odd\n{CLOSED}");
+        assert_eq!(fault(Some(12), &said).class, FaultClass::TransientStep, "{said}");
+        assert!(!super::is_of_owner(&said), "{said}");
+    }
+}
+
+#[test]
+fn what_a_shell_says_of_a_missing_program_is_known_by_whatever_name_it_has() {
+    for name in ["sh: 1: ", "/a: b/rsync.sh: line 3: ", "/w/.daylily-watch/dw-1/rsync.sh: 1: "] {
+        let said = format!("{name}flock: not found\n{CLOSED}");
+        begins(12, &said, FaultClass::FatalHost, "flock is not found on the headnode\nhint: ");
+    }
+}
