@@ -57,7 +57,8 @@ pub fn refused(
     let (known, fear) = last_known(state);
     format!(
         "Waiting for a person: {headnode} has not let us in since {} ({because}); last known \
-         {known}, {fear}; it goes on by itself once that is put right, and the next try is at {}.",
+         {known}, {fear}; it goes on by itself once that is put right, and the next try is at {}, \
+         or `resume --headnode {headnode}` tries at once.",
         clock.at(since),
         clock.again_second(next_try)
     )
@@ -109,7 +110,8 @@ pub fn queue_refused(
 ) -> String {
     format!(
         "Waiting for a person: {} on {headnode} cannot be asked since {} ({because}); {}; it \
-         goes on by itself once that is put right, and the next try is at {}.",
+         goes on by itself once that is put right, and the next try is at {}, or \
+         `resume --headnode {headnode}` tries at once.",
         queue_name(queue),
         clock.at(since),
         meanwhile(state),
@@ -176,8 +178,13 @@ pub fn headnode_trouble(
                 (Part::Queue, false) => "its queue has not answered",
                 (Part::Queue, true) => "needs a person, its queue cannot be asked",
             };
+            let at_once = if *needs_person {
+                format!(", or `resume --headnode {headnode}` tries at once")
+            } else {
+                String::new()
+            };
             Some(format!(
-                "{what} since {} ({because}); the next try is at {}",
+                "{what} since {} ({because}); the next try is at {}{at_once}",
                 clock.at(*since),
                 clock.again_second(*next_try)
             ))
