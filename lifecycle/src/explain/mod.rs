@@ -88,9 +88,11 @@ pub fn lasted(duration: SignedDuration) -> String {
     if parts.is_empty() { "less than 1 s".to_owned() } else { parts.join(" ") }
 }
 
-/// A case's name as an argument of a command: quoted where a shell would split it.
+/// A case's name as the last argument of a command: quoted where a shell would split it,
+/// and told from an option where it begins as one does.
 pub fn argument(name: &CaseName) -> String {
-    quoted(name.as_str())
+    let end_of_options = if name.as_str().starts_with('-') { "-- " } else { "" };
+    format!("{end_of_options}{}", quoted(name.as_str()))
 }
 
 fn quoted(text: &str) -> String {
