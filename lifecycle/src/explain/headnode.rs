@@ -206,23 +206,24 @@ pub fn headnode_trouble(
 pub fn drift(drift: &Drift, clock: Clock<'_>) -> String {
     let (group, since) = (&drift.group, clock.at(drift.since));
     let word = quoted(group.as_str());
+    let pueue = drift.client.as_deref().unwrap_or("pueue");
     match drift.differs {
         Differs::Missing { wanted } => format!(
-            "the group {group} is missing there since {since}: `pueue group add -p {wanted} \
+            "the group {group} is missing there since {since}: `{pueue} group add -p {wanted} \
              {word}` there makes it"
         ),
         Differs::Paused => format!(
-            "the group {group} is paused there since {since}: `pueue start -g {word}` there \
+            "the group {group} is paused there since {since}: `{pueue} start -g {word}` there \
              starts it"
         ),
         // As pueue has it: as many as there are.
         Differs::Places { there: 0, wanted } => format!(
             "the group {group} runs any number at a time there and has {wanted} here since \
-             {since}: `pueue parallel -g {word} {wanted}` there sets it"
+             {since}: `{pueue} parallel -g {word} {wanted}` there sets it"
         ),
         Differs::Places { there, wanted } => format!(
             "the group {group} runs {there} at a time there and has {wanted} here since {since}: \
-             `pueue parallel -g {word} {wanted}` there sets it"
+             `{pueue} parallel -g {word} {wanted}` there sets it"
         ),
     }
 }
