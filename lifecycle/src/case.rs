@@ -503,6 +503,14 @@ impl Case {
     pub fn condition(&self, name: ConditionName) -> Option<&Condition> {
         self.conditions.iter().find(|condition| condition.name == name)
     }
+
+    /// Whether a file of the folder as it is now is not what its list of checksums says.
+    pub fn is_refuted(&self) -> bool {
+        let now = self.content.fingerprint.as_ref();
+        self.compared.as_ref().is_some_and(|compared| {
+            !compared.problems.is_empty() && now == Some(&compared.fingerprint)
+        })
+    }
 }
 
 impl ConditionName {

@@ -42,6 +42,9 @@ pub struct Drift {
     pub since: Timestamp,
     #[serde(flatten)]
     pub differs: Differs,
+    /// How a person calls the queue's client there, where not as `pueue`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,7 +133,7 @@ pub fn drift(
             let differs = differs(group)?;
             let known = before.iter().find(|d| d.group == group.group && d.differs == differs);
             let since = known.map_or(now, |known| known.since);
-            Some(Drift { group: group.group.clone(), since, differs })
+            Some(Drift { group: group.group.clone(), since, differs, client: None })
         })
         .collect()
 }

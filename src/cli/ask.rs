@@ -255,7 +255,7 @@ fn planned(desk: &Desk, cases: &[CaseId]) -> anyhow::Result<BTreeMap<CaseId, Str
 fn nobody(desk: &Desk, printer: &mut Printer, number: usize) -> Outcome {
     let asked = words::count(number, "request is", "requests are");
     let since = match desk.daemon() {
-        Daemon::Silent(alive) => {
+        Daemon::Silent(alive) | Daemon::Ended(alive) => {
             format!(", the last was seen at {}", desk.clock().at_second(alive.at))
         }
         Daemon::Unknown(file) => {

@@ -18,6 +18,7 @@ use crate::clock::{self, SystemClock};
 use crate::config::{self, Settings};
 use crate::reconcile::{Alive, read_alive, stop_file};
 use crate::store::error::StoreError;
+use crate::store::lock::{self, Lock};
 use crate::store::read::Reader;
 
 /// A daemon tells every five seconds that it lives.
@@ -38,6 +39,8 @@ pub(super) enum Daemon {
     Running(Alive),
     /// It has not told for a while that it lives.
     Silent(Alive),
+    /// It was killed: it has not said that it ends, and nobody holds its lock.
+    Ended(Alive),
     /// What it tells is there and cannot be read by whoever asks: another user, mostly.
     Unknown(PathBuf),
     None,
@@ -46,18 +49,23 @@ pub(super) enum Daemon {
 impl Daemon {
     /// What `state_dir` tells at this moment.
     pub(super) fn of(state_dir: &Path, now: Timestamp) -> Self {
-        match read_alive(state_dir) {
-            Some(alive) if now.duration_since(alive.at) <= ALIVE_FOR => Self::Running(alive),
-            Some(alive) => Self::Silent(alive),
-            None => {
-                let file = state_dir.join("alive.json");
-                match std::fs::File::open(&file) {
-                    Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                        Self::Unknown(file)
-                    }
-                    Ok(_) | Err(_) => Self::None,
-                }
+        let Some(alive) = read_alive(state_dir) else { return Self::untold(state_dir) };
+        match lock::look(state_dir) {
+            Lock::Free => Self::Ended(alive),
+            // Where the lock is not ours to open, how long ago it told is all there is.
+            Lock::Held | Lock::Unknown if now.duration_since(alive.at) <= ALIVE_FOR => {
+                Self::Running(alive)
             }
+            Lock::Held | Lock::Unknown => Self::Silent(alive),
+        }
+    }
+
+    /// Without a file that tells of it.
+    fn untold(state_dir: &Path) -> Self {
+        let file = state_dir.join("alive.json");
+        match std::fs::File::open(&file) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Self::Unknown(file),
+            Ok(_) | Err(_) => Self::None,
         }
     }
 
@@ -114,7 +122,7 @@ impl Desk {
         let known = "what is shown is what was last known";
         match self.daemon() {
             Daemon::Running(_) => {}
-            Daemon::Silent(alive) => {
+            Daemon::Silent(alive) | Daemon::Ended(alive) => {
                 let at = self.clock().at_second(alive.at);
                 printer.say(format!("no daemon is running, the last was seen at {at}: {known}"))?;
             }

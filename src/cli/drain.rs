@@ -2,12 +2,15 @@
 //! there where that is wanted. `resume --headnode` ends it.
 
 use daylily_lifecycle::ids::HeadnodeName;
+use daylily_lifecycle::policy::{HeadnodeState, Part};
+use jiff::Timestamp;
 
 use super::args::Drain;
 use super::ask::{self, Asked};
 use super::desk::Desk;
 use super::printer::Printer;
 use super::{Exit, Outcome, find, waiting, words};
+use crate::store::places::Headnode;
 use crate::store::read::live::There;
 
 /// So many names are told.
@@ -33,6 +36,7 @@ pub fn run(desk: &Desk, args: &Drain, printer: &mut Printer) -> Outcome {
 
 fn until_empty(desk: &Desk, headnode: &HeadnodeName, printer: &mut Printer) -> Outcome {
     let mut told = Vec::new();
+    let mut told_set_aside = None;
     loop {
         let left = desk.reader.there(headnode)?;
         if left.is_empty() {
@@ -41,9 +45,29 @@ fn until_empty(desk: &Desk, headnode: &HeadnodeName, printer: &mut Printer) -> O
         }
         if left != told {
             printer.say(still_there(headnode, &left))?;
+            if left.iter().any(|there| there.held) {
+                printer.say(
+                    "what waits for a person stays there until somebody decides; \
+                     `status --held` says about what",
+                )?;
+            }
             told = left;
         }
-        let draining = desk.reader.headnode(headnode)?.is_some_and(|node| node.draining);
+        let node = desk.reader.headnode(headnode)?;
+        let set_aside = node.as_ref().and_then(set_aside);
+        if let Some((since, because)) =
+            set_aside.filter(|(since, _)| told_set_aside != Some(*since))
+        {
+            printer.say(format!(
+                "headnode {headnode} is set aside since {} ({}): it cannot become empty until \
+                 `resume --headnode {headnode}`",
+                desk.clock().at(since),
+                words::one_line(because)
+            ))?;
+            printer.say(format!("then `drain {headnode} --wait` again"))?;
+            told_set_aside = Some(since);
+        }
+        let draining = node.is_some_and(|node| node.draining);
         if !draining {
             printer.say(format!("headnode {headnode}: somebody has ended that it is drained"))?;
             return Ok(Exit::No);
@@ -53,6 +77,17 @@ fn until_empty(desk: &Desk, headnode: &HeadnodeName, printer: &mut Printer) -> O
             return Ok(Exit::Unreachable);
         }
         waiting::pause();
+    }
+}
+
+/// Since when and why nothing is concluded there.
+fn set_aside(node: &Headnode) -> Option<(Timestamp, &str)> {
+    match &node.state {
+        HeadnodeState::Broken { part: Part::Host, since, because } => Some((*since, because)),
+        // What runs is seen to end all the same.
+        HeadnodeState::Broken { part: Part::Queue, .. }
+        | HeadnodeState::Unreachable { .. }
+        | HeadnodeState::Ok => None,
     }
 }
 

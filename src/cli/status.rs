@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::explain;
 use daylily_lifecycle::ids::IntakeName;
+use daylily_lifecycle::policy::HeadnodeState;
 use jiff::{SignedDuration, Timestamp};
 
 use super::args::Status;
@@ -239,6 +240,23 @@ fn troubles(desk: &Desk, printer: &mut Printer) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The intakes and headnodes whose cases say that they wait for a person.
+fn waiting_places(desk: &Desk) -> anyhow::Result<Vec<String>> {
+    let intakes = desk.reader.intakes()?.into_iter().filter(|intake| intake.paused.is_some());
+    let mut places: Vec<_> = intakes.map(|intake| format!("intake {}", intake.name)).collect();
+    for node in desk.reader.headnodes()? {
+        let needs_person = match node.state {
+            HeadnodeState::Ok => false,
+            HeadnodeState::Unreachable { needs_person, .. } => needs_person,
+            HeadnodeState::Broken { .. } => true,
+        };
+        if needs_person || node.paused.is_some() {
+            places.push(node.name.to_string());
+        }
+    }
+    Ok(places)
+}
+
 /// `5 cases under way, 1 waits for a person: 1 needs correction; 4 running`.
 fn counts(desk: &Desk) -> anyhow::Result<String> {
     let counts = desk.reader.counts()?;
@@ -259,10 +277,19 @@ fn counts(desk: &Desk) -> anyhow::Result<String> {
         .filter_map(|state| counts.iter().find(|count| count.state == state))
         .map(|count| format!("{} {}", count.cases, count.state.in_plain_words()))
         .collect();
-    let held = match held {
-        0 => String::new(),
-        1 => ", 1 waits for a person".to_owned(),
-        more => format!(", {more} wait for a person"),
+    let places = waiting_places(desk)?;
+    let held = match (held, places.as_slice()) {
+        (0, []) => String::new(),
+        (0, [one]) => format!(", {one} waits for a person"),
+        (0, several) => format!(", {} wait for a person", several.join(" and ")),
+        (1, []) => ", 1 waits for a person".to_owned(),
+        (more, []) => format!(", {more} wait for a person"),
+        (1, [one]) => format!(", 1 waits for a person, and so does {one}"),
+        (1, several) => format!(", 1 waits for a person, and so do {}", several.join(" and ")),
+        (more, [one]) => format!(", {more} wait for a person, and so does {one}"),
+        (more, several) => {
+            format!(", {more} wait for a person, and so do {}", several.join(" and "))
+        }
     };
     let cases = words::count(cases, "case", "cases");
     Ok(format!("{cases} under way{held}: {}", by_state.join("; ")))

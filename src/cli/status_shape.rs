@@ -102,7 +102,7 @@ impl StatusShape {
 
 fn daemon(daemon: &Daemon) -> DaemonShape {
     let alive = match daemon {
-        Daemon::Running(alive) | Daemon::Silent(alive) => Some(alive),
+        Daemon::Running(alive) | Daemon::Silent(alive) | Daemon::Ended(alive) => Some(alive),
         Daemon::Unknown(_) | Daemon::None => None,
     };
     DaemonShape {

@@ -24,12 +24,14 @@ pub fn run(desk: &Desk, args: &OneCase, printer: &mut Printer) -> Outcome {
     let name = words::case_name(&row.name, row.arrival);
     let case = desk.reader.case(&row.case)?;
     let rule = case.as_ref().and_then(|case| case.order.rule.clone());
+    let problems = case.as_ref().map(show::problems).unwrap_or_default();
     if args.json {
         printer.json(&WhyShape {
             id: row.case.to_string(),
             name: row.name.to_string(),
             state: row.state.as_str(),
             because,
+            problems: problems.to_vec(),
             pipeline: row.pipeline.to_string(),
             rule,
             conditions: conditions.iter().map(ConditionShape::new).collect(),
@@ -40,6 +42,11 @@ pub fn run(desk: &Desk, args: &OneCase, printer: &mut Printer) -> Outcome {
     let width = printer.width();
     for text in words::under(&because, 0, width) {
         printer.line(text)?;
+    }
+    for problem in problems {
+        for text in words::hanging(&format!("- {problem}"), 2, 4, width) {
+            printer.line(text)?;
+        }
     }
     if let (Some(case), Some(rule)) = (&case, &rule) {
         printer.line("")?;
@@ -104,6 +111,8 @@ struct WhyShape {
     name: String,
     state: &'static str,
     because: String,
+    /// All that is to be corrected, or was expected and did not come.
+    problems: Vec<String>,
     pipeline: String,
     /// Which rule it matches, and by which file.
     rule: Option<String>,

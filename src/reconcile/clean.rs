@@ -72,7 +72,7 @@ fn is_safe_elsewhere(case: &Case, state_dir: &Path) -> Result<(), String> {
     let name = argument(&case.name);
     let only_there = |what: &str, place: &Place| {
         Err(format!(
-            "{what} on {} alone; `clean {name} --reason '...'` removes it all the same",
+            "{what} on {} alone; `clean --reason '...' {name}` removes it all the same",
             place.headnode
         ))
     };

@@ -53,6 +53,30 @@ impl StateLock {
     }
 }
 
+/// What the lock tells whoever is not to have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    Held,
+    Free,
+    /// It is not ours to open.
+    Unknown,
+}
+
+/// Whether somebody holds the lock at this moment. It makes no file, and what it holds
+/// itself for an instant is shared, so a daemon that starts meanwhile only tries again.
+pub fn look(state_dir: &Path) -> Lock {
+    let file = match File::open(state_dir.join("lock")) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Lock::Free,
+        Err(_) => return Lock::Unknown,
+    };
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Ok(_let_go_at_once) => Lock::Free,
+        Err((_, Errno::EWOULDBLOCK)) => Lock::Held,
+        Err(_) => Lock::Unknown,
+    }
+}
+
 /// A daemon that was killed while it started a program has left a process that holds
 /// the lock until that program runs, which is soon.
 fn lock(mut file: File) -> Result<Flock<File>, (File, Errno)> {

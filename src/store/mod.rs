@@ -9,7 +9,7 @@ mod column;
 pub mod error;
 mod in_use;
 pub mod journal;
-mod lock;
+pub mod lock;
 pub mod open;
 pub mod places;
 pub mod prune;

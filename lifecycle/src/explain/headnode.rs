@@ -57,7 +57,8 @@ pub fn refused(
     let (known, fear) = last_known(state);
     format!(
         "Waiting for a person: {headnode} has not let us in since {} ({because}); last known \
-         {known}, {fear}; it goes on by itself once that is put right, and the next try is at {}.",
+         {known}, {fear}; it goes on by itself once that is put right, and the next try is at {}, \
+         or `resume --headnode {headnode}` tries at once.",
         clock.at(since),
         clock.again_second(next_try)
     )
@@ -109,7 +110,8 @@ pub fn queue_refused(
 ) -> String {
     format!(
         "Waiting for a person: {} on {headnode} cannot be asked since {} ({because}); {}; it \
-         goes on by itself once that is put right, and the next try is at {}.",
+         goes on by itself once that is put right, and the next try is at {}, or \
+         `resume --headnode {headnode}` tries at once.",
         queue_name(queue),
         clock.at(since),
         meanwhile(state),
@@ -176,8 +178,13 @@ pub fn headnode_trouble(
                 (Part::Queue, false) => "its queue has not answered",
                 (Part::Queue, true) => "needs a person, its queue cannot be asked",
             };
+            let at_once = if *needs_person {
+                format!(", or `resume --headnode {headnode}` tries at once")
+            } else {
+                String::new()
+            };
             Some(format!(
-                "{what} since {} ({because}); the next try is at {}",
+                "{what} since {} ({because}); the next try is at {}{at_once}",
                 clock.at(*since),
                 clock.again_second(*next_try)
             ))
@@ -199,23 +206,24 @@ pub fn headnode_trouble(
 pub fn drift(drift: &Drift, clock: Clock<'_>) -> String {
     let (group, since) = (&drift.group, clock.at(drift.since));
     let word = quoted(group.as_str());
+    let pueue = drift.client.as_deref().unwrap_or("pueue");
     match drift.differs {
         Differs::Missing { wanted } => format!(
-            "the group {group} is missing there since {since}: `pueue group add -p {wanted} \
+            "the group {group} is missing there since {since}: `{pueue} group add -p {wanted} \
              {word}` there makes it"
         ),
         Differs::Paused => format!(
-            "the group {group} is paused there since {since}: `pueue start -g {word}` there \
+            "the group {group} is paused there since {since}: `{pueue} start -g {word}` there \
              starts it"
         ),
         // As pueue has it: as many as there are.
         Differs::Places { there: 0, wanted } => format!(
             "the group {group} runs any number at a time there and has {wanted} here since \
-             {since}: `pueue parallel -g {word} {wanted}` there sets it"
+             {since}: `{pueue} parallel -g {word} {wanted}` there sets it"
         ),
         Differs::Places { there, wanted } => format!(
             "the group {group} runs {there} at a time there and has {wanted} here since {since}: \
-             `pueue parallel -g {word} {wanted}` there sets it"
+             `{pueue} parallel -g {word} {wanted}` there sets it"
         ),
     }
 }

@@ -7,6 +7,7 @@ mod ended;
 mod headnode;
 mod held;
 mod on_the_way;
+mod pueue;
 
 pub use ended::{cancelled, failed, succeeded};
 pub use headnode::{
@@ -18,6 +19,7 @@ pub use on_the_way::{
     arriving, cancelling, cannot_be_looked_at, clearing, copying, ended_fetching, handed_over,
     queued, rejected, running, silent, stopping, trouble, unreadable, vanished, waiting,
 };
+pub use pueue::{pueue_client, pueue_daemon};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -88,12 +90,15 @@ pub fn lasted(duration: SignedDuration) -> String {
     if parts.is_empty() { "less than 1 s".to_owned() } else { parts.join(" ") }
 }
 
-/// A case's name as an argument of a command: quoted where a shell would split it.
+/// A case's name as the last argument of a command: quoted where a shell would split it,
+/// and told from an option where it begins as one does.
 pub fn argument(name: &CaseName) -> String {
-    quoted(name.as_str())
+    let end_of_options = if name.as_str().starts_with('-') { "-- " } else { "" };
+    format!("{end_of_options}{}", quoted(name.as_str()))
 }
 
-fn quoted(text: &str) -> String {
+/// Text as one word of a command: quoted where a shell would split or expand it.
+pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '~' | '+' | '/');
     if !text.is_empty() && text.chars().all(plain) && !text.starts_with(['-', '~']) {
         text.to_owned()

@@ -27,6 +27,11 @@ fn refuse(text: impl Into<String>) -> Effect {
 }
 
 fn accept(next: &mut Next, request: &Request) -> Effect {
+    if next.case.is_refuted() && matches!(next.name(), StateName::Arriving | StateName::Rejected) {
+        return refuse(
+            "a file that is not what its list of checksums says is never accepted; correct it",
+        );
+    }
     if next.name() != StateName::Arriving {
         return refuse(format!(
             "only a case that is still arriving can be started without a condition, and this one \

@@ -94,7 +94,8 @@ fn what_disagrees_is_rejected_whatever_else_is_open_and_retry_reads_it_again() {
     assert_eq!(case.state.name(), StateName::Rejected);
     assert!(!planned(&case, 22).actions.contains(&Action::Compare), "it is not read for ever");
     let refused = record(Some(&case), &seen(23, asked(Verb::Accept)));
-    assert!(matches!(refused, Recorded::Refused { .. }), "{refused:?}");
+    let Recorded::Refused { why } = refused else { panic!("{refused:?}") };
+    assert!(why.contains("is never accepted; correct it"), "{why}");
     case = after(&case, 24, asked(Verb::Retry));
     assert_eq!(planned(&case, 25).actions, [Action::Compare]);
 }

@@ -90,7 +90,8 @@ fn while_only_its_queue_is_in_trouble_copies_results_and_ends_go_on() {
 fn a_case_in_a_group_that_is_not_as_configured_says_so_with_the_way_out() {
     let mut world = world();
     let group = GroupName::new("gpu_a");
-    world.headnode.drift = vec![Drift { group, since: at(100), differs: Differs::Paused }];
+    world.headnode.drift =
+        vec![Drift { group, since: at(100), differs: Differs::Paused, client: None }];
     let because = |name: &str| plan(&case(name), &world, &policy(), at(200)).because;
     insta::assert_snapshot!(because("queued"), @"In the queue of hpc since 14:00 CET; the group gpu_a is paused there since 14:01 CET: `pueue start -g gpu_a` there starts it.");
     insta::assert_snapshot!(because("submitting"), @"Copied to hpc; its job is being handed over, then it starts; the group gpu_a is paused there since 14:01 CET: `pueue start -g gpu_a` there starts it.");

@@ -96,14 +96,19 @@ fn a_missing_group_is_made_with_the_places_it_has_here() {
 fn drift_is_told_since_it_was_first_seen() {
     let now = groups(&[("cpu", true, 1)]);
     let first = drift(&wanted(), &[], Some(&now), at(100));
-    let missing =
-        Drift { group: group("gpu_a"), since: at(100), differs: Differs::Missing { wanted: 2 } };
-    let paused = Drift { group: group("cpu"), since: at(100), differs: Differs::Paused };
+    let missing = Drift {
+        group: group("gpu_a"),
+        since: at(100),
+        differs: Differs::Missing { wanted: 2 },
+        client: None,
+    };
+    let paused =
+        Drift { group: group("cpu"), since: at(100), differs: Differs::Paused, client: None };
     assert_eq!(first, [missing.clone(), paused]);
     let now = groups(&[("cpu", false, 1)]);
     let then = drift(&wanted(), &first, Some(&now), at(200));
     let places = Differs::Places { there: 1, wanted: 4 };
-    let fewer = Drift { group: group("cpu"), since: at(200), differs: places };
+    let fewer = Drift { group: group("cpu"), since: at(200), differs: places, client: None };
     assert_eq!(then, [missing, fewer]);
     let zone = policy().time_zone;
     let clock = Clock { zone: &zone, now: at(200) };
@@ -121,7 +126,8 @@ fn drift_is_told_since_it_was_first_seen() {
 fn a_groups_name_is_quoted_where_a_shell_would_split_it() {
     let zone = policy().time_zone;
     let clock = Clock { zone: &zone, now: at(200) };
-    let odd = Drift { group: group("a b; rm"), since: at(0), differs: Differs::Paused };
+    let odd =
+        Drift { group: group("a b; rm"), since: at(0), differs: Differs::Paused, client: None };
     assert!(explain::drift(&odd, clock).contains("`pueue start -g 'a b; rm'`"));
 }
 
@@ -130,6 +136,25 @@ fn a_group_without_a_limit_is_told_in_words() {
     let zone = policy().time_zone;
     let clock = Clock { zone: &zone, now: at(200) };
     let differs = Differs::Places { there: 0, wanted: 2 };
-    let told = explain::drift(&Drift { group: group("cpu"), since: at(0), differs }, clock);
+    let told =
+        explain::drift(&Drift { group: group("cpu"), since: at(0), differs, client: None }, clock);
     assert!(told.contains("runs any number at a time there and has 2 here"), "{told}");
+}
+
+#[test]
+fn what_is_to_be_typed_names_the_pueue_that_is_ours() {
+    let config = Some("/data/my pueue/p.yml");
+    assert_eq!(explain::pueue_client("pueue", None), "pueue");
+    assert_eq!(explain::pueue_client("pueue", Some("")), "pueue");
+    assert_eq!(explain::pueue_client("pueue", config), "pueue -c '/data/my pueue/p.yml'");
+    assert_eq!(explain::pueue_daemon("pueue", config), "pueued -c '/data/my pueue/p.yml'");
+    assert_eq!(explain::pueue_client("~/bin/pueue", None), "~/bin/pueue");
+    assert_eq!(explain::pueue_daemon("/opt/a b/pueue", None), "'/opt/a b/pueued'");
+    assert_eq!(explain::pueue_daemon("/opt/our-pueue", None), "pueued");
+    let zone = jiff::tz::TimeZone::UTC;
+    let clock = Clock { zone: &zone, now: at(200) };
+    let client = Some("pueue -c /data/p.yml".to_owned());
+    let paused = Drift { group: group("cpu"), since: at(0), differs: Differs::Paused, client };
+    let told = explain::drift(&paused, clock);
+    assert!(told.contains("`pueue -c /data/p.yml start -g cpu` there"), "{told}");
 }

@@ -215,7 +215,7 @@ fn instants_of_another_day_carry_their_date() {
 fn a_name_that_a_shell_would_split_is_quoted_in_the_commands_that_are_offered() {
     assert_eq!(explain::argument(&CaseName::new("HG002")), "HG002");
     assert_eq!(explain::argument(&CaseName::new("a b's $x")), r"'a b'\''s $x'");
-    assert_eq!(explain::argument(&CaseName::new("-rf")), "'-rf'");
+    assert_eq!(explain::argument(&CaseName::new("-rf")), "-- '-rf'");
 }
 
 #[test]

@@ -112,6 +112,14 @@ pub(super) fn daemon(report: &mut Report, settings: &Settings) {
     let now = SystemClock.now();
     let alive = match Daemon::of(&settings.state_dir, now) {
         Daemon::Running(alive) | Daemon::Silent(alive) => alive,
+        Daemon::Ended(alive) => {
+            let told = lasted(now.duration_since(alive.at));
+            let text = format!(
+                "the daemon (process {}) was ended; it last told {told} ago that it lives",
+                alive.pid
+            );
+            return report.warn(CHECK, text, start);
+        }
         Daemon::Unknown(file) => {
             return report.warn(CHECK, not_known(&file), as_owner(&settings.state_dir));
         }

@@ -28,6 +28,10 @@ impl Work {
             unpaused(&mut now, &paused);
         }
         now.drift = drift(&wanted, &before.drift, now.groups.as_ref(), at);
+        let client = self.client();
+        for drift in &mut now.drift {
+            drift.client.clone_from(&client);
+        }
         if !started && !paused.is_empty() && self.node.settings.pueue.unpause_after_restart {
             // Still as before its restart, so that it is tried with the next look.
             unpaused(&mut now, &paused);
@@ -104,6 +108,14 @@ impl Work {
                 false
             }
         }
+    }
+
+    /// How a person calls pueue there, where not by its name alone.
+    fn client(&self) -> Option<String> {
+        let settings = &self.node.settings;
+        let config = settings.env.get("PUEUE_CONFIG_PATH").map(String::as_str);
+        let client = explain::pueue_client(&settings.pueue.command, config);
+        (client != "pueue").then_some(client)
     }
 
     fn queue_was_silent(&self) -> bool {

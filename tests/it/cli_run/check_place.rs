@@ -51,7 +51,7 @@ fn a_work_dir_that_cannot_be_made_is_told_with_the_line_that_makes_it() {
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).expect("it is ours");
     far.set("work_dir", closed.join("daylily").display().to_string());
     let said = far.check().fails_alone("headnode.hpc.work_dir");
-    assert!(said.starts_with("fail: hpc:[remote]/closed cannot be written to\n"), "{said}");
+    assert!(said.starts_with("fail: hpc:[remote]/closed/daylily is not there, and [remote]/closed cannot be written to\n"), "{said}");
     if nix::unistd::geteuid().is_root() {
         // It is root's, and we are not root there.
         let line = "sudo install -d -o [user] -m 755 [remote]/closed/daylily";

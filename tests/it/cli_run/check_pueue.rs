@@ -35,7 +35,7 @@ fn a_pueued_that_does_not_run_is_told_with_how_it_is_started() {
     let checked = far.check();
     let said = checked.fails_alone("headnode.hpc.pueue");
     assert!(said.contains("pueued does not run on hpc"), "{said}");
-    assert!(said.contains("start it there as user [user]: `pueued -d`"), "{said}");
+    assert!(said.contains("on hpc: pueued "), "{said}");
     let probe = checked.said("headnode.hpc.probe");
     assert!(probe.starts_with("warn: no job was tried"), "{probe}");
 }
@@ -109,10 +109,12 @@ fn groups_that_are_not_as_configured_are_told_with_the_line_that_makes_them_so()
     let checked = far.check();
     let said = checked.fails_alone("headnode.hpc.group.gpu_a");
     assert!(said.contains("pueue on hpc has no group gpu_a"), "{said}");
-    assert!(said.ends_with("hint: on hpc: pueue group add gpu_a --parallel 2"), "{said}");
+    assert!(said.contains("hint: on hpc: pueue -c "), "{said}");
+    assert!(said.ends_with(" group add gpu_a --parallel 2"), "{said}");
     let places = checked.said("headnode.hpc.group.default");
     assert!(places.contains("runs 2 at a time, and we have 3 slots"), "{places}");
-    assert!(places.ends_with("hint: on hpc: pueue parallel -g default 3"), "{places}");
+    assert!(places.contains("hint: on hpc: pueue -c "), "{places}");
+    assert!(places.ends_with(" parallel -g default 3"), "{places}");
 
     // Each of these lines does what it says.
     far.pueued().must(&["group", "add", "gpu_a", "--parallel", "2"]);
@@ -120,7 +122,8 @@ fn groups_that_are_not_as_configured_are_told_with_the_line_that_makes_them_so()
     far.pueued().must(&["pause", "-g", "gpu_a"]);
     let said = far.check().fails_alone("headnode.hpc.group.gpu_a");
     assert!(said.contains("is paused, so nothing starts"), "{said}");
-    assert!(said.ends_with("hint: on hpc: pueue start -g gpu_a"), "{said}");
+    assert!(said.contains("hint: on hpc: pueue -c "), "{said}");
+    assert!(said.ends_with(" start -g gpu_a"), "{said}");
     far.pueued().must(&["start", "-g", "gpu_a"]);
     let checked = far.check();
     assert_eq!(checked.code(), 0, "{}", checked.of_headnode());

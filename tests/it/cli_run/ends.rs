@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use nix::fcntl::{Flock, FlockArg};
+
 use super::site::Site;
 use crate::wait::{LIMIT, until};
 
@@ -136,4 +138,37 @@ fn a_database_that_is_none_is_a_sentence_and_not_replaced() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("is not a database of daylily-watch\nhint: "), "{}", ran.err);
     assert_eq!(site.read("state/daylily.db"), "this is no database, however long it may be");
+}
+
+#[test]
+fn a_daemon_that_was_killed_is_told_at_once() {
+    let site = Site::new("true");
+    let mut daemon = site.daemon();
+    let ran = site.run(&["status"]);
+    assert!(!ran.err.contains("no daemon is running"), "{ran:?}");
+    daemon.signal("KILL");
+    daemon.until_it_ends(SOON);
+    let ran = site.run(&["status"]);
+    assert!(ran.err.contains("no daemon is running, the last was seen at"), "{ran:?}");
+    let ran = site.run(&["check"]);
+    assert!(ran.out.contains(") was ended; it last told"), "{ran:?}");
+}
+
+#[test]
+fn a_daemon_that_is_frozen_is_told_as_one_that_still_holds_its_lock() {
+    let site = Site::new("true");
+    let alive = format!(
+        r#"{{"pid": {}, "version": "0.1.0", "started_at": "2026-01-20T06:00:00Z",
+            "at": "2026-01-20T06:00:00Z", "loops": {{}}}}"#,
+        std::process::id()
+    );
+    site.write("state/alive.json", &alive);
+    site.write("state/lock", "");
+    let file = std::fs::File::open(site.at("state/lock")).expect("it is there");
+    let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).expect("nobody has it");
+    let ran = site.run(&["check"]);
+    assert!(ran.out.contains("has not told for"), "{ran:?}");
+    drop(held);
+    let ran = site.run(&["check"]);
+    assert!(ran.out.contains(") was ended; it last told"), "{ran:?}");
 }

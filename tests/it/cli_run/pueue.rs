@@ -54,17 +54,20 @@ fn its_version_and_its_groups_are_told_with_the_line_to_paste() {
     pueued.must(&["parallel", "2"]);
     let here: &[&str] = &["ok | pueue |", "pueue 4.0.4 and pueued 4.0.4, 0 entries"];
     let fine: &[&str] = &["ok | group.default"];
-    check(&plain, &[here, fine, &["fail | group.gpu_a", "| pueue group add gpu_a --parallel 2"]]);
+    check(
+        &plain,
+        &[here, fine, &["fail | group.gpu_a", "| pueue -c ", " group add gpu_a --parallel 2"]],
+    );
     let created = site(&pueued, PROGRAMS, "create_groups: true");
     check(
         &created,
         &[here, fine, &["ok | group.gpu_a", "is made with 2 places at the first contact"]],
     );
     pueued.must(&["group", "add", "--parallel", "1", "gpu_a"]);
-    let few: &[&str] = &["warn | group.gpu_a", "| pueue parallel -g gpu_a 2"];
+    let few: &[&str] = &["warn | group.gpu_a", "| pueue -c ", " parallel -g gpu_a 2"];
     check(&plain, &[here, fine, few]);
     pueued.must(&["pause", "--group", "default"]);
-    let paused: &[&str] = &["fail | group.default", "| pueue start -g default"];
+    let paused: &[&str] = &["fail | group.default", "| pueue -c ", " start -g default"];
     check(&plain, &[here, paused, few]);
     pueued.must(&["start", "--group", "default"]);
     pueued.must(&["parallel", "0"]);
@@ -80,5 +83,5 @@ fn a_pueue_that_cannot_be_asked_is_told_with_the_way_out() {
     check(&nowhere, &[&["fail | pueue |", "pueue-of-nobody is not found", "cargo install pueue"]]);
     let plain = site(&pueued, PROGRAMS, "");
     pueued.kill_9();
-    check(&plain, &[&["fail | pueue |", "pueued does not run on here", "`pueued -d`"]]);
+    check(&plain, &[&["fail | pueue |", "pueued does not run on here", "| pueued -c "]]);
 }

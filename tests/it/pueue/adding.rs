@@ -89,7 +89,7 @@ async fn what_is_not_prepared_or_has_no_group_keeps_no_other_from_the_list() {
     let fault = answers[0].as_ref().expect_err("there is no such group");
     assert_eq!(fault.class, FaultClass::NeedsPerson);
     assert!(fault.text.contains("pueue on hpc has no group gpu_z"), "{fault}");
-    assert!(fault.text.contains("pueue group add gpu_z --parallel"), "{fault}");
+    assert!(fault.text.contains(" group add gpu_z --parallel N, with"), "{fault}");
     let fault = answers[1].as_ref().expect_err("it has no job.sh");
     assert_eq!(fault.class, FaultClass::TransientStep);
     assert!(fault.text.contains("job.sh"), "{fault}");

@@ -50,7 +50,7 @@ async fn a_daemon_that_does_not_run() {
     let mut ground = Ground::new().await;
     let socket = ground.pueued.path("run/socket").display().to_string();
     ground.pueued.kill_9();
-    let says = ["pueued does not run on hpc", &*socket, "Connection refused", "`pueued -d`"];
+    let says = ["pueued does not run on hpc", &*socket, "Connection refused", "on hpc: pueued"];
     check(&ground, ground.way(), FaultClass::TransientHost, &says).await;
     fs::remove_file(&socket).unwrap();
     let says = ["pueued does not run on hpc", "No such file"];
@@ -65,7 +65,7 @@ async fn a_daemon_that_is_frozen() {
     let mut way = ground.way();
     way.settings = PueueSettings { patience: Duration::from_millis(300), ..way.settings };
     ground.pueued.freeze();
-    let says = ["pueued on hpc does not answer", "`pueue status`"];
+    let says = ["pueued on hpc does not answer", "run `pueue", " status` there"];
     check(&ground, way, FaultClass::TransientHost, &says).await;
     ground.pueued.thaw();
     assert!(ground.queue.look().await.is_ok());
@@ -91,7 +91,7 @@ async fn a_wrong_secret() {
     let says = ["hangs up on us each time", "shared_secret"];
     check(&ground, ground.way(), FaultClass::FatalHost, &says).await;
     fs::remove_file(&secret).unwrap();
-    let says = ["pueue on hpc has no secret yet", "`pueued -d`"];
+    let says = ["pueue on hpc has no secret yet", "on hpc: pueued"];
     check(&ground, ground.way(), FaultClass::FatalHost, &says).await;
     fs::write(&secret, right).unwrap();
     assert!(ground.queue.look().await.is_ok());

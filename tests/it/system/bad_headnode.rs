@@ -78,7 +78,7 @@ fn no_pueue_there(site: Site) {
     // Where else it looks is the machine's own.
     let (before, after) = said.split_once("DIR/bin").unwrap();
     let said = format!("{before}DIR/bin{}", &after[after.find(';').unwrap()..]);
-    insta::assert_snapshot!(reason(&said), @r#"pueue is not found on hpc; looked for in DIR/bin; install it there with `cargo install pueue --locked --version 4.0.4`, or add its folder to `path` of this headnode"#);
+    insta::assert_snapshot!(reason(&said), @r#"pueue is not found on hpc; looked for in DIR/bin; on hpc: cargo install pueue --locked --version 4.0.4, or add its folder to `path` of this headnode"#);
 }
 
 fn pueued_does_not_run(site: Site) {
@@ -86,7 +86,7 @@ fn pueued_does_not_run(site: Site) {
     world.ground.pueued_mut().kill_9();
     let mend = |world: &mut World| world.ground.pueued_mut().start_again();
     let said = is_told_and_mended(&mut world, "pueued", mend, Then::Itself);
-    insta::assert_snapshot!(reason(&said), @r#"pueued does not run on hpc (I/O error at path "PUEUED/run/socket" while connecting to daemon: Connection refused (os error 111)); start it there as user USER: `pueued -d`, or better from a service manager"#);
+    insta::assert_snapshot!(reason(&said), @r#"pueued does not run on hpc (I/O error at path "PUEUED/run/socket" while connecting to daemon: Connection refused (os error 111)); on hpc: pueued -c PUEUED/pueue.yml -d, as USER, or better from a service manager"#);
 }
 
 fn the_secret_of_pueue_is_another_one(site: Site) {
@@ -121,7 +121,7 @@ fn a_group_is_missing_in_pueue(site: Site) {
         world.ground.pueued().must(&["group", "add", "--parallel", "1", "gpu_a"]);
     };
     let said = is_told_and_mended(&mut world, "gpu_a", mend, Then::Itself);
-    insta::assert_snapshot!(said, @r#"Copied to hpc; its job is being handed over, then it starts; the group gpu_a is missing there since TIME UTC: `pueue group add -p 1 gpu_a` there makes it."#);
+    insta::assert_snapshot!(said, @r#"Copied to hpc; its job is being handed over, then it starts; the group gpu_a is missing there since TIME UTC: `pueue -c PUEUED/pueue.yml group add -p 1 gpu_a` there makes it."#);
 }
 
 fn groups_that_are_missing_are_made_where_that_is_asked_for(site: Site) {
@@ -196,7 +196,7 @@ fn the_host_key_has_changed(site: Site) {
         fs::write(file("known_hosts"), format!("[127.0.0.1]:{port} {key}")).unwrap();
     };
     let said = is_told_and_mended(&mut world, "host key", mend, Then::Resume);
-    insta::assert_snapshot!(said, @r#"Waiting for a person: hpc has not let us in since TIME UTC (the host key of hpc has changed: Host key for [127.0.0.1]:PORT has changed and you have requested strict checking; if it was installed anew, run as user USER: ssh-keygen -f SSHD/known_hosts -R '[127.0.0.1]:PORT', then compare the new key in: ssh -F SSHD/ssh_config -o BatchMode=no -o StrictHostKeyChecking=ask headnode); last known waiting, it keeps its turn; it goes on by itself once that is put right, and the next try is at TIME."#);
+    insta::assert_snapshot!(said, @r#"Waiting for a person: hpc has not let us in since TIME UTC (the host key of hpc has changed: Host key for [127.0.0.1]:PORT has changed and you have requested strict checking; if it was installed anew, run as user USER: ssh-keygen -f SSHD/known_hosts -R '[127.0.0.1]:PORT', then compare the new key in: ssh -F SSHD/ssh_config -o BatchMode=no -o StrictHostKeyChecking=ask headnode); last known waiting, it keeps its turn; it goes on by itself once that is put right, and the next try is at TIME, or `resume --headnode hpc` tries at once."#);
 }
 
 fn our_key_is_refused(site: Site) {
@@ -205,7 +205,7 @@ fn our_key_is_refused(site: Site) {
     is_noticed(&mut world);
     let mend = |world: &mut World| world.ground.sshd().accept_our_key();
     let said = is_told_and_mended(&mut world, "key", mend, Then::Resume);
-    insta::assert_snapshot!(said, @r#"Waiting for a person: hpc has not let us in since TIME UTC (hpc refuses our key: USER@127.0.0.1: Permission denied (publickey); see as user USER whether this works without a question: ssh -F SSHD/ssh_config -o BatchMode=yes headnode; a key with a passphrase needs an agent, a new one ssh-copy-id); last known waiting, it keeps its turn; it goes on by itself once that is put right, and the next try is at TIME."#);
+    insta::assert_snapshot!(said, @r#"Waiting for a person: hpc has not let us in since TIME UTC (hpc refuses our key: USER@127.0.0.1: Permission denied (publickey); see as user USER whether this works without a question: ssh -F SSHD/ssh_config -o BatchMode=yes headnode; a key with a passphrase needs an agent, a new one ssh-copy-id); last known waiting, it keeps its turn; it goes on by itself once that is put right, and the next try is at TIME, or `resume --headnode hpc` tries at once."#);
 }
 
 fn our_key_is_refused_for_a_while_and_it_goes_on_by_itself(site: Site) {

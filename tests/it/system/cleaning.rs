@@ -95,7 +95,7 @@ fn what_is_nowhere_else_goes_only_by_name_and_reason(site: Site) {
     assert!(shown.out.contains("1 case with 1 byte"), "a failed run's log is home: {shown:?}");
     let said = world.verb(&["clean", "good"]);
     assert_eq!(said.code, Some(1), "{said:?}");
-    assert!(said.out.contains("`clean good --reason '...'`"), "{said:?}");
+    assert!(said.out.contains("`clean --reason '...' good`"), "{said:?}");
     assert!(is_there(world.copy_of("good").join("out.txt")));
     // All that may go: with a reason and without a name it is none of them.
     let said = world.verb(&["clean", "--reason", "the disk is full"]);

@@ -159,7 +159,11 @@ fn a_reset_starts_what_waited_anew_and_asks_about_what_ran() {
 fn a_paused_group_is_told_and_gone_on_with_when_it_is_started() {
     let world = with_one_that_is_queued();
     world.until_because("queued", "the group default is paused");
-    assert!(world.because("queued").contains("pueue start"), "{}", world.because("queued"));
+    assert!(
+        world.because("queued").contains(" start -g default` there"),
+        "{}",
+        world.because("queued")
+    );
     assert!(world.runs_of("queued").is_empty());
     world.ground.pueued().must(&["start", "--group", "default"]);
     world.until_succeeded(&["queued"]);

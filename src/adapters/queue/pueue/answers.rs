@@ -9,6 +9,8 @@ pub struct Surroundings {
     pub user: String,
     /// XDG_RUNTIME_DIR, or nothing.
     pub runtime: String,
+    /// PUEUE_CONFIG_PATH, or nothing.
+    pub config: String,
     pub path: String,
     /// Folders outside of `path` that have the program.
     pub found: Vec<String>,
@@ -47,6 +49,7 @@ impl Surroundings {
         match word {
             "user" => self.user = rest.to_owned(),
             "runtime" => self.runtime = rest.to_owned(),
+            "config" => self.config = rest.to_owned(),
             "path" => self.path = rest.to_owned(),
             "found" => self.found.push(rest.to_owned()),
             "pueued" => self.daemons.extend(daemon(rest)),

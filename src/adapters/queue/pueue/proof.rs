@@ -116,7 +116,7 @@ impl Once {
             Missed::Odd(why) => {
                 let text = format!(
                     "the list of pueue on {headnode} cannot be understood: {why}\n\
-                     hint: use pueue 3.4 or 4 there: cargo install pueue --locked"
+                     hint: on {headnode}: cargo install pueue --locked, which installs version 4"
                 );
                 Fault::new(FaultClass::FatalHost, text)
             }

@@ -2,6 +2,7 @@
 //! and ends with, as versions 3 and 4 were seen to, the class of each, and the sentence
 //! with the way out. It runs nothing.
 
+use daylily_lifecycle::explain::{pueue_client, pueue_daemon, quoted};
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 
 use super::answers::Surroundings;
@@ -132,6 +133,23 @@ pub struct Asked<'a> {
     pub around: &'a Surroundings,
 }
 
+impl Asked<'_> {
+    /// The client, as a person calls it there.
+    fn client(&self) -> String {
+        pueue_client(self.command, Some(&self.around.config))
+    }
+
+    /// The daemon, as a person starts it there.
+    fn daemon(&self) -> String {
+        pueue_daemon(self.command, Some(&self.around.config))
+    }
+
+    /// A line to be pasted there.
+    fn there(&self, line: &str) -> String {
+        format!("on {}: {line}", self.headnode)
+    }
+}
+
 /// The fault of a client that ended so. `group` is the one that was asked for.
 pub fn fault(asked: Asked<'_>, ended: Option<i32>, said: &str, group: Option<&str>) -> Fault {
     let trouble = trouble(ended, said);
@@ -168,16 +186,18 @@ fn sentence(
         ),
         Trouble::Silent => format!(
             "pueued on {headnode} does not answer\n\
-             hint: run `pueue status` there; if that hangs too, pueued is stuck, and restarting \
-             it with kill -9 leaves running jobs alone"
+             hint: run `{} status` there; if that hangs too, pueued is stuck, and restarting \
+             it with kill -9 leaves running jobs alone",
+            asked.client()
         ),
         Trouble::Panicked => format!("pueue on {headnode} broke down ({gist})"),
         Trouble::NoGroup => {
             let group = group.unwrap_or("?");
+            let line = format!("{} group add {} --parallel N", asked.client(), quoted(group));
             format!(
                 "pueue on {headnode} has no group {group}\n\
-                 hint: run `pueue group add {group} --parallel N` there with the number of \
-                 places, or set pueue.create_groups: true"
+                 hint: {}, with the number of places for N, or set pueue.create_groups: true",
+                asked.there(&line)
             )
         }
         Trouble::NotSaved => format!(
@@ -186,20 +206,26 @@ fn sentence(
         ),
         Trouble::NoSecret => format!(
             "pueue on {headnode} has no secret yet ({gist})\n\
-             hint: start the daemon there once as {user}: `pueued -d`"
+             hint: {} -d, once, as {user}",
+            asked.there(&asked.daemon())
         ),
         Trouble::SecretForbidden => format!(
             "{user} may not read the secret of pueued on {headnode} ({gist})\n\
              hint: pueued runs as somebody else: start one as {user}, or log in as that user"
         ),
+        Trouble::NoConfiguration if !around.config.is_empty() => format!(
+            "pueue on {headnode} finds no configuration ({gist})\n\
+             hint: correct PUEUE_CONFIG_PATH in this headnode's env, or put a configuration there"
+        ),
         Trouble::NoConfiguration => format!(
             "pueue on {headnode} finds no configuration ({gist})\n\
-             hint: start the daemon there once as {user}, which writes one: `pueued -d`; or \
-             correct PUEUE_CONFIG_PATH in this headnode's env"
+             hint: {} -d, once, as {user}, which writes one",
+            asked.there("pueued")
         ),
         Trouble::BadConfiguration => format!(
             "the configuration of pueue on {headnode} cannot be used ({gist})\n\
-             hint: correct it and see that `pueue status` works there as {user}"
+             hint: correct it and see that `{} status` works there as {user}",
+            asked.client()
         ),
         Trouble::SocketForbidden => format!(
             "pueued on {headnode} is another user's: {user} may not connect to it ({gist})\n\
@@ -220,7 +246,8 @@ fn sentence(
         }
         Trouble::OldClient => format!(
             "pueue on {headnode} does not know what it was asked for ({gist})\n\
-             hint: install version 3.4 or 4: cargo install pueue --locked"
+             hint: {}, which installs version 4",
+            asked.there("cargo install pueue --locked")
         ),
         Trouble::Other => {
             let how = match ended {
@@ -247,8 +274,8 @@ fn not_found(asked: Asked<'_>) -> String {
             format!("{looked}\nhint: it is in {folder}: add that to `path` of this headnode")
         }
         None => format!(
-            "{looked}\nhint: install it there with `cargo install pueue --locked --version 4.0.4`, \
-             or add its folder to `path` of this headnode"
+            "{looked}\nhint: {}, or add its folder to `path` of this headnode",
+            asked.there("cargo install pueue --locked --version 4.0.4")
         ),
     }
 }
@@ -272,7 +299,8 @@ fn not_running(asked: Asked<'_>, user: &str, gist: &str) -> String {
     }
     format!(
         "pueued does not run on {headnode} ({gist})\n\
-         hint: start it there as user {user}: `pueued -d`, or better from a service manager"
+         hint: {} -d, as {user}, or better from a service manager",
+        asked.there(&asked.daemon())
     )
 }
 

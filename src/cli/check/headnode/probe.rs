@@ -189,7 +189,7 @@ fn not_begun(report: &mut Report, at: &At<'_>, job: &Job<'_>, order: &TrialOrder
         }
         None => {
             let text = format!("the queue has not begun a job within {seconds} s ({whose})");
-            report.fail(&check, text, at.there("pueue status"));
+            report.fail(&check, text, at.there(&format!("{} status", super::queue::client(at))));
         }
     }
 }

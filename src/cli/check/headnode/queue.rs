@@ -1,6 +1,8 @@
 //! Whether the queue takes jobs: pueue, its daemon, and the groups that it must have.
 
+use daylily_lifecycle::explain::pueue_client;
 use daylily_lifecycle::ids::GroupName;
+use daylily_lifecycle::outcome::Fault;
 
 use super::jobs::{Ends, ends_at_logout};
 use super::{At, Report};
@@ -49,7 +51,7 @@ pub(super) async fn queue(report: &mut Report, at: &At<'_>, shell: &dyn Shell) -
     let examined = match examine(shell, &at.headnode.name, command).await {
         Ok(examined) => examined,
         Err(fault) => {
-            report.fault(&check, &fault, "see whether `pueue status` answers there");
+            told(report, at, &fault);
             return Found::Nothing;
         }
     };
@@ -61,7 +63,7 @@ pub(super) async fn queue(report: &mut Report, at: &At<'_>, shell: &dyn Shell) -
             return Found::Nothing;
         }
         (None, Err(fault)) => {
-            report.fault(&check, &fault, "see whether `pueue status` answers there");
+            told(report, at, &fault);
             return Found::Nothing;
         }
         (None, Ok(list)) => list,
@@ -81,6 +83,23 @@ pub(super) async fn queue(report: &mut Report, at: &At<'_>, shell: &dyn Shell) -
         survival(report, at, &daemon, shell).await;
     }
     Found::Pueue(list)
+}
+
+/// What pueue's client did not do. There a hint names the headnode: here it need not.
+fn told(report: &mut Report, at: &At<'_>, fault: &Fault) {
+    let mut fault = fault.clone();
+    if at.is_local() {
+        let where_to = format!("hint: on {}: ", at.headnode.name);
+        fault.text = fault.text.replace(&where_to, "hint: ");
+    }
+    let otherwise = at.there(&format!("{} status", client(at)));
+    report.fault(&at.name("pueue"), &fault, &otherwise);
+}
+
+/// pueue's client, as a person calls it there.
+pub(super) fn client(at: &At<'_>) -> String {
+    let config = at.headnode.env.get("PUEUE_CONFIG_PATH").map(String::as_str);
+    pueue_client(&at.headnode.pueue.command, config)
 }
 
 /// pueue's two halves understand each other only within one major version.
@@ -113,7 +132,7 @@ fn newer<'a>(one: &'a str, other: &'a str) -> &'a str {
 fn one_group(report: &mut Report, at: &At<'_>, group: &GroupSettings, list: &List) {
     let name = &group.name;
     let check = at.name(&format!("group.{name}"));
-    let (headnode, pueue) = (&at.headnode.name, at.word(&at.headnode.pueue.command));
+    let (headnode, pueue) = (&at.headnode.name, client(at));
     let ours = u32::try_from(group.slots.len()).unwrap_or(u32::MAX);
     let group_word = at.word(name.as_str());
     let Some(groups) = &list.look.groups else {

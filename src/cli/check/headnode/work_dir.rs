@@ -32,7 +32,13 @@ pub(super) fn work_dir(report: &mut Report, at: &At<'_>, survey: &Survey) -> boo
     let is_there = place.path.trim_end_matches('/') == wanted.trim_end_matches('/');
     if !place.is_writable {
         let hint = may_write(at, survey, is_there);
-        report.fail(&check, format!("{shown} cannot be written to"), hint);
+        let text = if is_there {
+            format!("{shown} cannot be written to")
+        } else {
+            let wanted = at.shown(&wanted);
+            format!("{wanted} is not there, and {} cannot be written to", place.path)
+        };
+        report.fail(&check, text, hint);
         return false;
     }
     if let Some(closed) = &place.closed {
@@ -61,9 +67,8 @@ pub(super) fn work_dir(report: &mut Report, at: &At<'_>, survey: &Survey) -> boo
 fn full(report: &mut Report, at: &At<'_>, place: &Place) {
     let free = place.free.unwrap_or(ByteCount(0));
     let text = format!("the disk of {} is full: {free} are free", at.shown(&place.path));
-    let hint = format!("make room there; this tells what takes it: du -xh {} | sort -h | tail", {
-        at.word(&place.path)
-    });
+    let line = format!("du -xh {} | sort -h | tail", at.word(&place.path));
+    let hint = at.there(&format!("{line}, which tells what takes the room; then make room"));
     report.fail(&at.name("work_dir"), text, hint);
 }
 
@@ -77,10 +82,8 @@ fn may_write(at: &At<'_>, survey: &Survey, is_there: bool) -> String {
         (false, true, true) => {
             format!("it is {}'s and we are {user} there: use a work_dir of ours", place.owner)
         }
-        (false, false, true) => {
-            format!("make it ours there: sudo install -d -o {user} -m 755 {work_dir}")
-        }
-        (_, _, false) => format!("chmod u+rwX {}", at.word(&place.path)),
+        (false, false, true) => at.there(&format!("sudo install -d -o {user} -m 755 {work_dir}")),
+        (_, _, false) => at.there(&format!("chmod u+rwX {}", at.word(&place.path))),
     }
 }
 
@@ -114,7 +117,7 @@ pub(super) fn proven(report: &mut Report, at: &At<'_>, survey: &Survey, proofs: 
         return report.fail(
             &at.name("work_dir"),
             text,
-            "make room there; `df -h`, `df -i` and `quota` tell how much there is",
+            at.there("df -h; df -i; quota, which tell how much room there is; then make room"),
         );
     }
     for proof in proofs {
@@ -125,15 +128,17 @@ pub(super) fn proven(report: &mut Report, at: &At<'_>, survey: &Survey, proofs: 
             }
             ("programs", false) => {
                 let text = format!("missing: {}", proof.said);
-                let hint = "apt install util-linux coreutils findutils grep, or add their \
-                            folder to `path`";
+                let hint = at.there(
+                    "apt install util-linux coreutils findutils grep, or add their folder to \
+                     `path` of the headnode",
+                );
                 report.fail(&at.name("programs"), text, hint);
             }
             ("proc", true) | ("write", true) => {}
             ("proc", false) => report.fail(
                 &at.name("proc"),
                 "/proc cannot be read, so nobody can tell whether a job lives",
-                "mount -t proc proc /proc",
+                at.there("mount -t proc proc /proc"),
             ),
             (what, true) => works.push(what),
             (what, false) => {

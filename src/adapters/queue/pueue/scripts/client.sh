@@ -28,6 +28,7 @@ client() {
 # What tells a person, and us, where this was asked and which daemons of ours are there.
 told() {
     printf 'user %s\nruntime %s\npath %s\n' "${USER:-$(id -un)}" "${XDG_RUNTIME_DIR-}" "$PATH"
+    [ -z "${PUEUE_CONFIG_PATH-}" ] || printf 'config %s\n' "$PUEUE_CONFIG_PATH"
     for process in /proc/[0-9]*; do
         [ -O "$process" ] && { read -r comm <"$process/comm"; } 2>/dev/null || continue
         [ "$comm" = pueued ] && { read -r stat <"$process/stat"; } 2>/dev/null || continue

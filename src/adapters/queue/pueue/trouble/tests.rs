@@ -232,3 +232,18 @@ fn colours_are_taken_out_wherever_they_end() {
         assert_eq!(without_colours(text), plain);
     }
 }
+
+#[test]
+fn what_is_to_be_typed_names_the_configuration_that_is_asked_with() {
+    let around = Surroundings { config: "/data/my pueue.yml".to_owned(), ..around() };
+    let told = |code, said: &str| fault_of(Doing::Looking, &around, Some(code), said).text;
+    let silent = told(124, "");
+    assert!(silent.contains("run `pueue -c '/data/my pueue.yml' status` there"), "{silent}");
+    let away = told(1, "Connection refused");
+    assert!(
+        away.contains("hint: on hpc: pueued -c '/data/my pueue.yml' -d, as pipeline"),
+        "{away}"
+    );
+    let group = told(1, "Group gpu_a doesn't exists. Use one of these: []");
+    assert!(group.contains("on hpc: pueue -c '/data/my pueue.yml' group add gpu_a"), "{group}");
+}
