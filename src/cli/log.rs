@@ -43,7 +43,7 @@ pub fn run(desk: &Desk, args: &Log, printer: &mut Printer) -> Outcome {
         (Written::Here(path), false) => tail.once(&path, lines),
         (Written::There(headnode, host), follow) => {
             let mut far = Far::new(headnode, host, &desk.reader, &tail.attempt)?;
-            let outcome = tail.from_far(&mut far, lines, follow);
+            let outcome = tail.show_far(&mut far, lines, follow);
             far.leave();
             outcome
         }
@@ -130,7 +130,7 @@ impl Tail<'_> {
     }
 
     /// From a headnode behind ssh, unless it came home.
-    fn from_far(&mut self, far: &mut Far<'_>, lines: usize, follow: bool) -> Outcome {
+    fn show_far(&mut self, far: &mut Far<'_>, lines: usize, follow: bool) -> Outcome {
         if follow && !self.has_ended() {
             return self.follow_far(far, lines);
         }
@@ -155,7 +155,7 @@ impl Tail<'_> {
             // Asked before the headnode is: what was written by then is read below.
             let ended = self.look()?;
             if ended && !is_begun {
-                return self.from_far(far, lines, false);
+                return self.show_far(far, lines, false);
             }
             let seen = if is_begun { far.whole_lines(ended) } else { far.end(lines, true) };
             match seen {
