@@ -107,7 +107,7 @@ fn a_full_disk_is_told_once_with_what_tells_who_fills_it() {
         said.starts_with("fail: the disk of hpc:[remote]/work is full: 1 MiB are free"),
         "{said}"
     );
-    assert!(said.ends_with("du -xh [remote]/work | sort -h | tail"), "{said}");
+    assert!(said.contains("du -xh [remote]/work | sort -h | tail"), "{said}");
     let said = no_inodes.fails_alone("headnode.hpc.work_dir");
     assert!(said.contains("is full: 0 bytes are free"), "{said}");
 }

@@ -42,11 +42,12 @@ fn not_well(site: &Site) -> Vec<[String; 3]> {
 }
 
 #[test]
-fn check_tries_everything_over_one_connection_and_leaves_nothing() {
+fn check_tries_everything_over_one_connection_and_another_for_outliving_it() {
     let sshd = Sshd::start();
     let site = site(&sshd);
     assert_eq!(not_well(&site), Vec::<[String; 3]>::new());
-    assert_eq!(sshd.connections(), 1);
+    // The second is dropped to see that a job outlives it.
+    assert_eq!(sshd.connections(), 2);
     until("sshd has nobody left", LIMIT, || sshd.open_connections() == 0);
     let left = std::fs::read_dir(sshd.remote_dir()).expect("it is there").count();
     assert_eq!(left, 0);
@@ -68,9 +69,9 @@ fn check_tells_each_trouble_on_the_way_with_the_line_to_paste() {
     sshd.stop();
     told(&sshd, "headnode.hpc.ssh", "connection refused", "");
     let noisy = Sshd::with(Login::Noisy, &[]);
-    told(&noisy, "headnode.hpc.login", NOISE, "rsync");
+    told(&noisy, "headnode.hpc.login", NOISE, "case $- in");
     let failing = Sshd::with(Login::Failing, &[]);
-    told(&failing, "headnode.hpc.ssh", FAILURE, "echo ok");
+    told(&failing, "headnode.hpc.login", FAILURE, "");
 }
 
 #[test]

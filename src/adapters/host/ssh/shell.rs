@@ -113,12 +113,14 @@ impl SshShell {
             stdin
         };
         // Its input stays open till it has ended: the end of it would end the script.
-        let (open, out, err, ended) = tokio::join!(
+        let (open, out, err) = tokio::join!(
             say,
             sift(stdout, &token, ask.keep, &*self.clock),
             sift(stderr, &token, STDERR_MAX, &*self.clock),
-            child.wait(),
         );
+        // Only then: with the exit code the session is let go, and with it what of the
+        // output is still on its way.
+        let ended = child.wait().await;
         drop(open);
         let took = self.clock.monotonic().saturating_sub(begun);
         let code = match ended {
