@@ -41,7 +41,9 @@ fn a_transfer_cut_half_way_goes_on_where_it_was() {
 
 #[test]
 fn a_killed_receiver_leaves_nothing_that_stays() {
-    let world = World::new(Rig::Rsync);
+    let mut world = World::new(Rig::Rsync);
+    // Slow enough to be met on its way.
+    world.settings.bandwidth = Some(daylily_lifecycle::ids::ByteCount(20 * MIB));
     world.write("sub/big", &noise(64 << 20));
     let shipping = world.start();
     shipping.await_bytes(8 * MIB);
@@ -57,6 +59,8 @@ fn a_killed_receiver_leaves_nothing_that_stays() {
 fn a_transfer_of_which_nothing_moves_is_ended() {
     let mut world = World::new(Rig::Rsync);
     world.settings.stall_after = Duration::from_millis(1500);
+    // Slow enough to be met on its way.
+    world.settings.bandwidth = Some(daylily_lifecycle::ids::ByteCount(20 * MIB));
     world.write("big", &noise(64 << 20));
     let shipping = world.start();
     shipping.await_bytes(8 * MIB);
