@@ -52,7 +52,7 @@ fn what_no_group_has_is_refused_until_the_case_file_asks_for_less(site: Site) {
     write(&folder.join("input"), "x");
     write(&folder.join("case.yaml"), "gpus: 3\n");
     world.until_state("greedy", StateName::Rejected);
-    world.until_because("greedy", "it asks for 3 GPUs and no group of here has as many");
+    world.until_because("greedy", "it asks for 3 GPUs and no group of hpc has as many");
     write(&folder.join("case.yaml"), "group: default\n");
     world.until_succeeded(&["greedy"]);
     world.is_settled();
