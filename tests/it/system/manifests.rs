@@ -47,7 +47,7 @@ fn a_wrong_file_needs_correction_and_runs_when_it_is_right() {
     world.start();
     world.is_looked_at();
     assert_eq!((world.state("sums"), compared(&world)), (Some(StateName::Rejected), 1));
-    assert!(world.ask("accept", "sums").contains("only a case that is still arriving"));
+    assert!(world.ask("accept", "sums").contains("never accepted"));
     write(&folder.join("run 2/R1"), "bar");
     world.until_succeeded(&["sums"]);
     assert_eq!((world.runs().len(), compared(&world)), (1, 2));
