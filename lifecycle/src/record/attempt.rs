@@ -140,7 +140,7 @@ pub(super) fn looked(
     }
     // It was handed over while that look went on, which says nothing of it.
     let handed_over = attempt.submitted_at.max(attempt.queued_at);
-    let is_older = begun.zip(handed_over).is_some_and(|(begun, then)| begun <= then);
+    let is_older = begun.zip(handed_over).is_some_and(|(begun, then)| begun < then);
     let of_an_absence =
         matches!(conclusion, Conclusion::NotSubmitted | Conclusion::TakeClaim { .. });
     if is_older && of_an_absence {
