@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::case::{StepName, Trouble};
+use crate::case::Trouble;
 use crate::outcome::FaultClass;
 use crate::policy::Retry;
 
@@ -73,11 +73,9 @@ pub enum Gate {
     GiveUp,
 }
 
-/// Whether a step that has failed may be tried now.
-pub fn gate(trouble: Option<&Trouble>, step: StepName, retry: Retry, now: Timestamp) -> Gate {
-    let Some(trouble) = trouble.filter(|trouble| trouble.step == step) else {
-        return Gate::Open;
-    };
+/// Whether a step may be tried now, by its own trouble.
+pub fn gate(trouble: Option<&Trouble>, retry: Retry, now: Timestamp) -> Gate {
+    let Some(trouble) = trouble else { return Gate::Open };
     let until = trouble
         .last_at
         .checked_add(delay(trouble.tries, retry.first, retry.most))

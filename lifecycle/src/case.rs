@@ -39,7 +39,7 @@ pub struct Case {
     /// Attempts that are over, oldest first; the one under way is in `state`.
     pub past: Vec<Attempt>,
     pub hold: Option<Hold>,
-    pub trouble: Option<Trouble>,
+    pub troubles: Troubles,
     /// What a person said to start without, once: `accept`.
     pub accepted: Option<Word>,
     pub changed: Option<Changed>,
@@ -280,6 +280,52 @@ pub enum HoldWhy {
     Panic,
     /// Found without a row of ours.
     Adopted,
+}
+
+/// The steps that do not succeed at present: steps of one case are tried beside each
+/// other, so each has its own trouble and its own clock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Troubles(BTreeMap<StepName, Trouble>);
+
+impl Troubles {
+    pub fn of(&self, step: StepName) -> Option<&Trouble> {
+        self.0.get(&step)
+    }
+
+    /// The one to be told: what was tried last.
+    pub fn latest(&self) -> Option<&Trouble> {
+        self.0.values().max_by_key(|trouble| trouble.last_at)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Trouble> {
+        self.0.values()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn of_mut(&mut self, step: StepName) -> Option<&mut Trouble> {
+        self.0.get_mut(&step)
+    }
+
+    pub(crate) fn put(&mut self, trouble: Trouble) {
+        self.0.insert(trouble.step, trouble);
+    }
+
+    pub(crate) fn over(&mut self, step: StepName) {
+        self.0.remove(&step);
+    }
+
+    pub(crate) fn keep(&mut self, wanted: impl Fn(&Trouble) -> bool) {
+        self.0.retain(|_, trouble| wanted(trouble));
+    }
+}
+
+impl FromIterator<Trouble> for Troubles {
+    fn from_iter<T: IntoIterator<Item = Trouble>>(troubles: T) -> Self {
+        Self(troubles.into_iter().map(|trouble| (trouble.step, trouble)).collect())
+    }
 }
 
 /// A step that does not succeed at present.

@@ -119,7 +119,7 @@ fn facts(desk: &Desk, printer: &mut Printer, shown: &Shown) -> anyhow::Result<()
     if let Some(hold) = &case.hold {
         facts.push(("held", format!("by {} since {}: {}", hold.by, when(hold.since), hold.reason)));
     }
-    if let Some(trouble) = &case.trouble {
+    if let Some(trouble) = case.troubles.latest() {
         let tries = words::count(trouble.tries as usize, "try", "tries");
         let next = row.wake_at.filter(|_| case.hold.is_none());
         let next = next.map(|at| format!("; the next is at {}", clock.at_second(at)));

@@ -130,7 +130,7 @@ impl ShowShape {
             priority_by: case.order.priority_by.as_ref().map(ToString::to_string),
             conditions,
             problems: show::problems(case).to_vec(),
-            trouble: case.trouble.as_ref().map(|trouble| TroubleShape {
+            trouble: case.troubles.latest().map(|trouble| TroubleShape {
                 step: shapes::step(trouble.step),
                 class: class(trouble.class),
                 text: trouble.text.clone(),

@@ -95,9 +95,8 @@ fn arriving(case: &Case, world: &World, policy: &Policy, now: Timestamp) -> Need
     if world.intake.unreadable.is_some() {
         return Needs::Person;
     }
-    let waits_to_try = case.trouble.as_ref().is_some_and(|trouble| {
-        gate(Some(trouble), trouble.step, policy.retry, now) != Gate::GiveUp
-    });
+    let waits_to_try =
+        case.troubles.iter().any(|trouble| gate(Some(trouble), policy.retry, now) != Gate::GiveUp);
     // Not looked at yet, or the passing of time may complete it.
     if case.conditions.is_empty() || case.settles_at.is_some() || waits_to_try {
         return Needs::Time;

@@ -5,7 +5,7 @@
 use daylily_lifecycle::attempt::{Attempt, End, Stored};
 use daylily_lifecycle::case::{
     Case, Changed, Compared, Condition, Content, Failure, Hold, LastChange, Order, Prior,
-    RejectedBy, State, StateName, Word,
+    RejectedBy, State, StateName, Troubles, Word,
 };
 use daylily_lifecycle::ids::{
     Actor, Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
@@ -39,15 +39,15 @@ pub(super) fn from_row(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Case>
         None => None,
     };
     // The trouble is told in the row itself, so most cases need no look into `steps`.
-    let trouble = match row.get::<_, Option<String>>("error")? {
-        Some(_) => steps::trouble(db, &id)?,
-        None => None,
+    let troubles = match row.get::<_, Option<String>>("error")? {
+        Some(_) => steps::troubles(db, &id)?,
+        None => Troubles::default(),
     };
     Ok(Case {
         conditions: conditions(db, &id)?,
         state: state(row, current)?,
         past: attempts,
-        trouble,
+        troubles,
         id,
         intake: IntakeName::new(row.get::<_, String>("intake")?),
         name: CaseName::new(row.get::<_, String>("name")?),
@@ -112,9 +112,10 @@ pub(super) fn put(
         put_conditions(db, &new.id, &new.conditions, at)?;
     }
     let state_changed = old.is_some_and(|old| old.state.name() != entered);
-    if state_changed || old.and_then(|old| old.trouble.as_ref()) != new.trouble.as_ref() {
+    let before = old.map(|old| &old.troubles);
+    if state_changed || before.map_or(!new.troubles.is_empty(), |before| *before != new.troubles) {
         let attempt = new.attempt().map(|attempt| &attempt.id);
-        steps::put_trouble(db, &new.id, attempt, new.trouble.as_ref(), at)?;
+        steps::put_troubles(db, &new.id, attempt, &new.troubles, at)?;
     }
     Ok(())
 }
@@ -159,7 +160,7 @@ fn put_row(
     let accepted = case.accepted.as_ref();
     let changed = case.changed.as_ref();
     let compared = case.compared.as_ref();
-    let trouble = case.trouble.as_ref();
+    let trouble = case.troubles.latest();
     // Kept when NULL is given: a state that goes on was entered before.
     let state_since = (left != Some(entered)).then_some(Instant(at));
     let row = named_params! {

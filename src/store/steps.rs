@@ -2,10 +2,10 @@
 //! keeps it from succeeding. Trouble is part of the case and replayed from the
 //! journal; progress is for people and never journalled.
 
-use daylily_lifecycle::case::{StepName, Trouble};
+use daylily_lifecycle::case::{StepName, Trouble, Troubles};
 use daylily_lifecycle::ids::{AttemptId, ByteCount, CaseId};
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::column::Instant;
 use super::words::AsWord;
@@ -28,9 +28,9 @@ pub struct StoredProgress {
     pub updated_at: Timestamp,
 }
 
-pub(super) fn trouble(db: &Connection, case: &CaseId) -> rusqlite::Result<Option<Trouble>> {
+pub(super) fn troubles(db: &Connection, case: &CaseId) -> rusqlite::Result<Troubles> {
     db.prepare_cached("SELECT * FROM steps WHERE case_id = ? AND state = 'trouble'")?
-        .query_row([case.as_str()], |row| {
+        .query_map([case.as_str()], |row| {
             Ok(Trouble {
                 step: row.get::<_, AsWord<_>>("step")?.0,
                 class: row.get::<_, AsWord<_>>("error_class")?.0,
@@ -39,24 +39,29 @@ pub(super) fn trouble(db: &Connection, case: &CaseId) -> rusqlite::Result<Option
                 first_at: row.get::<_, Instant>("first_try_at")?.0,
                 last_at: row.get::<_, Instant>("last_try_at")?.0,
             })
-        })
-        .optional()
+        })?
+        .collect()
 }
 
 /// Puts the trouble of a case in the place of what was told before. The progress of
 /// other steps goes with it: the case is elsewhere now.
-pub(super) fn put_trouble(
+pub(super) fn put_troubles(
     db: &Connection,
     case: &CaseId,
     attempt: Option<&AttemptId>,
-    trouble: Option<&Trouble>,
+    troubles: &Troubles,
     at: Timestamp,
 ) -> rusqlite::Result<()> {
-    let step = trouble.map(|trouble| AsWord(trouble.step));
-    db.prepare_cached("DELETE FROM steps WHERE case_id = ? AND step IS NOT ?")?
-        .execute(params![case.as_str(), step])?;
-    let Some(trouble) = trouble else { return Ok(()) };
-    db.prepare_cached(
+    // Their rows are put in the place of what they were, so that their progress stays.
+    let mut others = db.prepare_cached("SELECT step FROM steps WHERE case_id = ?")?;
+    let steps = others.query_map([case.as_str()], |row| row.get::<_, AsWord<StepName>>(0))?;
+    for AsWord(step) in steps.collect::<rusqlite::Result<Vec<_>>>()? {
+        if troubles.of(step).is_none() {
+            db.prepare_cached("DELETE FROM steps WHERE case_id = ? AND step = ?")?
+                .execute(params![case.as_str(), AsWord(step)])?;
+        }
+    }
+    let mut put = db.prepare_cached(
         "INSERT INTO steps (case_id, attempt_id, step, state, tries, first_try_at, last_try_at,
                             error_class, error, updated_at)
          VALUES (?, ?, ?, 'trouble', ?, ?, ?, ?, ?, ?)
@@ -65,18 +70,20 @@ pub(super) fn put_trouble(
              first_try_at = excluded.first_try_at, last_try_at = excluded.last_try_at,
              error_class = excluded.error_class, error = excluded.error,
              updated_at = excluded.updated_at",
-    )?
-    .execute(params![
-        case.as_str(),
-        attempt.map(AttemptId::as_str),
-        AsWord(trouble.step),
-        trouble.tries,
-        Instant(trouble.first_at),
-        Instant(trouble.last_at),
-        AsWord(trouble.class),
-        trouble.text,
-        Instant(at),
-    ])?;
+    )?;
+    for trouble in troubles.iter() {
+        put.execute(params![
+            case.as_str(),
+            attempt.map(AttemptId::as_str),
+            AsWord(trouble.step),
+            trouble.tries,
+            Instant(trouble.first_at),
+            Instant(trouble.last_at),
+            AsWord(trouble.class),
+            trouble.text,
+            Instant(at),
+        ])?;
+    }
     Ok(())
 }
 

@@ -76,7 +76,7 @@ async fn a_step_that_never_reaches_a_headnode_that_answers_is_tried_ever_less_of
             let tries = stage.machine().calls(Call::Ship);
             assert!(tries <= 20, "{tries} tries in an hour");
             let case = stage.case("A");
-            let trouble = case.trouble.as_ref().expect("it is told");
+            let trouble = case.troubles.latest().expect("it is told");
             assert_eq!((trouble.step, trouble.class), (StepName::Ship, FaultClass::TransientHost));
             assert!(case.hold.is_none(), "it uses up no budget");
             stage.machine().state().refused.clear();

@@ -1,7 +1,7 @@
 //! Sentences about cases that wait for a person.
 
 use super::{Clock, argument};
-use crate::case::{Case, Hold, HoldWhy, StepName};
+use crate::case::{Case, Hold, HoldWhy, StepName, Trouble};
 
 pub fn held(case: &Case, hold: &Hold, clock: Clock<'_>) -> String {
     let name = argument(&case.name);
@@ -20,7 +20,7 @@ pub fn held(case: &Case, hold: &Hold, clock: Clock<'_>) -> String {
             "Waiting for a person: {reason}; `resume {name}` runs it, `cancel {name}` sets it aside."
         ),
         HoldWhy::Trouble if stops(case) => {
-            let first = case.trouble.as_ref().map_or(hold.since, |trouble| trouble.first_at);
+            let first = given_up(case).map_or(hold.since, |trouble| trouble.first_at);
             format!(
                 "Waiting for a person: {} has not worked since {} ({reason}), so its place is \
                  kept; `retry {name}` goes on with it, `confirm-dead {name}` if nothing of it is \
@@ -30,8 +30,9 @@ pub fn held(case: &Case, hold: &Hold, clock: Clock<'_>) -> String {
             )
         }
         HoldWhy::Trouble => {
-            let step = case.trouble.as_ref().map_or("a step", |trouble| doing(trouble.step));
-            let first = case.trouble.as_ref().map_or(hold.since, |trouble| trouble.first_at);
+            let trouble = given_up(case);
+            let step = trouble.map_or("a step", |trouble| doing(trouble.step));
+            let first = trouble.map_or(hold.since, |trouble| trouble.first_at);
             format!(
                 "Waiting for a person: {step} has not worked since {} ({reason}); `retry {name}` \
                  goes on with it.",
@@ -80,7 +81,14 @@ fn place(case: &Case, clock: Clock<'_>) -> (String, String, String) {
 }
 
 fn stops(case: &Case) -> bool {
-    case.trouble.as_ref().is_some_and(|trouble| trouble.step == StepName::Stop)
+    given_up(case).is_some_and(|trouble| trouble.step == StepName::Stop)
+}
+
+/// The trouble for which a case is held.
+fn given_up(case: &Case) -> Option<&Trouble> {
+    let reason = case.hold.as_ref().map(|hold| &hold.reason);
+    let of_the_hold = |trouble: &&Trouble| Some(&trouble.text) == reason;
+    case.troubles.iter().find(of_the_hold).or_else(|| case.troubles.latest())
 }
 
 /// A step as something that goes on.

@@ -146,7 +146,7 @@ impl Asking<'_> {
             // What cannot be looked at is the queue, and that has its own sentence.
             return None;
         }
-        let trouble = self.case.trouble.as_ref().filter(|t| t.step == StepName::Look)?;
+        let trouble = self.case.troubles.of(StepName::Look)?;
         // Handed over or not is what a look would tell, so a first hand-over is no guess.
         if attempt.submitted_at.is_none() && attempt.claimed_by.is_none() {
             return None;

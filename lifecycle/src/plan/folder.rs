@@ -90,9 +90,8 @@ impl Asking<'_> {
             return obstacle;
         }
         let order = &self.case.order;
-        let trouble =
-            gate(self.case.trouble.as_ref(), StepName::Submit, self.policy.retry, self.now);
-        match (trouble, &self.case.trouble) {
+        let trouble = self.case.troubles.of(StepName::Submit);
+        match (gate(trouble, self.policy.retry, self.now), trouble) {
             (Gate::Wait { until }, Some(trouble)) => {
                 let because = explain::trouble(trouble, until, self.clock());
                 return self.wait(Wake::At(until), because);

@@ -64,7 +64,7 @@ pub fn may_start(case: &Case, world: &World, policy: &Policy, now: Timestamp) ->
         && asking.obstacle().is_none()
         && asking.queue_trouble().is_none()
         && (case.state.name() != StateName::Ready || asking.outside_of_hours().is_none())
-        && gate(case.trouble.as_ref(), StepName::Submit, policy.retry, now) == Gate::Open
+        && gate(case.troubles.of(StepName::Submit), policy.retry, now) == Gate::Open
         && asking.impossible().is_none()
 }
 
@@ -276,10 +276,8 @@ impl<'a> Asking<'a> {
 
     /// Tries a step, waits until it may be tried again, or gives it to a person.
     fn step(&self, step: StepName, action: Action, wake: Wake, because: String) -> Plan {
-        match (
-            gate(self.case.trouble.as_ref(), step, self.policy.retry, self.now),
-            &self.case.trouble,
-        ) {
+        let trouble = self.case.troubles.of(step);
+        match (gate(trouble, self.policy.retry, self.now), trouble) {
             (Gate::Open, _) | (_, None) => Plan { actions: vec![action], wake, because },
             (Gate::Wait { until }, Some(trouble)) => {
                 self.wait(Wake::At(until), explain::trouble(trouble, until, self.clock()))

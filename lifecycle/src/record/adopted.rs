@@ -6,7 +6,7 @@ use super::decided::start_again;
 use super::folder::{self, supersede};
 use super::{Effect, Next, reserved};
 use crate::attempt::{Attempt, AttemptResult, End, EndHow, Tenure};
-use crate::case::{Case, Failure, HoldWhy, State, StateName};
+use crate::case::{Case, Failure, HoldWhy, State, StateName, Troubles};
 use crate::ids::AttemptId;
 use crate::observation::{Adopted, AdoptedRole, Appeared, Observed};
 use crate::outcome::AfterClaim;
@@ -132,7 +132,7 @@ fn newest(next: &mut Next, adopted: &Adopted, former: Option<&End>) -> Effect {
     };
     as_handed_over(&mut next.case, adopted);
     next.case.state = State::Submitting { attempt: Box::new(attempt) };
-    next.case.trouble = None;
+    next.case.troubles = Troubles::default();
     next.hold(HoldWhy::Adopted, adopted.reason.clone());
     Effect::Change
 }

@@ -5,7 +5,9 @@ use super::decided::start_again;
 use super::folder::supersede;
 use super::{Effect, Next};
 use crate::attempt::{Attempt, AttemptResult, End, EndHow, Ending, EndingWhy, Stopping, Tenure};
-use crate::case::{Condition, ConditionName, Failure, HoldWhy, Priority, State, StateName, Word};
+use crate::case::{
+    Condition, ConditionName, Failure, HoldWhy, Priority, State, StateName, Troubles, Word,
+};
 use crate::observation::{Request, Verb};
 
 pub(super) fn asked(next: &mut Next, request: &Request) -> Effect {
@@ -97,7 +99,7 @@ fn resume(next: &mut Next) -> Effect {
         | HoldWhy::Panic
         | HoldWhy::Adopted => {
             next.case.hold = None;
-            next.case.trouble = None;
+            next.case.troubles = Troubles::default();
             if next.name() == StateName::Arriving {
                 next.case.settles_at = None;
             }
@@ -127,14 +129,14 @@ fn retry(next: &mut Next) -> Effect {
         | HoldWhy::Removed
         | HoldWhy::Adopted => false,
     });
-    if next.case.trouble.is_none() && !held_for_trouble {
+    if next.case.troubles.is_empty() && !held_for_trouble {
         return refuse("no step of it has failed");
     }
     if next.case.hold.is_some() && !held_for_trouble {
         return refuse("it is held for another reason: `resume` releases it");
     }
     next.case.hold = None;
-    next.case.trouble = None;
+    next.case.troubles = Troubles::default();
     Effect::Change
 }
 
@@ -228,7 +230,7 @@ fn cancel(next: &mut Next, request: &Request, abandon: bool) -> Effect {
         next.case.state = State::Cancelling { attempt };
     }
     next.case.hold = None;
-    next.case.trouble = None;
+    next.case.troubles = Troubles::default();
     finish_if_done(next);
     Effect::Change
 }

@@ -93,6 +93,8 @@ pub(super) fn shipped(
         State::Submitting { attempt }
     };
     next.over(StepName::Ship);
+    // It was read to be copied.
+    next.over(StepName::Scan);
     Effect::Change
 }
 
@@ -503,7 +505,8 @@ fn never_ran_again(next: &mut Next) {
     let row: Vec<&Attempt> = next.case.past.iter().rev().take_while(in_vain).collect();
     let first_at = row.last().map(|attempt| attempt.intent_at.unwrap_or(attempt.made_at));
     let tries = u32::try_from(row.len()).unwrap_or(u32::MAX);
-    if let (Some(trouble), Some(first_at)) = (&mut next.case.trouble, first_at) {
+    let trouble = next.case.troubles.of_mut(StepName::Submit);
+    if let (Some(trouble), Some(first_at)) = (trouble, first_at) {
         trouble.tries = trouble.tries.max(tries);
         trouble.first_at = trouble.first_at.min(first_at);
     }

@@ -4,7 +4,7 @@ use super::attempt::{await_stop, finish_if_done};
 use super::folder::supersede;
 use super::{Effect, Next};
 use crate::attempt::{AttemptResult, End, EndHow, Ending, EndingWhy, Tenure};
-use crate::case::{HoldWhy, RejectedBy, State, StateName};
+use crate::case::{HoldWhy, RejectedBy, State, StateName, Troubles};
 use crate::observation::Decision;
 
 pub(super) fn decided(next: &mut Next, decision: &Decision) -> Effect {
@@ -111,7 +111,7 @@ pub(super) fn start_again(next: &mut Next, result: AttemptResult) {
         next.case.past.push(*attempt);
     }
     next.case.hold = None;
-    next.case.trouble = None;
+    next.case.troubles = Troubles::default();
     next.case.changed = None;
     next.case.prior = None;
     next.case.ready_at = None;

@@ -4,7 +4,7 @@ use super::{Effect, Next, Tenure};
 use crate::attempt::{AttemptResult, End, EndHow};
 use crate::case::{
     Case, Changed, Compared, ConditionName, Content, Hold, HoldWhy, Order, RejectedBy, State,
-    StateName, StepName,
+    StateName, StepName, Troubles,
 };
 use crate::ids::{Digest, Fingerprint, FolderIdentity};
 use crate::observation::{Appeared, Observed, Scanned};
@@ -39,7 +39,7 @@ pub(super) fn appeared(appeared: &Appeared, observed: &Observed) -> Case {
         },
         past: Vec::new(),
         hold,
-        trouble: None,
+        troubles: Troubles::default(),
         accepted: None,
         changed: None,
         vanished_at: None,

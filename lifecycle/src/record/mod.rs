@@ -14,7 +14,7 @@ mod folder;
 use jiff::Timestamp;
 
 use crate::attempt::{Attempt, Tenure};
-use crate::case::{Case, Hold, HoldWhy, State, StateName, StepName, Trouble};
+use crate::case::{Case, Hold, HoldWhy, State, StateName, StepName, Trouble, Troubles};
 use crate::ids::{Actor, AttemptId, Slot};
 use crate::observation::{Observation, Observed};
 use crate::outcome::{Fault, FaultClass};
@@ -175,14 +175,13 @@ impl Next {
 
     fn trouble(&mut self, step: StepName, fault: &Fault) {
         // The time spent waiting for room or a person is no time spent trying.
-        let goes_on = |trouble: &&Trouble| {
-            trouble.step == step && trouble.class.burns_budget() == fault.class.burns_budget()
-        };
-        let (tries, first_at) = match self.case.trouble.as_ref().filter(goes_on) {
+        let goes_on =
+            |trouble: &&Trouble| trouble.class.burns_budget() == fault.class.burns_budget();
+        let (tries, first_at) = match self.case.troubles.of(step).filter(goes_on) {
             Some(trouble) => (trouble.tries.saturating_add(1), trouble.first_at),
             None => (1, self.at),
         };
-        self.case.trouble = Some(Trouble {
+        self.case.troubles.put(Trouble {
             step,
             class: fault.class,
             text: fault.text.clone(),
@@ -194,16 +193,14 @@ impl Next {
 
     /// A step has succeeded: its retry clock starts anew.
     fn over(&mut self, step: StepName) {
-        if self.case.trouble.as_ref().is_some_and(|trouble| trouble.step == step) {
-            self.case.trouble = None;
-        }
+        self.case.troubles.over(step);
     }
 
     fn finish(&mut self, state: State) {
         self.case.state = state;
         self.case.finished_at = Some(self.at);
         self.case.hold = None;
-        self.case.trouble = None;
+        self.case.troubles = Troubles::default();
         self.case.settles_at = None;
     }
 }
@@ -232,13 +229,6 @@ fn step_failed(
         StepName::Stop => next.case.attempt().is_some_and(Attempt::awaits_stop),
         StepName::Look | StepName::Claim | StepName::End => attempt.is_some(),
     };
-    // What keeps the copy from being made is told, and waits its time, although the folder
-    // it is made of cannot be looked at either.
-    let of_the_folder = matches!(step, StepName::Scan | StepName::Hash | StepName::Manifest);
-    let copies = matches!(next.name(), StateName::Shipping | StateName::Staged);
-    if of_the_folder && copies && next.case.trouble.as_ref().is_some_and(|t| t.step != step) {
-        return Effect::Nothing;
-    }
     if !expected {
         return Effect::Stale(format!("the case is {} by now", next.name()));
     }
@@ -261,7 +251,7 @@ fn contact_regained(next: &mut Next) -> Effect {
     if next.name().is_terminal() || next.case.hold.is_some() {
         return Effect::Nothing;
     }
-    let used_up = next.case.trouble.as_ref().is_some_and(|trouble| {
+    next.case.troubles.keep(|trouble| {
         let there = match trouble.step {
             StepName::Scan | StepName::Hash | StepName::Manifest => false,
             StepName::Ship
@@ -272,22 +262,15 @@ fn contact_regained(next: &mut Next) -> Effect {
             | StepName::Stop
             | StepName::Return => true,
         };
-        there && trouble.class.burns_budget()
+        !(there && trouble.class.burns_budget())
     });
-    if used_up {
-        next.case.trouble = None;
-    }
     Effect::Change
 }
 
 /// What `looked` keeps of an attempt that could not be looked at.
 fn could_not_look(next: &mut Next, why: &str) -> Effect {
-    let already = next
-        .case
-        .trouble
-        .as_ref()
-        .is_some_and(|trouble| trouble.step == StepName::Look && trouble.text == why);
-    if already {
+    let told = next.case.troubles.of(StepName::Look);
+    if told.is_some_and(|trouble| trouble.text == why) {
         return Effect::Nothing;
     }
     next.trouble(StepName::Look, &Fault::new(FaultClass::Ambiguous, why));

@@ -109,7 +109,7 @@ fn the_clock_of_a_step_starts_anew_when_its_headnode_answers_again() {
     assert_eq!(now.actions, [Action::Ship { attempt: attempt_id(1) }], "it is tried at once");
     let again = failed(&back, 30 * HOUR + 1);
     assert!(!gives_up(&planned(&again, 30 * HOUR + 2)), "while it was away nothing was tried");
-    assert_eq!(again.trouble.expect("it has one").tries, 1);
+    assert_eq!(again.troubles.latest().expect("it has one").tries, 1);
 }
 
 #[test]

@@ -368,7 +368,7 @@ fn the_retry_clock_starts_anew_after_success() {
         bytes: daylily_lifecycle::ids::ByteCount(1),
         digest: None,
     };
-    assert!(after(&troubled, 4000, shipped).trouble.is_none());
+    assert!(after(&troubled, 4000, shipped).troubles.is_empty());
 }
 
 #[test]
@@ -389,7 +389,7 @@ fn a_look_that_fails_is_told_and_concludes_nothing() {
     let plan = planned(&blind, 101);
     assert_eq!(plan.wake, Wake::Poll(HeadnodeName::new("hpc")));
     assert!(plan.because.starts_with("Cannot be looked at on hpc"), "{}", plan.because);
-    assert!(after(&blind, 102, look("running")).trouble.is_none());
+    assert!(after(&blind, 102, look("running")).troubles.is_empty());
 }
 
 #[test]

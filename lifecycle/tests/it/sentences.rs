@@ -1,7 +1,7 @@
 //! The sentences, as people read them: the models of the design among them.
 
 use daylily_lifecycle::attempt::{Ending, EndingWhy};
-use daylily_lifecycle::case::{Case, Changed, StateName};
+use daylily_lifecycle::case::{Case, Changed, StateName, Trouble};
 use daylily_lifecycle::diagram::{self, at, seen};
 use daylily_lifecycle::explain::{self, Clock, Standing};
 use daylily_lifecycle::ids::{Actor, CaseName, GroupName, HeadnodeName, IntakeName};
@@ -142,9 +142,8 @@ fn a_full_disk_is_waited_for() {
         fault,
     };
     let mut case = after(&case("shipping"), failed);
-    if let Some(trouble) = &mut case.trouble {
-        trouble.tries = 20;
-    }
+    let trouble = |trouble: &Trouble| Trouble { tries: 20, ..trouble.clone() };
+    case.troubles = case.troubles.iter().map(trouble).collect();
     insta::assert_snapshot!(because(&case, &world()), @"Waiting for space: hpc:/data has 80 GiB free and this case needs 96 GiB since 14:02 CET; `clean --dry-run` lists what could go there; looking again at 14:12:30.");
 }
 

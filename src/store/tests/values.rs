@@ -329,13 +329,14 @@ pub(super) fn case(id: &'static str) -> BoxedStrategy<Case> {
     let changed = (instant(), text()).prop_map(|(since, path)| Changed { since, path });
     let first =
         (order, of(text()), content, of(prior), conditions(), of(last_change), of(compared));
-    let second = (state(), vec(attempt(), 0..3), of(hold()), of(trouble()), of(word), of(changed));
+    let second =
+        (state(), vec(attempt(), 0..3), of(hold()), vec(trouble(), 0..3), of(word), of(changed));
     let times = (of(instant()), of(instant()), instant(), of(instant()), of(instant()));
     let more = (of(instant()), instant(), count(), text());
     (first, second, times, more, Just(id))
         .prop_map(|(first, second, times, more, id)| {
             let (order, folder, content, prior, conditions, last_change, compared) = first;
-            let (mut state, mut past, hold, trouble, accepted, changed) = second;
+            let (mut state, mut past, hold, troubles, accepted, changed) = second;
             let attempts = past.iter_mut().chain(state.attempt_mut());
             for (number, attempt) in (1..).zip(attempts) {
                 attempt.id = AttemptId::new(format!("dw-{id}-{number}"));
@@ -359,7 +360,7 @@ pub(super) fn case(id: &'static str) -> BoxedStrategy<Case> {
                 state,
                 past,
                 hold,
-                trouble,
+                troubles: troubles.into_iter().collect(),
                 accepted,
                 changed,
                 vanished_at: times.1,

@@ -116,7 +116,7 @@ fn a_case_that_is_being_handed_over_is_cancelled_by_taking_its_claim(site: Site)
     world.until("it cannot be handed over", |world| {
         let case = world.case("busy");
         case.is_some_and(|case| {
-            case.state.name() == StateName::Submitting && case.trouble.is_some()
+            case.state.name() == StateName::Submitting && !case.troubles.is_empty()
         })
     });
     assert_eq!(world.ask("cancel", "busy"), "done");
@@ -223,7 +223,9 @@ fn a_case_whose_results_are_being_fetched_is_cancelled(site: Site) {
     write(&world.intake().join("home/input"), "x");
     world.until("the results cannot be stored", |world| {
         let case = world.case("home");
-        case.is_some_and(|case| case.state.name() == StateName::Returning && case.trouble.is_some())
+        case.is_some_and(|case| {
+            case.state.name() == StateName::Returning && !case.troubles.is_empty()
+        })
     });
     cancelled(&world, "home");
     world.is_settled();

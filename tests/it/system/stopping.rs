@@ -39,8 +39,7 @@ fn keeps_its_place_while_it_fails(world: &World, name: &str, state: StateName) {
         stops(world).len() >= 2
     });
     world.until("its failure is told", |world| {
-        let trouble = world.case(name).and_then(|case| case.trouble);
-        trouble.is_some_and(|trouble| trouble.step == StepName::Stop)
+        world.case(name).is_some_and(|case| case.troubles.of(StepName::Stop).is_some())
     });
     let case = world.case(name).unwrap();
     assert_eq!(case.state.name(), state);
