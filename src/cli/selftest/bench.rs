@@ -36,6 +36,15 @@ const LOOK: Duration = Duration::from_millis(1);
 /// The same where looking is a question to the headnode.
 const LOOK_FAR: Duration = Duration::from_millis(30);
 
+/// From when on nothing more is to be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// The state is.
+    Recorded,
+    /// So is what is to be done next, so that it is done.
+    Planned,
+}
+
 pub(super) struct Bench {
     pub(super) folders: Folders,
     pub(super) far: Playground<std::sync::Arc<dyn Shell>>,
@@ -183,12 +192,19 @@ impl Bench {
         &mut self,
         name: &str,
         what: &str,
+        at: Moment,
         is_so: impl Fn(&Case) -> bool,
         is_over: impl Fn(&Case) -> bool,
     ) -> anyhow::Result<bool> {
-        let case = self.until_case(name, what, |case| is_so(case) || is_over(case)).await?;
-        if !is_so(&case) {
-            return Ok(false);
+        loop {
+            let case = self.until_case(name, what, |case| is_so(case) || is_over(case)).await?;
+            if !is_so(&case) {
+                return Ok(false);
+            }
+            if at == Moment::Recorded || self.is_planned(&case) {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
         }
         self.database()?.standstill.begin()?;
         if self.case(name)?.is_some_and(|case| is_so(&case)) {
@@ -196,6 +212,13 @@ impl Bench {
         }
         self.database()?.standstill.end()?;
         Ok(false)
+    }
+
+    /// Whether what is to be done next is known: only then does the daemon need the
+    /// database no more to do it.
+    pub(super) fn is_planned(&self, case: &Case) -> bool {
+        let row = self.reader().and_then(|reader| Ok(reader.board_row(&case.id)?));
+        row.is_ok_and(|row| row.is_some_and(|row| row.planned))
     }
 
     pub(super) fn let_database_go(&self) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use daylily_lifecycle::case::{Case, StateName};
 
-use super::bench::{Bench, LIMIT, is_past_submitting};
+use super::bench::{Bench, LIMIT, Moment, is_past_submitting};
 use super::toys::{FEW, MANY, RESULT};
 
 /// How long what is done while nothing can be recorded is waited for. The daemon itself
@@ -181,7 +181,9 @@ impl Bench {
             Step::Ended => {
                 self.let_go(name).await?;
                 self.offer(name, step.files())?;
-                let met = self.meets(name, "ended", is(StateName::Returning), is_terminal).await?;
+                let met = self
+                    .meets(name, "ended", Moment::Recorded, is(StateName::Returning), is_terminal)
+                    .await?;
                 self.killed_if(name, met, None).await
             }
             Step::Placed => self.placed(name, step).await,
@@ -232,7 +234,9 @@ impl Bench {
         self.offer(name, step.files())?;
         // Its job waits, so that it is met there at the latest.
         let met = self
-            .meets(name, step.in_plain_words(), is_so, |case| is_running(case) || is_terminal(case))
+            .meets(name, step.in_plain_words(), Moment::Recorded, is_so, |case| {
+                is_running(case) || is_terminal(case)
+            })
             .await?;
         let met = self.killed_if(name, met, None).await?;
         self.let_go(name).await?;
@@ -260,7 +264,7 @@ impl Bench {
     ) -> anyhow::Result<Met> {
         self.offer(name, step.files())?;
         let met = self
-            .meets(name, "being copied", is(StateName::Shipping), |case| {
+            .meets(name, "being copied", Moment::Planned, is(StateName::Shipping), |case| {
                 is_submitting(case) || is_handed_over(case)
             })
             .await?;
@@ -295,7 +299,8 @@ impl Bench {
 
     async fn handed_over(&mut self, name: &str, step: Step) -> anyhow::Result<Met> {
         self.offer(name, step.files())?;
-        let mut met = self.meets(name, "handed over", is_submitting, is_handed_over).await?;
+        let mut met =
+            self.meets(name, "handed over", Moment::Planned, is_submitting, is_handed_over).await?;
         if met {
             let record = format!("run.{name}.");
             let has_begun = |record: &String, seen: &[String]| {
@@ -336,7 +341,9 @@ impl Bench {
     async fn placed(&mut self, name: &str, step: Step) -> anyhow::Result<Met> {
         self.let_go(name).await?;
         self.offer(name, step.files())?;
-        let mut met = self.meets(name, "ended", is(StateName::Returning), is_terminal).await?;
+        let mut met = self
+            .meets(name, "ended", Moment::Planned, is(StateName::Returning), is_terminal)
+            .await?;
         if met {
             let result = self.folders.results(name).join(RESULT);
             let is_placed = async {
@@ -372,6 +379,7 @@ impl Bench {
             .meets(
                 name,
                 "handed over once more",
+                Moment::Recorded,
                 |case| is_second(case) && is_submitting(case),
                 |case| is_second(case) && is_handed_over(case),
             )
@@ -383,8 +391,15 @@ impl Bench {
         self.offer(name, step.files())?;
         self.until_case(name, "running", is_running).await?;
         self.ask("cancel", name).await?;
-        let met =
-            self.meets(name, "being cancelled", is(StateName::Cancelling), is_terminal).await?;
+        let met = self
+            .meets(
+                name,
+                "being cancelled",
+                Moment::Recorded,
+                is(StateName::Cancelling),
+                is_terminal,
+            )
+            .await?;
         self.killed_if(name, met, None).await
     }
 }

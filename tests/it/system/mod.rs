@@ -28,6 +28,7 @@ mod many;
 mod manifests;
 mod places;
 mod restoring;
+mod selftest;
 mod stopping;
 mod polling;
 mod queue_trouble;
