@@ -5,6 +5,7 @@
 mod cli_change;
 mod cli_read;
 mod cli_run;
+mod clock_steps;
 mod conclusion;
 mod contract;
 mod copy;
