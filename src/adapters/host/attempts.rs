@@ -89,11 +89,14 @@ impl<S: Shell> ShellHost<S> {
     pub async fn own(&self, owned_before: bool) -> Result<(), Fault> {
         let before = if owned_before { "yes" } else { "no" };
         let earlier = self.work_dir.owner().earlier_lines();
-        self.work_dir.must(OWN, &[before], earlier.as_bytes(), 1024).await.map(drop)
+        self.work_dir
+            .must(OWN, &[before, self.name.as_str()], earlier.as_bytes(), 1024)
+            .await
+            .map(drop)
     }
 
     pub async fn take_over(&self) -> Result<Option<String>, Fault> {
-        let answer = match self.work_dir.ask(TAKE_OVER, &[], &[], 1024).await? {
+        let answer = match self.work_dir.ask(TAKE_OVER, &[self.name.as_str()], &[], 1024).await? {
             Ran::TimedOut => return Err(self.work_dir.timed_out(TAKE_OVER)),
             Ran::Ended(answer) => answer,
         };

@@ -32,3 +32,4 @@ mod selftest;
 mod stopping;
 mod polling;
 mod queue_trouble;
+mod wrong_worlds;
