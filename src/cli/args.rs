@@ -420,6 +420,16 @@ pub struct Backup {
 pub struct Restore {
     /// A file that `backup` wrote.
     pub file: PathBuf,
+
+    /// Also have the next start take in, as `adopt` does, what is on every headnode: what
+    /// was made since the backup then waits for you. Make sure that no other daemon works
+    /// there.
+    #[arg(long, requires = "reason")]
+    pub adopt: bool,
+
+    /// Why; stored with who asked.
+    #[arg(long, short = 'm', requires = "adopt")]
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
