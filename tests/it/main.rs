@@ -13,6 +13,7 @@ mod ending;
 mod headnode;
 mod intake;
 mod job;
+mod lessons;
 mod namespace;
 mod owner;
 mod panics;
