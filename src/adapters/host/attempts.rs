@@ -164,6 +164,7 @@ impl<S: Shell> ShellHost<S> {
             match lines.next().map(|line| line.split_once(' ').unwrap_or((line, ""))) {
                 Some(("0", _)) => Ok(Prepared::Made),
                 Some(("there", _)) => Ok(Prepared::There),
+                Some(("removed", _)) => Err(removed(&self.name)),
                 Some((code, said)) => {
                     let (code, stderr) = (code.parse().ok(), said.to_owned());
                     let answer = Answer { code, stdout: Vec::new(), cut: false, stderr };
@@ -338,6 +339,15 @@ fn framed(job: &Job, ground: &JobGround) -> Result<Vec<u8>, Fault> {
     let (intake, lock) = case_lock(job);
     let (json, length) = (case_json(job), script.len());
     Ok(format!("{attempt}\n{intake}\n{lock}\n{json}\n{length}\n{script}").into_bytes())
+}
+
+/// What is wrong with handing over an attempt of which there is a tombstone.
+pub(super) fn removed(headnode: &HeadnodeName) -> Fault {
+    let text = format!(
+        "it has run already, and what it left was removed from {headnode}: this database is older \
+         than that\nhint: `cancel` sets it aside, and then `rerun` starts it as a new attempt"
+    );
+    Fault::new(FaultClass::FatalCase, text)
 }
 
 fn odd_answer(script: Script, what: &str, said: &str) -> Fault {

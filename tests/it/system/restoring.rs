@@ -15,6 +15,7 @@ use super::world::{HEADNODE, LIMIT, World, write};
 on_sites! {
     the_drill_of_a_lost_disk_ends_or_holds_every_case_and_runs_nothing_twice: here, ssh_pueue, ssh_direct;
     a_restore_that_is_to_adopt_does_so_at_the_next_start: here, ssh_pueue;
+    what_ran_and_was_removed_since_the_backup_is_not_run_again: here, ssh_pueue;
     a_backup_made_while_the_daemon_runs_brings_everything_back: here;
     what_is_no_backup_changes_nothing: here;
     without_any_database_a_backup_is_put_in_place_and_old_requests_are_not_done: here;
@@ -251,4 +252,43 @@ fn a_restore_that_is_to_adopt_does_so_at_the_next_start(site: Site) {
     assert!(said.out.contains("the next start takes in what is on hpc"), "{said:?}");
     world.start();
     ends_well(&world);
+}
+
+fn what_ran_and_was_removed_since_the_backup_is_not_run_again(site: Site) {
+    let mut world = World::started(Setup::job(site, UNTIL_LET_GO).slots(1));
+    write(&world.intake().join("first/input"), "of first");
+    world.until_state("first", StateName::Running);
+    // Its attempt is in the backup and has not been handed over.
+    write(&world.intake().join("waits/input"), "of waits");
+    world.until_state("waits", StateName::Staged);
+    let file = world.path("elsewhere/copy.db").display().to_string();
+    assert_eq!(world.verb(&["backup", &file]).code, Some(0));
+    let attempt = world.attempt("waits");
+    world.let_go();
+    world.until_succeeded(&["first", "waits"]);
+    let said = world.verb(&["clean", "waits", "--reason", "it is published"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(!world.copy_of("waits").try_exists().unwrap(), "{said:?}");
+    world.kill();
+    fs::remove_dir_all(world.path("state")).unwrap();
+    let said = world.verb(&["restore", &file, "--adopt", "--reason", "the disk was lost"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    world.start();
+    world.until_succeeded(&["first"]);
+    world.until("a person is asked", |world| {
+        world.case("waits").is_some_and(|case| case.hold.is_some())
+            || world.runs_of("waits").len() > 1
+    });
+    assert_eq!(world.runs_of("waits").len(), 1, "{}", world.because("waits"));
+    world.until_because("waits", "was removed from hpc");
+    assert_eq!(world.attempt("waits"), attempt);
+    assert_eq!(world.verb(&["cancel", "waits"]).code, Some(0));
+    world.until_state("waits", StateName::Cancelled);
+    assert_eq!(world.verb(&["rerun", "waits"]).code, Some(0));
+    world.until("it was run again as another attempt", |world| {
+        let case = world.case("waits").unwrap();
+        case.state.name() == StateName::Succeeded && case.attempts().count() == 2
+    });
+    assert_eq!(world.runs_of("waits").len(), 2);
+    world.is_settled();
 }
