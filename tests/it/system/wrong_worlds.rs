@@ -17,6 +17,7 @@ use crate::namespace::ran_in_one;
 
 on_sites! {
     two_headnodes_that_change_places_run_nothing_twice: here, ssh_direct;
+    what_was_being_handed_over_is_not_begun_again_by_adopting_another_place: here;
     a_headnode_that_points_elsewhere_concludes_nothing_and_goes_on_when_it_points_back: here, ssh_pueue;
     a_headnode_with_another_name_is_refused_until_it_is_adopted: here;
     a_full_disk_of_the_database_stops_everything_loudly_and_no_job: here, ssh_pueue;
@@ -49,7 +50,9 @@ fn headnode_of(text: &str) -> &str {
     &text[begin..text.find("pipelines:").unwrap()]
 }
 
-fn two_headnodes_that_change_places_run_nothing_twice(site: Site) {
+/// Two headnodes, `hpc` and `spare`; on the first a job has begun, and the database does
+/// not know. Returns the configuration, and the one in which they have changed places.
+fn begun_and_not_known(site: Site) -> (World, String, String) {
     let mut world = World::new(Setup { rescan: "1s", ..Setup::job(site, UNTIL_LET_GO) });
     let text = config(&world);
     let (work, other) = (world.path("work").display().to_string(), world.path("other"));
@@ -85,6 +88,11 @@ fn two_headnodes_that_change_places_run_nothing_twice(site: Site) {
         .replace(&format!("work_dir: {work}\n"), "work_dir: THERE\n")
         .replace(&format!("work_dir: {}\n", other.display()), &format!("work_dir: {work}\n"))
         .replace("work_dir: THERE\n", &format!("work_dir: {}\n", other.display()));
+    (world, both, swapped)
+}
+
+fn two_headnodes_that_change_places_run_nothing_twice(site: Site) {
+    let (mut world, both, swapped) = begun_and_not_known(site);
     configure(&world, &swapped);
     world.start();
     for name in ["hpc", "spare"] {
@@ -100,6 +108,28 @@ fn two_headnodes_that_change_places_run_nothing_twice(site: Site) {
     world.start();
     let args = serde_json::json!({ "headnode": "hpc" }).as_object().unwrap().clone();
     assert_eq!(world.ask_with("resume", "", args), "done");
+    world.let_go();
+    world.until_succeeded(&["case"]);
+    assert_eq!(world.runs().len(), 1);
+    world.is_settled();
+}
+
+fn what_was_being_handed_over_is_not_begun_again_by_adopting_another_place(site: Site) {
+    let (mut world, both, swapped) = begun_and_not_known(site);
+    configure(&world, &swapped);
+    world.start();
+    world.until("it is set aside", |world| is_aside(world, "hpc", "as the headnode"));
+    let said = world.verb(&["adopt", "hpc", "--reason", "I thought it was the right one"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.contains("1 being handed over and not there, held"), "{said:?}");
+    world.until_because("case", "it may run where hpc was before");
+    world.is_looked_at();
+    assert_eq!(world.runs().len(), 1);
+    assert!(!world.all_slots_are_free());
+    world.kill();
+    configure(&world, &both);
+    world.start();
+    assert_eq!(world.verb(&["resume", "case"]).code, Some(0));
     world.let_go();
     world.until_succeeded(&["case"]);
     assert_eq!(world.runs().len(), 1);
