@@ -104,6 +104,10 @@ impl Line for OtherLine {
         self.masters.told(said)
     }
 
+    async fn is_up(&self, _lease: &Lease) -> bool {
+        true
+    }
+
     fn lost(&self, _lease: &Lease) -> Option<Fault> {
         None
     }

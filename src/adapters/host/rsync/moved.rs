@@ -124,10 +124,15 @@ impl<S: Shell> RsyncTransfer<S> {
             true => self.line.told(&said),
             false => None,
         };
-        let of_line = match (of_line, ended.code) {
-            (None, Some(255)) => self.line.lost(&lease),
-            (of_line, _) => of_line,
+        // A remote shell that ends with its connection need not say so, and rsync then only
+        // tells of a broken pipe.
+        let is_lost = match ended.code {
+            Some(255) => true,
+            _ => {
+                broken && fault.class == FaultClass::TransientStep && !self.line.is_up(&lease).await
+            }
         };
+        let of_line = of_line.or_else(|| is_lost.then(|| self.line.lost(&lease)).flatten());
         if let Some(fault) = of_line {
             self.line.failed(lease).await;
             return fault;
