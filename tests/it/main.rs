@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows the tests in here, not what they call")]
 
+mod chaos;
 mod cli_change;
 mod cli_read;
 mod cli_run;
 mod conclusion;
 mod contract;
 mod copy;
+mod dice;
 mod ending;
 mod headnode;
 mod intake;

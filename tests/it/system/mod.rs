@@ -3,11 +3,11 @@
 
 mod ground;
 mod instruments;
-mod runs;
+pub(crate) mod runs;
 mod same;
-mod setup;
-mod site;
-mod world;
+pub(crate) mod setup;
+pub(crate) mod site;
+pub(crate) mod world;
 
 mod adopting;
 mod arriving;
