@@ -14,43 +14,55 @@ use super::cases::{self, JOB};
 use super::machine::{BootId, Disk, has_own_mounts, may_mount};
 use super::observer::{Attempt, Claimed, Evidence, Told, Violation, Word, violations};
 use super::schedule::{Fault, Schedule, Step};
+use super::strike::clash;
 use super::victims;
 use crate::dice::Dice;
 use crate::system::setup::Setup;
-use crate::system::world::{World, now};
+use crate::system::world::World;
 use crate::wait;
 
 /// For all to come to rest once nothing breaks any more.
 const REST: Duration = Duration::from_secs(180);
-/// For somebody to be in the state in which a fault is due, or to be met by it.
+/// For somebody to be in the state in which a fault is due.
 const MOMENT: Duration = Duration::from_secs(3);
+/// For somebody to be there whom a fault can meet, or for old cases to make room for new.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// So many cases are under way at most when more arrive, so that things break from the
+/// first case to the last.
+const BACKLOG: u64 = 40;
+/// A daemon may end by itself while its database cannot be written, and be seen later.
+pub(super) const SEEN_LATER: Duration = Duration::from_secs(10);
 
 /// The places: two with a GPU each, and others.
-const GPUS: usize = 2;
-const PLACES: usize = 6;
+pub(super) const GPUS: usize = 2;
+pub(super) const PLACES: usize = 6;
 
 pub(super) struct Round {
     /// Unmounted before their folders go.
-    disks: Option<Disks>,
+    pub(super) disks: Option<Disks>,
     pub(super) world: World,
-    dice: Dice,
+    pub(super) dice: Dice,
     schedule: Schedule,
-    begun: Instant,
+    pub(super) begun: Instant,
     /// What is broken, until when.
-    broken: Vec<(Fault, Duration)>,
+    pub(super) broken: Vec<(Fault, Duration)>,
+    /// What stands still, by process.
+    pub(super) frozen: Vec<i32>,
+    /// Until when the database's disk may have been full.
+    pub(super) full_until: Duration,
     names: Vec<String>,
     next: usize,
     pub(super) hits: BTreeMap<Fault, usize>,
     pub(super) missed: BTreeMap<Fault, usize>,
-    evidence: Evidence,
+    pub(super) evidence: Evidence,
     ends_of_its_own: usize,
 }
 
-struct Disks {
-    boot: BootId,
-    state: Disk,
-    results: Disk,
-    work: Disk,
+pub(super) struct Disks {
+    pub(super) boot: BootId,
+    pub(super) state: Disk,
+    pub(super) results: Disk,
+    pub(super) work: Disk,
 }
 
 /// What a round came to.
@@ -62,6 +74,8 @@ pub(super) struct Outcome {
     /// Cases that waited for a person when all was at rest, and those that had failed.
     pub(super) held: usize,
     pub(super) failed: usize,
+    /// How often the daemon ended by itself, its database's disk being full.
+    pub(super) gave_up: usize,
     /// While things broke; until all was at rest; and all of it.
     pub(super) broke: Duration,
     pub(super) rested: Duration,
@@ -88,7 +102,9 @@ impl Round {
         let world = World::new(Setup {
             groups: format!("[{{name: gpu_a, gpus: [0, 1]}}, {{name: default, slots: {PLACES}}}]"),
             headnode: vec![
-                "bandwidth: 8MiB/s".to_owned(),
+                "bandwidth: 16MiB/s".to_owned(),
+                "max_transfers: 6".to_owned(),
+                "ship_ahead: 4".to_owned(),
                 "pueue: {unpause_after_restart: true}".to_owned(),
             ],
             lost_after: "3s",
@@ -121,6 +137,8 @@ impl Round {
             schedule,
             begun,
             broken: Vec::new(),
+            frozen: Vec::new(),
+            full_until: Duration::ZERO,
             names,
             next: 0,
             hits: BTreeMap::new(),
@@ -163,6 +181,7 @@ impl Round {
             executions: self.evidence.runs.len(),
             held,
             failed,
+            gave_up: self.ends_of_its_own,
             broke,
             rested,
             took: self.begun.elapsed(),
@@ -172,6 +191,10 @@ impl Round {
 
     /// Cases arrive, a moment comes, something breaks.
     fn step(&mut self, step: &Step) {
+        wait::holds(PATIENCE, || {
+            self.tend();
+            self.counts().iter().map(|(_, cases)| cases).sum::<u64>() < BACKLOG
+        });
         for name in &self.names[self.next..self.next + step.cases] {
             let new = self.world.path("elsewhere/new").join(name);
             fs::rename(new, self.world.intake().join(name)).unwrap();
@@ -189,7 +212,7 @@ impl Round {
             self.mend(other);
         }
         let mut met = false;
-        wait::holds(MOMENT, || {
+        wait::holds(PATIENCE, || {
             self.tend();
             met = self.strike(step);
             met
@@ -207,139 +230,12 @@ impl Round {
         }
         let Some(status) = self.world.has_ended() else { return };
         self.ends_of_its_own += 1;
-        let full = self.hits.contains_key(&Fault::StateFull)
-            || self.broken.iter().any(|(fault, _)| *fault == Fault::StateFull);
+        let full = self.broken.iter().any(|(fault, _)| *fault == Fault::StateFull)
+            || self.begun.elapsed() < self.full_until;
         if !full {
             self.evidence.misbehaved.push(format!("the daemon ended by itself: {status}"));
         }
         self.world.spawn();
-    }
-
-    /// False: there is nobody whom it could meet.
-    fn strike(&mut self, step: &Step) -> bool {
-        let pick = |sides: usize| {
-            let sides = u64::try_from(sides).expect("it is small");
-            usize::try_from(step.victim % sides).expect("it is small")
-        };
-        match step.fault {
-            Fault::DaemonKilled => self.world.kill(),
-            Fault::DaemonFrozen => self.world.signal(nix::sys::signal::Signal::SIGSTOP),
-            Fault::MasterKilled | Fault::RsyncKilled | Fault::SessionKilled => {
-                let found = match step.fault {
-                    Fault::MasterKilled => victims::masters(&self.world),
-                    Fault::RsyncKilled => victims::rsyncs(&self.world),
-                    _ => victims::sessions(&self.world),
-                };
-                if found.is_empty() {
-                    return false;
-                }
-                victims::kill_9(found[pick(found.len())].try_into().expect("a process id"));
-            }
-            Fault::LinesCut => self.world.ground.sshd().cut(),
-            Fault::SshdStopped => self.world.ground.sshd_mut().stop(),
-            Fault::SshdFrozen => self.world.ground.sshd().freeze(),
-            Fault::PueuedKilled => self.world.ground.pueued_mut().kill_9(),
-            Fault::PueuedFrozen => self.world.ground.pueued().freeze(),
-            Fault::PueuedEmptied => {
-                self.world.ground.pueued_mut().kill_9();
-                self.world.ground.pueued().empty_state();
-            }
-            Fault::JobKilled | Fault::CommandKilled => return self.kill_job(step, pick),
-            Fault::Rebooted => self.power_fails(),
-            Fault::StateFull => self.disks().state.fill(),
-            Fault::ResultsFull => self.disks().results.fill(),
-            Fault::WorkFull => self.disks().work.fill(),
-        }
-        self.broken.push((step.fault, self.begun.elapsed() + step.lasts));
-        true
-    }
-
-    fn kill_job(&mut self, step: &Step, pick: impl Fn(usize) -> usize) -> bool {
-        let mut jobs = victims::jobs(&self.world);
-        let all = step.fault == Fault::JobKilled;
-        let met = |pids: &[i32]| if all { pids.to_vec() } else { victims::command_of(pids) };
-        jobs.retain(|(_, pids)| !met(pids).is_empty());
-        if jobs.is_empty() {
-            return false;
-        }
-        let (attempt, pids) = jobs.swap_remove(pick(jobs.len()));
-        if all {
-            victims::kill_all("the job is gone", || {
-                let jobs = victims::jobs(&self.world).into_iter();
-                jobs.filter(|(id, _)| *id == attempt).flat_map(|(_, pids)| pids).collect()
-            });
-        } else {
-            met(&pids).into_iter().for_each(victims::kill_9);
-        }
-        self.evidence.killed.insert(attempt, now_ns());
-        true
-    }
-
-    /// All that runs on the headnode is gone at once.
-    fn power_fails(&mut self) {
-        self.world.ground.sshd().freeze();
-        let mut attempts: Vec<String> =
-            victims::jobs(&self.world).into_iter().map(|(attempt, _)| attempt).collect();
-        if self.world.ground.site().has_pueue() {
-            self.world.ground.pueued_mut().kill_9();
-        }
-        self.world.ground.sshd_mut().stop();
-        victims::kill_all("nothing runs on the headnode", || {
-            attempts.extend(victims::jobs(&self.world).into_iter().map(|(attempt, _)| attempt));
-            let pids = victims::on_the_headnode(&self.world);
-            pids.into_iter().filter_map(|pid| i32::try_from(pid).ok()).collect()
-        });
-        let at = now_ns();
-        self.evidence.killed.extend(attempts.into_iter().map(|attempt| (attempt, at)));
-        let mut dice = self.dice.clone();
-        self.disks().boot.change(&mut dice);
-        self.dice = dice;
-    }
-
-    /// What was broken is whole again.
-    fn mend(&mut self, fault: Fault) {
-        use nix::sys::signal::Signal::SIGCONT;
-        match fault {
-            Fault::DaemonKilled => {
-                if !self.world.is_started() {
-                    self.world.spawn();
-                }
-            }
-            Fault::DaemonFrozen => self.world.signal(SIGCONT),
-            Fault::SshdStopped => self.world.ground.sshd_mut().start_again(),
-            Fault::SshdFrozen => self.world.ground.sshd().thaw(),
-            Fault::PueuedKilled | Fault::PueuedEmptied => self.pueued_starts(),
-            Fault::PueuedFrozen => self.world.ground.pueued().thaw(),
-            Fault::Rebooted => {
-                self.world.ground.sshd_mut().start_again();
-                if self.world.ground.site().has_pueue() {
-                    self.pueued_starts();
-                }
-            }
-            Fault::StateFull => self.disks().state.empty(),
-            Fault::ResultsFull => self.disks().results.empty(),
-            Fault::WorkFull => self.disks().work.empty(),
-            Fault::MasterKilled
-            | Fault::RsyncKilled
-            | Fault::SessionKilled
-            | Fault::LinesCut
-            | Fault::JobKilled
-            | Fault::CommandKilled => {}
-        }
-    }
-
-    /// It may have lost its groups and their places, which a person makes anew.
-    fn pueued_starts(&mut self) {
-        self.world.ground.pueued_mut().start_again();
-        let pueued = self.world.ground.pueued();
-        let gpus = GPUS.to_string();
-        pueued.cli(&["group", "add", "--parallel", &gpus, "gpu_a"]);
-        pueued.must(&["parallel", "--group", "gpu_a", &gpus]);
-        pueued.must(&["parallel", "--group", "default", &PLACES.to_string()]);
-    }
-
-    fn disks(&self) -> &Disks {
-        self.disks.as_ref().expect("nothing of it is in the schedule without mounts")
     }
 
     /// A database whose disk is full may not be read for a moment.
@@ -469,11 +365,12 @@ impl Round {
 
 /// None: it is under way.
 fn word(row: &BoardRow) -> Option<Word> {
-    match row.state {
-        StateName::Succeeded => Some(Word::Succeeded),
-        StateName::Failed => Some(Word::Failed),
-        _ if row.hold.is_some() => Some(Word::Held),
-        _ => None,
+    if row.state == StateName::Succeeded {
+        Some(Word::Succeeded)
+    } else if row.state == StateName::Failed {
+        Some(Word::Failed)
+    } else {
+        row.hold.is_some().then_some(Word::Held)
     }
 }
 
@@ -492,23 +389,4 @@ fn attempt(world: &World, id: &str) -> Attempt {
         number: case["number"].as_u64().unwrap_or_default(),
         claimed,
     }
-}
-
-/// Whether one cannot begin before the other is mended.
-fn clash(one: Fault, other: Fault) -> bool {
-    let part = |fault: Fault| match fault {
-        Fault::DaemonKilled | Fault::DaemonFrozen => 1_u8,
-        Fault::LinesCut | Fault::SshdStopped | Fault::SshdFrozen | Fault::SessionKilled => 2,
-        Fault::PueuedKilled | Fault::PueuedFrozen | Fault::PueuedEmptied => 4,
-        Fault::Rebooted => 2 + 4,
-        Fault::StateFull => 8,
-        Fault::ResultsFull => 16,
-        Fault::WorkFull => 32,
-        Fault::MasterKilled | Fault::RsyncKilled | Fault::JobKilled | Fault::CommandKilled => 0,
-    };
-    part(one) & part(other) != 0
-}
-
-fn now_ns() -> u128 {
-    u128::try_from(now().as_nanosecond()).expect("it is after 1970")
 }

@@ -15,6 +15,7 @@ pub(crate) enum Fault {
     DaemonFrozen,
     /// An ssh master on this side.
     MasterKilled,
+    MasterFrozen,
     /// One of either side.
     RsyncKilled,
     /// A script that runs on the headnode.
@@ -30,6 +31,7 @@ pub(crate) enum Fault {
     PueuedEmptied,
     /// All processes of a job, `job.sh` with them: nobody writes an end.
     JobKilled,
+    JobFrozen,
     /// What a job's command runs, and not `job.sh`: the end is written.
     CommandKilled,
     /// All that runs on the headnode is gone, and it comes back with another boot id.
@@ -42,10 +44,11 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::DaemonKilled,
         Self::DaemonFrozen,
         Self::MasterKilled,
+        Self::MasterFrozen,
         Self::RsyncKilled,
         Self::SessionKilled,
         Self::LinesCut,
@@ -55,6 +58,7 @@ impl Fault {
         Self::PueuedFrozen,
         Self::PueuedEmptied,
         Self::JobKilled,
+        Self::JobFrozen,
         Self::CommandKilled,
         Self::Rebooted,
         Self::StateFull,
@@ -62,11 +66,20 @@ impl Fault {
         Self::WorkFull,
     ];
 
+    pub(crate) const FROZEN: [Self; 5] = [
+        Self::DaemonFrozen,
+        Self::MasterFrozen,
+        Self::SshdFrozen,
+        Self::PueuedFrozen,
+        Self::JobFrozen,
+    ];
+
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::DaemonKilled => "daemon killed",
             Self::DaemonFrozen => "daemon frozen",
             Self::MasterKilled => "ssh master killed",
+            Self::MasterFrozen => "ssh master frozen",
             Self::RsyncKilled => "rsync killed",
             Self::SessionKilled => "session killed",
             Self::LinesCut => "connections cut",
@@ -76,6 +89,7 @@ impl Fault {
             Self::PueuedFrozen => "pueued frozen",
             Self::PueuedEmptied => "pueued emptied",
             Self::JobKilled => "job tree killed",
+            Self::JobFrozen => "job tree frozen",
             Self::CommandKilled => "command killed",
             Self::Rebooted => "headnode rebooted",
             Self::StateFull => "database's disk full",
@@ -98,8 +112,8 @@ impl Fault {
         match self {
             // Most are started again at once, as a service is.
             Self::DaemonKilled => [0, 0, 0, 200, 1000][below(dice, 5)],
-            Self::DaemonFrozen | Self::PueuedFrozen => 300 + dice.roll(3000),
-            Self::SshdFrozen | Self::SshdStopped => 300 + dice.roll(4000),
+            Self::DaemonFrozen | Self::PueuedFrozen | Self::JobFrozen => 300 + dice.roll(3000),
+            Self::SshdFrozen | Self::SshdStopped | Self::MasterFrozen => 300 + dice.roll(4000),
             Self::PueuedKilled | Self::PueuedEmptied | Self::Rebooted => dice.roll(1500),
             Self::StateFull => 200 + dice.roll(1000),
             Self::ResultsFull | Self::WorkFull => 300 + dice.roll(2000),
@@ -138,11 +152,12 @@ pub(crate) struct Schedule {
 }
 
 /// What one round shows in CI: 200 cases, 20 kills of the daemon, 5 of pueued, 5 cuts of
-/// sshd, 3 freezes, and some of everything else.
-const SHOWN: [(Fault, usize); 17] = [
+/// sshd, 5 freezes, and some of everything else.
+const SHOWN: [(Fault, usize); 19] = [
     (Fault::DaemonKilled, 20),
     (Fault::DaemonFrozen, 1),
     (Fault::MasterKilled, 2),
+    (Fault::MasterFrozen, 1),
     (Fault::RsyncKilled, 2),
     (Fault::SessionKilled, 2),
     (Fault::LinesCut, 5),
@@ -152,6 +167,7 @@ const SHOWN: [(Fault, usize); 17] = [
     (Fault::PueuedFrozen, 1),
     (Fault::PueuedEmptied, 1),
     (Fault::JobKilled, 2),
+    (Fault::JobFrozen, 1),
     (Fault::CommandKilled, 2),
     (Fault::Rebooted, 1),
     (Fault::StateFull, 1),
@@ -171,7 +187,12 @@ impl Schedule {
         let site = *dice.pick(&[Site::SshPueue, Site::SshPueue, Site::SshDirect]);
         let cases = 60 + below(&mut dice, 140);
         let faults = (0..20 + dice.roll(60)).map(|_| *dice.pick(&Fault::ALL)).collect();
-        Self::make(dice, seed, site, cases, faults, may_mount)
+        let mut made = Self::make(dice.clone(), seed, site, cases, faults, may_mount);
+        // Some last longer than anybody waits for an answer.
+        for step in made.steps.iter_mut().filter(|_| dice.roll(12) == 0) {
+            step.lasts *= 10;
+        }
+        made
     }
 
     /// The same with its first steps alone.
@@ -224,13 +245,16 @@ fn state(fault: Fault, dice: &mut Dice) -> StateName {
     ];
     match fault {
         Fault::RsyncKilled => *dice.pick(&[StateName::Shipping, StateName::Returning]),
-        Fault::JobKilled | Fault::CommandKilled | Fault::Rebooted => StateName::Running,
+        Fault::JobKilled | Fault::JobFrozen | Fault::CommandKilled | Fault::Rebooted => {
+            StateName::Running
+        }
         Fault::PueuedKilled | Fault::PueuedFrozen | Fault::PueuedEmptied => {
             *dice.pick(&[StateName::Submitting, StateName::Queued, StateName::Running])
         }
         Fault::DaemonKilled
         | Fault::DaemonFrozen
         | Fault::MasterKilled
+        | Fault::MasterFrozen
         | Fault::SessionKilled
         | Fault::LinesCut
         | Fault::SshdStopped
@@ -261,7 +285,7 @@ fn a_round_has_the_faults_that_were_promised() {
     assert_eq!(times(&[Fault::DaemonKilled]), 20);
     assert_eq!(times(&[Fault::PueuedKilled]), 5);
     assert_eq!(times(&[Fault::LinesCut]), 5);
-    assert_eq!(times(&[Fault::DaemonFrozen, Fault::SshdFrozen, Fault::PueuedFrozen]), 3);
+    assert_eq!(times(&Fault::FROZEN), 5);
     assert_eq!(times(&[Fault::Rebooted, Fault::WorkFull]), 0, "nobody may mount");
     let all = Schedule::shown(1, true).steps;
     assert!(Fault::ALL.iter().all(|fault| all.iter().any(|step| step.fault == *fault)));

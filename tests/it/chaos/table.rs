@@ -13,6 +13,7 @@ pub(super) struct Table {
     executions: usize,
     held: usize,
     failed: usize,
+    gave_up: usize,
     hits: BTreeMap<Fault, usize>,
     missed: BTreeMap<Fault, usize>,
     pub(super) violations: usize,
@@ -26,6 +27,7 @@ impl Table {
         self.executions += outcome.executions;
         self.held += outcome.held;
         self.failed += outcome.failed;
+        self.gave_up += outcome.gave_up;
         self.violations += outcome.violations.len();
         for (all, round) in [(&mut self.hits, &outcome.hits), (&mut self.missed, &outcome.missed)] {
             for (&fault, times) in round {
@@ -53,12 +55,13 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut row = |what: &str, times: usize| writeln!(f, "{what:<34}{times:>8}");
+        let mut row = |what: &str, times: usize| writeln!(f, "{what:<36}{times:>8}");
         row("rounds", self.rounds)?;
         row("cases", self.cases)?;
         row("executions", self.executions)?;
         row("waited for a person, then went on", self.held)?;
         row("had failed, then went on", self.failed)?;
+        row("daemon ended itself, its disk full", self.gave_up)?;
         for fault in Fault::ALL {
             row(fault.words(), self.hits.get(&fault).copied().unwrap_or_default())?;
         }

@@ -12,27 +12,35 @@ use crate::servers::processes::{family, is_alive, program};
 use crate::system::world::{World, processes};
 use crate::wait;
 
-fn all() -> Vec<u32> {
+fn all() -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
-fn words(pid: u32) -> String {
+fn program_of(pid: i32) -> String {
+    u32::try_from(pid).map(program).unwrap_or_default()
+}
+
+fn lives(pid: i32) -> bool {
+    u32::try_from(pid).is_ok_and(is_alive)
+}
+
+fn words(pid: i32) -> String {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&line).replace('\0', " ").trim().to_owned()
 }
 
-fn has(pid: u32, text: &str) -> bool {
+fn has(pid: i32, text: &str) -> bool {
     let around = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     words(pid).contains(text) || String::from_utf8_lossy(&around).contains(text)
 }
 
 /// The ssh masters of the daemon.
-pub(super) fn masters(world: &World) -> Vec<u32> {
+pub(super) fn masters(world: &World) -> Vec<i32> {
     let run = world.path("run").display().to_string();
-    let is_one = |pid: &u32| {
+    let is_one = |pid: &i32| {
         let words = words(*pid);
-        program(*pid) == "ssh"
+        program_of(*pid) == "ssh"
             && words.contains(&run)
             && (words.contains("[mux]") || words.contains(" -M "))
     };
@@ -40,21 +48,19 @@ pub(super) fn masters(world: &World) -> Vec<u32> {
 }
 
 /// rsync on either side.
-pub(super) fn rsyncs(world: &World) -> Vec<u32> {
+pub(super) fn rsyncs(world: &World) -> Vec<i32> {
     let at = world.path("").display().to_string();
-    let is_one = |pid: &u32| program(*pid) == "rsync" && words(*pid).contains(&at);
+    let is_one = |pid: &i32| program_of(*pid) == "rsync" && words(*pid).contains(&at);
     all().into_iter().filter(is_one).collect()
 }
 
 /// What runs in sshd's sessions and is no job.
-pub(super) fn sessions(world: &World) -> Vec<u32> {
+pub(super) fn sessions(world: &World) -> Vec<i32> {
     let jobs: BTreeSet<i32> = processes().into_iter().map(|(pid, _)| pid).collect();
-    let is_one = |pid: &u32| {
-        is_alive(*pid)
-            && !program(*pid).starts_with("sshd")
-            && !i32::try_from(*pid).is_ok_and(|pid| jobs.contains(&pid))
-    };
-    family(world.ground.sshd().listener()).into_iter().filter(is_one).collect()
+    let is_one =
+        |pid: &i32| lives(*pid) && !program_of(*pid).starts_with("sshd") && !jobs.contains(pid);
+    let family = family(world.ground.sshd().listener()).into_iter();
+    family.filter_map(|pid| i32::try_from(pid).ok()).filter(is_one).collect()
 }
 
 /// Attempts of this round of which something runs, with what runs.
@@ -75,41 +81,40 @@ pub(super) fn jobs(world: &World) -> Vec<(String, Vec<i32>)> {
 
 /// Those of an attempt that are not its `job.sh`.
 pub(super) fn command_of(pids: &[i32]) -> Vec<i32> {
-    let is_command =
-        |pid: &i32| u32::try_from(*pid).is_ok_and(|pid| !words(pid).ends_with("/job.sh entered"));
+    let is_command = |pid: &i32| !words(*pid).ends_with("/job.sh entered");
     pids.iter().copied().filter(is_command).collect()
 }
 
 /// All that runs on the headnode, but for its servers: told by their folders, which each
 /// process there has around it.
-pub(super) fn on_the_headnode(world: &World) -> Vec<u32> {
+pub(super) fn on_the_headnode(world: &World) -> Vec<i32> {
     let sshd = world.ground.sshd();
     let mut marks = vec![sshd.home().display().to_string()];
     if world.ground.site().has_pueue() {
         marks.push(world.ground.pueued().path("").display().to_string());
     }
-    let theirs = |pid: u32| {
+    let theirs = |pid: i32| {
         let owner = fs::metadata(format!("/proc/{pid}")).map(|meta| meta.uid());
         owner.is_ok_and(|uid| uid == sshd.uid().as_raw())
     };
-    let is_one = |pid: &u32| {
-        is_alive(*pid)
+    let is_one = |pid: &i32| {
+        lives(*pid)
             && theirs(*pid)
-            && program(*pid) != "pueued"
-            && !program(*pid).starts_with("sshd")
+            && program_of(*pid) != "pueued"
+            && !program_of(*pid).starts_with("sshd")
             && marks.iter().any(|mark| has(*pid, mark))
     };
     all().into_iter().filter(is_one).collect()
 }
 
 /// As a person would tell which it is.
-pub(super) fn described(pid: u32) -> String {
-    format!("{pid} {}: {}", program(pid), words(pid))
+pub(super) fn described(pid: i32) -> String {
+    format!("{pid} {}: {}", program_of(pid), words(pid))
 }
 
-pub(super) fn kill_9(pid: i32) {
+pub(super) fn signal(pid: i32, signal: Signal) {
     // It may have ended by itself.
-    let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    let _ = kill(Pid::from_raw(pid), signal);
 }
 
 /// Kills what `of` finds until it finds nothing.
@@ -117,7 +122,7 @@ pub(super) fn kill_all(what: &str, mut of: impl FnMut() -> Vec<i32>) {
     wait::until(what, wait::LIMIT, || {
         let found = of();
         for &pid in &found {
-            kill_9(pid);
+            signal(pid, Signal::SIGKILL);
         }
         found.is_empty()
     });
