@@ -11,14 +11,17 @@ mod strike;
 mod table;
 mod victims;
 
+use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::time::{Duration, Instant};
 
 use machine::may_mount;
-use round::play;
+use observer::Violation;
+use round::{Round, in_a_thread, play};
 use schedule::{Fault, Schedule};
 use table::Table;
 
-use crate::system::world::now;
+use crate::system::world::{World, now};
 
 /// What `make chaos` and `make soak` set.
 #[allow(clippy::disallowed_methods, reason = "the Makefile speaks by the environment")]
@@ -80,4 +83,36 @@ fn rounds_of_all_kinds_of_faults_execute_nothing_twice_and_lose_nothing() {
     }
     say(&table.to_string());
     assert_eq!(table.violations, 0);
+}
+
+/// A job that loses its claim and its end and is started once more: what must never be.
+fn starts_again(world: &World, attempt: &str) {
+    let at = world.path("work/.daylily-watch").join(attempt);
+    for file in ["claim", "exit.json"] {
+        fs::remove_file(at.join(file)).unwrap();
+    }
+    let (uid, gid) = world.ground.jobs_run_as();
+    #[allow(clippy::disallowed_methods, reason = "a queue that starts a job again")]
+    let mut again = std::process::Command::new("/bin/sh");
+    let status = again.arg(at.join("job.sh")).uid(uid.as_raw()).gid(gid.as_raw()).status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn a_real_job_that_is_made_to_run_twice_is_found() {
+    let found = in_a_thread(|| Round::of_one(Schedule::quiet(seed()), starts_again));
+    let twice = |found: &Violation| matches!(found, Violation::ExecutedAgain { times: 2, .. });
+    assert!(found.iter().any(twice), "{found:?}");
+}
+
+#[test]
+fn a_real_result_in_which_one_byte_is_another_is_found() {
+    let spoil = |world: &World, _: &str| {
+        let file = world.results_of("case 000").join("out.txt");
+        let mut content = fs::read(&file).unwrap();
+        content[20] ^= 1;
+        fs::write(&file, content).unwrap();
+    };
+    let found = in_a_thread(move || Round::of_one(Schedule::quiet(seed()), spoil));
+    assert_eq!(found, [Violation::WrongBytes { case: "case 000".to_owned() }]);
 }

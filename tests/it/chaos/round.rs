@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::policy::SlotState;
 use daylily_watch::store::read::Reader;
 use daylily_watch::store::read::board::BoardRow;
+use nix::sys::signal::Signal;
 
 use super::cases::{self, JOB};
 use super::machine::{BootId, Disk, has_own_mounts, may_mount};
@@ -83,13 +85,17 @@ pub(super) struct Outcome {
     pub(super) violations: Vec<Violation>,
 }
 
-/// Plays a round in a thread of its own, whose mounts are its own too.
 pub(super) fn play(schedule: Schedule) -> Outcome {
+    in_a_thread(move || Round::make(schedule).run())
+}
+
+/// A thread has mounts of its own, and nobody else sees them.
+pub(super) fn in_a_thread<T: Send + 'static>(play: impl FnOnce() -> T + Send + 'static) -> T {
     let round = std::thread::spawn(move || {
         if may_mount() {
             has_own_mounts();
         }
-        Round::make(schedule).run()
+        play()
     });
     match round.join() {
         Ok(outcome) => outcome,
@@ -148,6 +154,21 @@ impl Round {
         }
     }
 
+    /// Without anything broken: what the observer says of one case when `tamper` has been
+    /// at it.
+    pub(super) fn of_one(schedule: Schedule, tamper: impl FnOnce(&World, &str)) -> Vec<Violation> {
+        let mut round = Self::make(schedule);
+        round.world.start();
+        round.arrive(1);
+        round.rests();
+        round.look();
+        assert_eq!(violations(&round.evidence), [], "nothing was done to it yet");
+        let attempt = round.world.attempts().remove(0);
+        tamper(&round.world, &attempt);
+        round.look();
+        violations(&round.evidence)
+    }
+
     fn run(mut self) -> Outcome {
         self.world.start();
         for step in self.schedule.steps.clone() {
@@ -166,8 +187,10 @@ impl Round {
             |word: Word| self.evidence.told.values().filter(|t| is(t, word.clone())).count();
         let (held, failed) = (count(Word::Held), count(Word::Failed));
         if found.is_empty() {
+            self.world.is_lawful();
             self.a_person_helps();
             self.look();
+            self.world.is_lawful();
             self.daemon_goes();
             found.extend(violations(&self.evidence));
         }
@@ -195,11 +218,7 @@ impl Round {
             self.tend();
             self.counts().iter().map(|(_, cases)| cases).sum::<u64>() < BACKLOG
         });
-        for name in &self.names[self.next..self.next + step.cases] {
-            let new = self.world.path("elsewhere/new").join(name);
-            fs::rename(new, self.world.intake().join(name)).unwrap();
-        }
-        self.next += step.cases;
+        self.arrive(step.cases);
         wait::holds(MOMENT, || {
             self.tend();
             self.counts().iter().any(|(state, _)| *state == step.state)
@@ -219,6 +238,14 @@ impl Round {
         });
         let count = if met { &mut self.hits } else { &mut self.missed };
         *count.entry(step.fault).or_default() += 1;
+    }
+
+    fn arrive(&mut self, cases: usize) {
+        for name in &self.names[self.next..self.next + cases] {
+            let new = self.world.path("elsewhere/new").join(name);
+            fs::rename(new, self.world.intake().join(name)).unwrap();
+        }
+        self.next += cases;
     }
 
     /// Mends what is due, and starts a daemon that has ended as a service manager does.
@@ -302,9 +329,6 @@ impl Round {
         let log = fs::read_to_string(world.path("daemon.log")).unwrap_or_default();
         let panics = log.lines().filter(|line| line.contains("panicked"));
         self.evidence.misbehaved.extend(panics.map(str::to_owned));
-        if self.evidence.misbehaved.is_empty() && self.evidence.taken.is_empty() {
-            world.is_lawful();
-        }
     }
 
     /// What failed or waits for a person is started again by one, until all have succeeded.
@@ -346,20 +370,33 @@ impl Round {
 
     /// Keeps what tells how it came to that, since the world goes.
     fn keep(&self, found: &[Violation]) {
-        let at = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let at = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let at = at.join(format!("chaos-{}", self.schedule.seed));
+        let said: String = found.iter().map(|found| format!("{found}\n")).collect();
+        // A failure is told already, and is no less one without these.
         let _ = fs::remove_dir_all(&at);
-        fs::create_dir_all(&at).unwrap();
+        let _ = fs::create_dir_all(&at);
         for file in ["daemon.log", "config.yaml", "elsewhere/runs", "elsewhere/made"] {
-            let name = std::path::Path::new(file).file_name().unwrap();
+            let name = file.rsplit('/').next().unwrap_or(file);
             let _ = fs::copy(self.world.path(file), at.join(name));
         }
         if let Ok(reader) = Reader::open(&self.world.path("state"), env!("CARGO_PKG_VERSION")) {
             let _ = reader.back_up(&at.join("daylily.db"));
         }
-        let text: String = found.iter().map(|found| format!("{found}\n")).collect();
-        fs::write(at.join("violations"), text).unwrap();
-        fs::write(at.join("evidence"), format!("{:#?}", self.evidence)).unwrap();
+        let _ = fs::write(at.join("violations"), said);
+        let _ = fs::write(at.join("evidence"), format!("{:#?}", self.evidence));
+    }
+}
+
+impl Drop for Round {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.keep(&[]);
+        }
+        // The world finds its jobs by what lies on a disk that goes before it.
+        for (_, pids) in victims::jobs(&self.world) {
+            pids.into_iter().for_each(|pid| victims::signal(pid, Signal::SIGKILL));
+        }
     }
 }
 

@@ -195,6 +195,11 @@ impl Schedule {
         made
     }
 
+    /// One case and no faults.
+    pub(crate) fn quiet(seed: u64) -> Self {
+        Self { seed, site: Site::SshPueue, cases: 1, steps: Vec::new() }
+    }
+
     /// The same with its first steps alone.
     pub(crate) fn shorten(&mut self, steps: usize) {
         self.steps.truncate(steps);
