@@ -47,6 +47,8 @@ pub(crate) struct Attempt {
     /// Counted from 1 within the case.
     pub(crate) number: u64,
     pub(crate) claimed: Claimed,
+    /// By its end record, which `job.sh` writes where the command itself did not come so far.
+    pub(crate) ended_ns: Option<u128>,
 }
 
 /// All that is known at a moment at which nothing is under way.
@@ -60,6 +62,9 @@ pub(crate) struct Evidence {
     pub(crate) attempts: BTreeMap<String, Attempt>,
     /// Attempts of which something was killed, and when all of that was gone.
     pub(crate) killed: BTreeMap<String, u128>,
+    /// Attempts that stood still for a while: the kernel hangs such a job up when what
+    /// started it dies meanwhile.
+    pub(crate) stopped: BTreeSet<String>,
     /// Results at home, by case.
     pub(crate) home: BTreeMap<String, String>,
     pub(crate) told: BTreeMap<String, Told>,
@@ -111,6 +116,20 @@ pub(crate) enum Violation {
     Misbehaved(String),
 }
 
+impl Evidence {
+    /// Whether something was done to an attempt of which it may have died.
+    fn is_touched(&self, attempt: &str) -> bool {
+        self.killed.contains_key(attempt) || self.stopped.contains(attempt)
+    }
+
+    /// When an execution was over at the latest.
+    fn end_of(&self, run: &Run) -> u128 {
+        let recorded = self.attempts.get(&run.attempt).and_then(|attempt| attempt.ended_ns);
+        let killed = self.killed.get(&run.attempt).copied();
+        run.ended_ns.or(recorded).or(killed).unwrap_or(u128::MAX)
+    }
+}
+
 /// All that is not as it was promised.
 pub(crate) fn violations(evidence: &Evidence) -> Vec<Violation> {
     let mut found: BTreeSet<Violation> = BTreeSet::new();
@@ -146,7 +165,7 @@ fn executions(evidence: &Evidence) -> Vec<Violation> {
         }
     }
     for (id, attempt) in &evidence.attempts {
-        let excused = times.contains_key(id.as_str()) || evidence.killed.contains_key(id);
+        let excused = times.contains_key(id.as_str()) || evidence.is_touched(id);
         if attempt.claimed == Claimed::Job && !excused {
             let (case, attempt) = (attempt.case.clone(), id.clone());
             found.push(Violation::ClaimedOnly { case, attempt });
@@ -157,15 +176,12 @@ fn executions(evidence: &Evidence) -> Vec<Violation> {
 
 /// No case beside itself, no slot for two.
 fn at_once(evidence: &Evidence) -> Vec<Violation> {
-    let ended = |run: &Run| {
-        let killed = evidence.killed.get(&run.attempt).copied();
-        run.ended_ns.or(killed).unwrap_or(u128::MAX)
-    };
     let mut runs: Vec<&Run> = evidence.runs.iter().collect();
     runs.sort_by_key(|run| run.began_ns);
     let mut found = Vec::new();
     for (at, first) in runs.iter().enumerate() {
-        for second in runs[at + 1..].iter().take_while(|second| second.began_ns < ended(first)) {
+        let end = evidence.end_of(first);
+        for second in runs[at + 1..].iter().take_while(|second| second.began_ns < end) {
             let attempts = [first.attempt.clone(), second.attempt.clone()];
             if first.case == second.case {
                 let (case, attempts) = (first.case.clone(), attempts.clone());
@@ -201,7 +217,7 @@ fn case_of(evidence: &Evidence, name: &str) -> Vec<Violation> {
     }
     for pair in runs.windows(2) {
         let (earlier, later) = (&pair[0], &pair[1]);
-        let excused = evidence.killed.contains_key(&earlier.attempt) || made(earlier).is_none();
+        let excused = evidence.is_touched(&earlier.attempt) || made(earlier).is_none();
         if earlier.attempt != later.attempt && !excused {
             let (case, attempt) = (case.clone(), earlier.attempt.clone());
             found.push(Violation::AgainWithoutCause { case, attempt });
@@ -213,8 +229,8 @@ fn case_of(evidence: &Evidence, name: &str) -> Vec<Violation> {
     };
     let last = last_of(evidence, name);
     let made = evidence.made.iter().find(|made| Some(made.attempt.as_str()) == last);
-    let killed = last.is_some_and(|last| evidence.killed.contains_key(last));
-    if runs.is_empty() && !killed {
+    let touched = last.is_some_and(|last| evidence.is_touched(last));
+    if runs.is_empty() && !touched {
         found.push(Violation::NeverExecuted { case: case.clone() });
     }
     let because = told.because.clone();
@@ -229,7 +245,7 @@ fn case_of(evidence: &Evidence, name: &str) -> Vec<Violation> {
         },
         Word::Failed | Word::Held => {
             let executed = runs.iter().any(|run| Some(run.attempt.as_str()) == last);
-            if !killed && (made.is_some() || !executed) {
+            if !touched && (made.is_some() || !executed) {
                 let (case, because) = (case.clone(), because.clone());
                 found.push(Violation::WithoutCause { case, because });
             }

@@ -10,7 +10,9 @@ use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::policy::SlotState;
 use daylily_watch::store::read::Reader;
 use daylily_watch::store::read::board::BoardRow;
+use jiff::Timestamp;
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use super::cases::{self, JOB};
 use super::machine::{BootId, Disk, has_own_mounts, may_mount};
@@ -20,18 +22,18 @@ use super::strike::clash;
 use super::victims;
 use crate::dice::Dice;
 use crate::system::setup::Setup;
-use crate::system::world::World;
+use crate::system::world::{World, now};
 use crate::wait;
 
 /// For all to come to rest once nothing breaks any more.
 const REST: Duration = Duration::from_secs(180);
 /// For somebody to be in the state in which a fault is due.
-const MOMENT: Duration = Duration::from_secs(3);
+const MOMENT: Duration = Duration::from_secs(2);
 /// For somebody to be there whom a fault can meet, or for old cases to make room for new.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// So many cases are under way at most when more arrive, so that things break from the
 /// first case to the last.
-const BACKLOG: u64 = 40;
+const BACKLOG: u64 = 50;
 /// A daemon may end by itself while its database cannot be written, and be seen later.
 pub(super) const SEEN_LATER: Duration = Duration::from_secs(10);
 
@@ -57,6 +59,8 @@ pub(super) struct Round {
     pub(super) hits: BTreeMap<Fault, usize>,
     pub(super) missed: BTreeMap<Fault, usize>,
     pub(super) evidence: Evidence,
+    /// What was done, and when, for whoever looks into a violation.
+    story: String,
     ends_of_its_own: usize,
 }
 
@@ -150,6 +154,7 @@ impl Round {
             hits: BTreeMap::new(),
             missed: BTreeMap::new(),
             evidence,
+            story: String::new(),
             ends_of_its_own: 0,
         }
     }
@@ -228,6 +233,7 @@ impl Round {
             let (other, until) = self.broken[at];
             wait::holds(until.saturating_sub(self.begun.elapsed()), || false);
             self.broken.remove(at);
+            self.tell(other, "is mended");
             self.mend(other);
         }
         let mut met = false;
@@ -236,8 +242,13 @@ impl Round {
             met = self.strike(step);
             met
         });
+        self.tell(step.fault, if met { "strikes" } else { "meets nobody" });
         let count = if met { &mut self.hits } else { &mut self.missed };
         *count.entry(step.fault).or_default() += 1;
+    }
+
+    pub(super) fn tell(&mut self, fault: Fault, what: &str) {
+        self.story.push_str(&format!("{} {fault:?} {what}\n", now()));
     }
 
     fn arrive(&mut self, cases: usize) {
@@ -253,6 +264,7 @@ impl Round {
         let now = self.begun.elapsed();
         while let Some(at) = self.broken.iter().position(|(_, until)| *until <= now) {
             let (fault, _) = self.broken.remove(at);
+            self.tell(fault, "is mended");
             self.mend(fault);
         }
         let Some(status) = self.world.has_ended() else { return };
@@ -384,6 +396,7 @@ impl Round {
             let _ = reader.back_up(&at.join("daylily.db"));
         }
         let _ = fs::write(at.join("violations"), said);
+        let _ = fs::write(at.join("story"), &self.story);
         let _ = fs::write(at.join("evidence"), format!("{:#?}", self.evidence));
     }
 }
@@ -419,11 +432,16 @@ fn attempt(world: &World, id: &str) -> Attempt {
         Ok(_) => Claimed::Daemon,
         Err(_) => Claimed::Nobody,
     };
-    let case = fs::read_to_string(at.join("case.json")).unwrap_or_default();
-    let case: serde_json::Value = serde_json::from_str(&case).unwrap_or_default();
+    let read = |file: &str| -> Value {
+        let text = fs::read_to_string(at.join(file)).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    };
+    let (case, end) = (read("case.json"), read("exit.json"));
+    let ended = end["ended"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
     Attempt {
         case: case["name"].as_str().unwrap_or_default().to_owned(),
         number: case["number"].as_u64().unwrap_or_default(),
         claimed,
+        ended_ns: ended.and_then(|at| u128::try_from(at.as_nanosecond()).ok()),
     }
 }

@@ -32,7 +32,8 @@ impl Round {
                 if jobs.is_empty() {
                     return false;
                 }
-                let (_, pids) = jobs.swap_remove(pick(jobs.len()));
+                let (attempt, pids) = jobs.swap_remove(pick(jobs.len()));
+                self.evidence.stopped.insert(attempt);
                 self.freeze(pids);
             }
             Fault::LinesCut => self.world.ground.sshd().cut(),

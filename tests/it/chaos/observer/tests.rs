@@ -40,7 +40,8 @@ fn in_order() -> Evidence {
         evidence.told.insert(case.to_owned(), told(Word::Succeeded, "Succeeded."));
     }
     for (id, case, number) in [("dw-1", "one", 1), ("dw-2", "two", 1), ("dw-3", "two", 2)] {
-        let attempt = Attempt { case: case.to_owned(), number, claimed: Claimed::Job };
+        let (case, claimed) = (case.to_owned(), Claimed::Job);
+        let attempt = Attempt { case, number, claimed, ended_ns: None };
         evidence.attempts.insert(id.to_owned(), attempt);
     }
     evidence.killed.insert("dw-2".to_owned(), 30);
@@ -109,6 +110,19 @@ fn a_case_that_runs_beside_itself_is_found() {
     is_found("two ran beside itself", |evidence| {
         evidence.killed.clear();
     });
+}
+
+#[test]
+fn the_end_record_of_a_job_whose_command_was_killed_counts_as_its_end() {
+    let ended_at = |at: u128| {
+        move |evidence: &mut Evidence| {
+            evidence.killed.clear();
+            evidence.stopped.insert("dw-2".to_owned());
+            evidence.attempts.get_mut("dw-2").unwrap().ended_ns = Some(at);
+        }
+    };
+    assert_eq!(found(ended_at(40)), [""; 0]);
+    is_found("two ran beside itself", ended_at(41));
 }
 
 #[test]
