@@ -28,6 +28,8 @@ mod many;
 mod manifests;
 mod places;
 mod restoring;
+mod selftest;
 mod stopping;
 mod polling;
 mod queue_trouble;
+mod wrong_worlds;
