@@ -48,6 +48,9 @@ mod waiting;
 pub mod why;
 mod words;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::path::Path;
 use std::process::ExitCode;
 

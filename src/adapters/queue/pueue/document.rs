@@ -106,7 +106,7 @@ impl List {
             Label::None => return,
         };
         let Some(says) = entry.says else { return self.is_odd(task, "status") };
-        if task.len() > LONGEST_ID {
+        if task.len() > LONGEST_ID || task.chars().any(char::is_control) {
             return self.is_odd(task, "id");
         }
         let task = TaskId::new(task);

@@ -157,6 +157,10 @@ impl Problems {
         self.listed.is_empty()
     }
 
+    fn many(&self) -> usize {
+        self.listed.len() + self.more
+    }
+
     fn finish(mut self) -> Vec<String> {
         if self.more > 0 {
             self.listed.push(format!("there are {} problems more", self.more));
@@ -213,5 +217,7 @@ fn inside(folder: &Path, path: &str) -> io::Result<PathBuf> {
     Ok(real)
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,9 @@ use crate::tree::shortened;
 /// What the kernel takes for one path, in bytes.
 const LONGEST_PATH: usize = 4096;
 
+/// So many are found, of which few are listed.
+const MOST_MISTAKES: usize = 1_000;
+
 /// More than a manifest of the largest size names where names are as long as people's.
 const MOST_NAMED: usize = 400_000;
 
@@ -16,6 +19,10 @@ pub(super) fn parse(manifest: &str, text: &str) -> Result<Vec<Named>, Vec<String
     let mut problems = Problems::default();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(text.split('\n')) {
+        if problems.many() >= MOST_MISTAKES {
+            // It is no manifest, and nobody counts how much it is not one.
+            break;
+        }
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.trim().is_empty() || line.starts_with('#') {
             continue;

@@ -179,7 +179,7 @@ fn many_disagreements_are_counted() {
 fn what_is_said_of_a_manifest_is_bounded_whatever_is_in_it() {
     let nothing_but_mistakes = "x\n".repeat(1_000_000);
     let problems = wrong(&nothing_but_mistakes);
-    assert_eq!((problems.len(), problems[50].as_str()), (51, "there are 999950 problems more"));
+    assert_eq!((problems.len(), problems[50].as_str()), (51, "there are 950 problems more"));
     let long = "a".repeat(1 << 20);
     for line in [
         format!("{FOO}  {long}"),
