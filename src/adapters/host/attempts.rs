@@ -53,8 +53,9 @@ const TAKE_OVER: Script = Script::short(About::Host, include_str!("scripts/take_
 const STOP_LIMIT: Duration = Duration::from_secs(5 * 60 + 30);
 const STOP_SECONDS: &str = "300";
 
-/// How many attempts one script reads: where the work_dir is on a slow network file
-/// system, 150 of them took longer than a script is given.
+/// How many attempts one script reads. Each costs a few processes and reads there, and on
+/// a slow network file system all of a busy headnode's might take longer than a script is
+/// given.
 const READ_AT_ONCE: usize = 100;
 
 /// How many attempts one script makes directories for.

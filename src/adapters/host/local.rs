@@ -81,6 +81,13 @@ impl Transfer for LocalCopy {
     ) -> Result<Fetched, Fault> {
         copy::fetch(order, progress, stop).await
     }
+
+    /// There is no line.
+    async fn get_ready(&self) {}
+
+    fn compares_the_owner(&self) -> bool {
+        false
+    }
 }
 
 /// /bin/sh on this machine.

@@ -171,12 +171,10 @@ pub trait Transfer: Send + Sync + 'static {
     ) -> Result<Fetched, Fault>;
 
     /// As [`Host::get_ready`].
-    async fn get_ready(&self) {}
+    async fn get_ready(&self);
 
     /// Whether `ship` itself compares the owner before it writes.
-    fn compares_the_owner(&self) -> bool {
-        false
-    }
+    fn compares_the_owner(&self) -> bool;
 }
 
 /// One whose kind the configuration decides.
@@ -198,6 +196,14 @@ impl Transfer for Arc<dyn Transfer> {
         stop: &CancellationToken,
     ) -> Result<Fetched, Fault> {
         (**self).fetch(order, progress, stop).await
+    }
+
+    async fn get_ready(&self) {
+        (**self).get_ready().await;
+    }
+
+    fn compares_the_owner(&self) -> bool {
+        (**self).compares_the_owner()
     }
 }
 

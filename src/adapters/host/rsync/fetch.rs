@@ -167,7 +167,12 @@ impl<S: Shell> Fetch<'_, S> {
             });
         };
         let order = self.order;
-        self.transfer.moved(&way, &order.attempt, &order.from, wanted, self.stop, further).await
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let begin = self.transfer.begin(&way, &order.attempt, &order.from)?;
+        self.transfer.put(&begin, &order.attempt).await?;
+        self.transfer.moved(&way, &begin, &order.from, wanted, self.stop, further).await
     }
 
     fn tell(&self, far: Far) {

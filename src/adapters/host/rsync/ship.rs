@@ -11,7 +11,7 @@ use daylily_lifecycle::ids::ByteCount;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use tokio_util::sync::CancellationToken;
 
-use super::command::{INCOMING, Way};
+use super::command::{Begin, INCOMING, Way};
 use super::listed::Written;
 use super::plan::{Case, Plan, Removal, left_overs, plan};
 use super::progress::Far;
@@ -37,7 +37,8 @@ const LONG: Duration = Duration::from_secs(600);
 
 pub(in crate::adapters::host) const LOOK: Script =
     Script::short(About::Case, script!("ship_look.sh")).within(LONG);
-const BEGIN: Script = Script::short(About::Case, script!("ship_lock.sh", "ship_begin.sh"));
+const BEGIN: Script =
+    Script::short(About::Case, script!("put_begin.sh", "ship_lock.sh", "ship_begin.sh"));
 const REMOVE: Script =
     Script::short(About::Case, script!("ship_lock.sh", "ship_remove.sh")).within(LONG);
 const DONE: Script =
@@ -58,7 +59,9 @@ pub(super) async fn ship<S: Shell>(
     let ended = stop.child_token();
     // Dropping this future must end its threads too.
     let _guard = ended.clone().drop_guard();
-    let ship = Ship { transfer, order, progress, stop, ended };
+    let way = Way::Ship { source: &order.source, lock: &order.lock };
+    let receiver = transfer.begin(&way, &order.attempt, &order.dest)?;
+    let ship = Ship { transfer, order, progress, stop, ended, way, receiver };
     let tree = Arc::new(ship.walk().await?);
     tree.is_the_one_ordered(order)?;
     let lines = tree.lines.as_slice();
@@ -116,6 +119,9 @@ struct Ship<'a, S> {
     progress: &'a Progress,
     stop: &'a CancellationToken,
     ended: CancellationToken,
+    way: Way<'a>,
+    /// What the other side of each of its transfers begins with.
+    receiver: Begin,
 }
 
 impl<S: Shell> Ship<'_, S> {
@@ -170,12 +176,26 @@ impl<S: Shell> Ship<'_, S> {
     }
 
     async fn begin(&self, list: &[&Line]) -> Result<(), Fault> {
-        let list = encode(list.iter().map(|&line| Written::from(line)))?;
-        let (umask, length) =
-            (format!("{:04o}", self.transfer.settings.umask & 0o777), list.len().to_string());
-        let order = self.order;
-        let args = [&order.lock, &order.dest, &order.manifest, &umask, &length, INCOMING];
-        self.locked(BEGIN, &args, &list).await
+        let (order, receiver) = (self.order, &self.receiver);
+        let mut stdin = receiver.script.clone().into_bytes();
+        let script_length = stdin.len();
+        for &line in list {
+            write(&mut stdin, &Written::from(line))?;
+        }
+        let umask = format!("{:04o}", self.transfer.settings.umask & 0o777);
+        let lengths = [script_length, stdin.len() - script_length].map(|n| n.to_string());
+        let [script_length, list_length] = &lengths;
+        let args = [
+            &order.lock,
+            &order.dest,
+            &order.manifest,
+            &umask,
+            INCOMING,
+            receiver.file,
+            script_length,
+            list_length,
+        ];
+        self.locked(BEGIN, &args, &stdin).await
     }
 
     async fn remove(&self, removals: &[Removal]) -> Result<(), Fault> {
@@ -216,9 +236,8 @@ impl<S: Shell> Ship<'_, S> {
     }
 
     async fn send(&self, paths: &[&str], further: impl FnMut(Far) + Send) -> Result<(), Fault> {
-        let order = self.order;
-        let way = Way::Ship { source: &order.source, lock: &order.lock };
-        self.transfer.moved(&way, &order.attempt, &order.dest, paths, self.stop, further).await
+        let (way, receiver, dest) = (&self.way, &self.receiver, &self.order.dest);
+        self.transfer.moved(way, receiver, dest, paths, self.stop, further).await
     }
 
     /// Second look, at both sides: the source has not moved, and what is there is what
@@ -372,14 +391,6 @@ fn total(order: &ShipOrder, lines: &[Line]) -> Far {
         }
     }
     total
-}
-
-fn encode<'a>(lines: impl Iterator<Item = Written<'a>>) -> Result<Vec<u8>, Fault> {
-    let mut list = Vec::new();
-    for line in lines {
-        write(&mut list, &line)?;
-    }
-    Ok(list)
 }
 
 fn write(list: &mut Vec<u8>, line: &Written<'_>) -> Result<(), Fault> {
