@@ -2,7 +2,7 @@
 //! as pipelines publish them; it is fetched as that file. What a host answered is not
 //! trusted to name a file of ours, and nothing here is written through a symlink.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -134,16 +134,15 @@ impl<S: Shell> Fetch<'_, S> {
             let (to, names, ended) =
                 (self.order.to.clone(), names.clone(), self.stop.child_token());
             move || {
-                let sum = |name: &String| Ok((name.clone(), sha256_of(&to.join(name), &ended)?));
-                names.iter().map(sum).collect::<Result<HashMap<String, [u8; 32]>, Fault>>()
+                let sum = |name: &String| sha256_of(&to.join(name), &ended);
+                names.iter().map(sum).collect::<Result<Vec<[u8; 32]>, Fault>>()
             }
         });
-        let here = here.await?;
         let paths: Vec<&str> = names.iter().map(String::as_str).collect();
-        let of_here = |path: &str| here.get(path).copied();
-        let other = self.transfer.other_there(&self.order.from, paths, bytes, of_here).await?;
-        let other: HashSet<String> = other.into_iter().map(str::to_owned).collect();
-        Ok(names.into_iter().filter(|name| !other.contains(name)).collect())
+        let sums = self.transfer.sums(&self.order.from, &paths, bytes);
+        let (here, there) = tokio::try_join!(here, sums)?;
+        let same = here.into_iter().zip(there).map(|(here, there)| Some(here) == there);
+        Ok(names.into_iter().zip(same).filter_map(|(name, same)| same.then_some(name)).collect())
     }
 
     async fn bring(

@@ -146,17 +146,16 @@ impl<S: Shell> RsyncTransfer<S> {
         fault
     }
 
-    /// Those files in a directory there of which the SHA-256 is not the one that `here`
-    /// gives, or that cannot be read there. All together have `bytes` at most.
-    pub(super) async fn other_there<'p>(
+    /// SHA-256 of files in a directory there, which hold `bytes` together at most, in the
+    /// order asked. None: one cannot be read.
+    pub(super) async fn sums(
         &self,
         dir: &str,
-        paths: Vec<&'p str>,
+        paths: &[&str],
         bytes: u64,
-        here: impl Fn(&str) -> Option<[u8; 32]>,
-    ) -> Result<Vec<&'p str>, Fault> {
+    ) -> Result<Vec<Option<[u8; 32]>>, Fault> {
         let limit = Duration::from_secs(120 + bytes / HASHED_A_SECOND);
-        let mut other = Vec::new();
+        let mut all = Vec::with_capacity(paths.len());
         for some in paths.chunks(SUMS_AT_ONCE) {
             let mut stdin = Vec::new();
             for path in some {
@@ -166,12 +165,9 @@ impl<S: Shell> RsyncTransfer<S> {
             // Each line has a sum and the path, in which any character may be escaped.
             let keep = some.len() * 80 + 2 * stdin.len();
             let answer = self.work_dir.must(SUMS.within(limit), &[dir], &stdin, keep).await?;
-            let there = sums(&answer);
-            other.extend(some.iter().copied().filter(|&path| {
-                let here = here(path);
-                here.is_none() || here.as_ref() != there.get(path)
-            }));
+            let sums = sums(&answer);
+            all.extend(some.iter().map(|&path| sums.get(path).copied()));
         }
-        Ok(other)
+        Ok(all)
     }
 }

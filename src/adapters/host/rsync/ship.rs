@@ -159,12 +159,11 @@ impl<S: Shell> Ship<'_, S> {
                 source::hash(&order, &tree, doubtful, true, &ended)
             }
         });
-        let here = here.await?;
         let paths: Vec<&str> = doubts.iter().map(|doubt| doubt.path).collect();
-        let other: HashSet<&str> =
-            self.other_there(paths, tree, &here).await?.into_iter().collect();
-        for doubt in doubts {
-            let equal = !other.contains(doubt.path);
+        let (here, there) = tokio::try_join!(here, self.sums(&paths, tree))?;
+        for (doubt, there) in doubts.into_iter().zip(there) {
+            let ours = tree.place(doubt.path).and_then(|place| here.sha256(place));
+            let equal = ours.is_some() && ours == there;
             if !equal && !doubt.ours {
                 return Err(case.other_content(doubt.path));
             }
@@ -307,8 +306,10 @@ impl<S: Shell> Ship<'_, S> {
         let mut paths: Vec<&str> =
             lines.filter_map(|(at, line)| hashes.blake3(at).map(|_| line.path.as_str())).collect();
         for again in [true, false] {
-            paths = self.other_there(paths, tree, hashes).await?;
-            paths.sort_unstable();
+            let there = self.sums(&paths, tree).await?;
+            let here = |path: &str| hashes.sha256(tree.place(path)?);
+            let other = paths.iter().zip(there).filter(|&(&path, there)| here(path) != there);
+            paths = other.map(|(&path, _)| path).collect();
             match (paths.first(), again) {
                 (None, _) => return Ok(()),
                 (Some(path), false) => return Err(self.differs(path)),
@@ -322,20 +323,13 @@ impl<S: Shell> Ship<'_, S> {
         Ok(())
     }
 
-    /// Those of which the content there is not the one here, or cannot be read.
-    async fn other_there<'p>(
-        &self,
-        paths: Vec<&'p str>,
-        tree: &Tree,
-        hashes: &Hashes,
-    ) -> Result<Vec<&'p str>, Fault> {
+    async fn sums(&self, paths: &[&str], tree: &Tree) -> Result<Vec<Option<[u8; 32]>>, Fault> {
         let bytes = tree.lines.iter().map(|line| match line.kind {
             Kind::File { size, .. } => size,
             Kind::Folder | Kind::Symlink { .. } => 0,
         });
         let bytes = bytes.fold(0, u64::saturating_add);
-        let here = |path: &str| hashes.sha256(tree.place(path)?);
-        self.transfer.other_there(&self.order.dest, paths, bytes, here).await
+        self.transfer.sums(&self.order.dest, paths, bytes).await
     }
 
     /// Last of all, so that it stands for a whole copy there as it does here. One that
