@@ -49,6 +49,9 @@ mod waiting;
 pub mod why;
 mod words;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::path::Path;
 use std::process::ExitCode;
 

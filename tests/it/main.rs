@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows the tests in here, not what they call")]
 
+mod chaos;
 mod cli_change;
 mod cli_read;
 mod cli_run;
@@ -9,8 +10,13 @@ mod clock_steps;
 mod conclusion;
 mod contract;
 mod copy;
+mod dice;
 mod ending;
+mod fuzz;
 mod headnode;
+#[path = "../../src/hostile.rs"]
+#[allow(dead_code, reason = "the library's own tests use the rest of it")]
+mod hostile;
 mod intake;
 mod job;
 mod lessons;

@@ -128,6 +128,8 @@ pub(super) fn looked(
     let Some(attempt) = next.attempt_in(&WATCHED, id) else {
         return Effect::Stale("of an attempt that is over".to_owned());
     };
+    // Before this look is taken in: what it sees for the first time was there before it.
+    let handed_over = attempt.submitted_at.max(attempt.queued_at);
     if let Look::Saw(Evidence { queue, .. }) = look
         && attempt.queued_at.is_none()
         && !matches!(queue, QueueWord::Absent | QueueWord::Unreadable)
@@ -141,7 +143,6 @@ pub(super) fn looked(
         return could_not_look(next, why);
     }
     // It was handed over while that look went on, which says nothing of it.
-    let handed_over = attempt.submitted_at.max(attempt.queued_at);
     let is_older = begun.zip(handed_over).is_some_and(|(begun, then)| begun < then);
     let of_an_absence =
         matches!(conclusion, Conclusion::NotSubmitted | Conclusion::TakeClaim { .. });

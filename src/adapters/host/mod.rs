@@ -30,6 +30,9 @@ pub mod ssh;
 pub mod survey;
 pub mod trial;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Beside the client's answers.
 const GRACE: Duration = Duration::from_secs(15);
 
-const LIST_MAX: usize = 32 << 20;
+const LIST_MAX: usize = 16 << 20;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examined {
