@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo servers test chaos soak check fmt lint doc docs bench
+.PHONY: demo servers test chaos soak check fmt lint doc docs fuzz deny advisories bench
 
 ## Build and run a small sample case in a temporary folder.
 demo:
@@ -51,6 +51,23 @@ doc:
 docs:
 	UPDATE_DOCS=1 $(CARGO) test --locked -q -p daylily-lifecycle --test it page
 	UPDATE_DOCS=1 $(CARGO) test --locked -q --lib page
+
+CASES ?= 5000
+
+## Far more of what tests invent for everything that reads what others wrote, and for
+## everything that is quoted.
+fuzz: servers
+	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --lib fuzz::
+	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --test it fuzz::
+
+## Licences, duplicate versions, banned crates, sources: docs/security.md. Not part of
+## `check`, since its program takes minutes to install.
+deny:
+	CARGO="$(CARGO)" tests/deny.sh check licenses bans sources
+
+## Known vulnerabilities, by a list that is fetched from the network.
+advisories:
+	CARGO="$(CARGO)" tests/deny.sh check advisories
 
 ROUNDS ?= 5
 

@@ -289,6 +289,21 @@ fn silent(next: &mut Next, id: &AttemptId, rebooted: bool, partial: bool) {
     }
 }
 
+/// A silence is told by two readings far enough apart: by a clock that was set between
+/// them they may have been a moment apart.
+pub(super) fn clock_stepped(next: &mut Next) -> Effect {
+    let Some(id) = next.case.attempt().map(|attempt| attempt.id.clone()) else {
+        return Effect::Nothing;
+    };
+    match next.attempt_in(&WATCHED, &id) {
+        Some(attempt) if attempt.silence.is_some() && attempt.end.is_none() => {
+            attempt.silence = None;
+            Effect::Change
+        }
+        Some(_) | None => Effect::Nothing,
+    }
+}
+
 /// What is left of an attempt that has ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Left {

@@ -17,6 +17,9 @@ mod fetch;
 mod moved;
 mod shown;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;

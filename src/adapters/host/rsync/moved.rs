@@ -1,7 +1,6 @@
 //! Owns one transfer and one comparison of contents, for ships and fetches alike: a place on
 //! the line, the run of rsync, and what its end means.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,6 +32,9 @@ const OWNED: Script = Script::short(
     About::Host,
     concat!(include_str!("../scripts/owner.sh"), "\n", include_str!("../scripts/owned.sh")),
 );
+
+/// How many files one script makes the sums of, so that an answer stays small.
+const SUMS_AT_ONCE: usize = 20_000;
 
 /// As slow as the slowest disk that somebody would compute on, in bytes a second.
 const HASHED_A_SECOND: u64 = 10 << 20;
@@ -144,25 +146,28 @@ impl<S: Shell> RsyncTransfer<S> {
         fault
     }
 
-    /// SHA-256 of files in a directory there, which hold `bytes` together at most.
+    /// SHA-256 of files in a directory there, which hold `bytes` together at most, in the
+    /// order asked. None: one cannot be read.
     pub(super) async fn sums(
         &self,
         dir: &str,
         paths: &[&str],
         bytes: u64,
-    ) -> Result<HashMap<String, String>, Fault> {
-        if paths.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let mut stdin = Vec::new();
-        for path in paths {
-            stdin.extend_from_slice(path.as_bytes());
-            stdin.push(0);
-        }
-        // Each line has a sum and the path, in which any character may be escaped.
-        let keep = paths.len() * 80 + 2 * stdin.len();
+    ) -> Result<Vec<Option<[u8; 32]>>, Fault> {
         let limit = Duration::from_secs(120 + bytes / HASHED_A_SECOND);
-        let answer = self.work_dir.must(SUMS.within(limit), &[dir], &stdin, keep).await?;
-        Ok(sums(&answer))
+        let mut all = Vec::with_capacity(paths.len());
+        for some in paths.chunks(SUMS_AT_ONCE) {
+            let mut stdin = Vec::new();
+            for path in some {
+                stdin.extend_from_slice(path.as_bytes());
+                stdin.push(0);
+            }
+            // Each line has a sum and the path, in which any character may be escaped.
+            let keep = some.len() * 80 + 2 * stdin.len();
+            let answer = self.work_dir.must(SUMS.within(limit), &[dir], &stdin, keep).await?;
+            let sums = sums(&answer);
+            all.extend(some.iter().map(|&path| sums.get(path).copied()));
+        }
+        Ok(all)
     }
 }
