@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo servers test check fmt lint doc docs fuzz deny advisories bench
+.PHONY: demo servers test chaos soak check fmt lint doc docs fuzz deny advisories bench
 
 ## Build and run a small sample case in a temporary folder.
 demo:
@@ -20,6 +20,20 @@ THREADS = $$((3 * $$(nproc)))
 test: servers
 	$(CARGO) test --locked -p daylily-lifecycle
 	$(CARGO) test --locked -- --test-threads $(THREADS)
+
+HOURS ?= 8
+SEED ?=
+
+## One round in which everything is broken on purpose, as CI has it: docs/proof.md.
+chaos: servers
+	DAYLILY_SEED=$(SEED) $(CARGO) test --locked --test it -- --exact --nocapture \
+		chaos::two_hundred_cases_run_once_each_while_everything_around_them_breaks
+
+## The same with all kinds of faults, round after round, for hours: as root all of it, else
+## without reboots and full disks. A table at the end.
+soak: servers
+	DAYLILY_SOAK_HOURS=$(HOURS) DAYLILY_SEED=$(SEED) $(CARGO) test --locked --test it -- --exact --nocapture \
+		chaos::rounds_of_all_kinds_of_faults_execute_nothing_twice_and_lose_nothing
 
 ## What CI runs.
 check: fmt lint doc test

@@ -19,6 +19,7 @@ pub mod requests;
 pub mod restore;
 mod schema;
 pub mod slots;
+pub mod standstill;
 pub mod steps;
 mod upsert;
 mod words;

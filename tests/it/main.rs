@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows the tests in here, not what they call")]
 
+mod chaos;
 mod cli_change;
 mod cli_read;
 mod cli_run;
+mod clock_steps;
 mod conclusion;
 mod contract;
 mod copy;
+mod dice;
 mod ending;
 mod fuzz;
 mod headnode;
@@ -16,6 +19,7 @@ mod headnode;
 mod hostile;
 mod intake;
 mod job;
+mod lessons;
 mod namespace;
 mod owner;
 mod panics;

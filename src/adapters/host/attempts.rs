@@ -92,11 +92,14 @@ impl<S: Shell> ShellHost<S> {
     pub async fn own(&self, owned_before: bool) -> Result<(), Fault> {
         let before = if owned_before { "yes" } else { "no" };
         let earlier = self.work_dir.owner().earlier_lines();
-        self.work_dir.must(OWN, &[before], earlier.as_bytes(), 1024).await.map(drop)
+        self.work_dir
+            .must(OWN, &[before, self.name.as_str()], earlier.as_bytes(), 1024)
+            .await
+            .map(drop)
     }
 
     pub async fn take_over(&self) -> Result<Option<String>, Fault> {
-        let answer = match self.work_dir.ask(TAKE_OVER, &[], &[], 1024).await? {
+        let answer = match self.work_dir.ask(TAKE_OVER, &[self.name.as_str()], &[], 1024).await? {
             Ran::TimedOut => return Err(self.work_dir.timed_out(TAKE_OVER)),
             Ran::Ended(answer) => answer,
         };
@@ -164,6 +167,7 @@ impl<S: Shell> ShellHost<S> {
             match lines.next().map(|line| line.split_once(' ').unwrap_or((line, ""))) {
                 Some(("0", _)) => Ok(Prepared::Made),
                 Some(("there", _)) => Ok(Prepared::There),
+                Some(("removed", _)) => Err(removed(&self.name)),
                 Some((code, said)) => {
                     let (code, stderr) = (code.parse().ok(), said.to_owned());
                     let answer = Answer { code, stdout: Vec::new(), cut: false, stderr };
@@ -341,6 +345,15 @@ fn framed(job: &Job, ground: &JobGround) -> Result<Vec<u8>, Fault> {
     let (intake, lock) = case_lock(job);
     let (json, length) = (case_json(job), script.len());
     Ok(format!("{attempt}\n{intake}\n{lock}\n{json}\n{length}\n{script}").into_bytes())
+}
+
+/// What is wrong with handing over an attempt of which there is a tombstone.
+pub(super) fn removed(headnode: &HeadnodeName) -> Fault {
+    let text = format!(
+        "it has run already, and what it left was removed from {headnode}: this database is older \
+         than that\nhint: `cancel` sets it aside, and then `rerun` starts it as a new attempt"
+    );
+    Fault::new(FaultClass::FatalCase, text)
 }
 
 fn odd_answer(script: Script, what: &str, said: &str) -> Fault {

@@ -20,9 +20,11 @@ pub mod found;
 pub mod local;
 pub mod names;
 pub mod output;
+pub mod playground;
 pub mod proof;
 pub mod quote;
 pub mod read;
+pub mod remains;
 pub mod shell;
 pub mod ssh;
 pub mod survey;
@@ -82,7 +84,8 @@ pub trait Host: Send + Sync + 'static {
     async fn get_ready(&self) {}
 
     /// Writes `case.json`, `lock` and, last and by rename, `job.sh`. Repeating it
-    /// leaves what is there as it is.
+    /// leaves what is there as it is. Where nothing but a tombstone is there it is
+    /// `FatalCase`: the attempt has run.
     async fn prepare(&self, job: &Job) -> Result<(), Fault>;
 
     /// Prepares several in one go where that can be; the answers are in the order asked.

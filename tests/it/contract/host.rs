@@ -295,6 +295,8 @@ async fn what_is_cleaned_leaves_a_tombstone_and_can_never_start(rig: &impl Rig) 
         let found = host.list().await.expect("it can be listed").remove(0);
         assert!(!found.has_job);
         assert!(found.record.expect("it stays").cleaned_at.is_some());
+        let refused = host.prepare(&rig.job(&attempt)).await.expect_err("it has run");
+        assert_eq!(refused.class, FaultClass::FatalCase);
     }
 }
 

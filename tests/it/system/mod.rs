@@ -3,11 +3,11 @@
 
 mod ground;
 mod instruments;
-mod runs;
+pub(crate) mod runs;
 mod same;
-mod setup;
-mod site;
-mod world;
+pub(crate) mod setup;
+pub(crate) mod site;
+pub(crate) mod world;
 
 mod adopting;
 mod arriving;
@@ -30,6 +30,8 @@ mod manifests;
 mod places;
 mod restoring;
 mod secrets;
+mod selftest;
 mod stopping;
 mod polling;
 mod queue_trouble;
+mod wrong_worlds;

@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::answers::{self, Surroundings};
 use super::document;
 use super::trouble::{self, Asked, Doing, Trouble};
+use crate::adapters::host::remains::Listed;
 use crate::adapters::host::shell::{Answer, Ask, Ran, Shell};
-use crate::adapters::host::trial::Listed;
 use crate::adapters::queue::QueueLook;
 
 const EXAMINE: &str =
