@@ -55,7 +55,8 @@ pub(super) fn without_secrets(mut facts: Vec<Fact>) -> Vec<Fact> {
             | Observation::Adopted(_)
             | Observation::Cleaned { .. }
             | Observation::Decided(_)
-            | Observation::ContactRegained => {}
+            | Observation::ContactRegained
+            | Observation::ClockStepped => {}
         }
     }
     facts
