@@ -87,6 +87,7 @@ pub(super) async fn telling<T>(
     let mut transfer = std::pin::pin!(transfer);
     loop {
         tokio::select! {
+            biased;
             done = &mut transfer => return Ok(done),
             _ = tick.tick() => {
                 let bytes = progress.bytes.load(Ordering::Relaxed);
