@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo servers test check fmt lint doc docs bench
+.PHONY: demo servers test model check fmt lint doc docs bench
 
 ## Build and run a small sample case in a temporary folder.
 demo:
@@ -20,6 +20,12 @@ THREADS = $$((3 * $$(nproc)))
 test: servers
 	$(CARGO) test --locked -p daylily-lifecycle
 	$(CARGO) test --locked -- --test-threads $(THREADS)
+
+LIVES ?= 1000000
+
+## A million lives of cases in a world where everything goes wrong: docs/proof.md.
+model:
+	MODEL_LIVES=$(LIVES) $(CARGO) test --locked --profile model --test model -- --nocapture many_lives
 
 ## What CI runs.
 check: fmt lint doc test

@@ -8,7 +8,7 @@ use daylily_lifecycle::case::{Case, State, StateName};
 use daylily_lifecycle::ids::{AttemptId, CaseId, Slot};
 use daylily_lifecycle::observation::{Decision, Observation, Verb};
 use daylily_lifecycle::outcome::{ExitRecord, QueueWord};
-use daylily_lifecycle::policy::SlotState;
+use daylily_lifecycle::policy::{HeadnodeState, SlotState};
 use daylily_watch::adapters::host::read::ClaimText;
 use daylily_watch::store::journal::JournalId;
 use daylily_watch::store::read::Reader;
@@ -182,10 +182,16 @@ impl Laws {
 
     /// What must hold when nothing happens any more.
     pub(crate) fn check_the_end(&self, reader: &Reader) -> Verdict {
+        let aside = is_set_aside(reader)?;
         for (id, case) in &self.known {
             let over = case.state.name().is_terminal() || case.state.name() == StateName::Rejected;
             let held = case.hold.as_ref().is_some_and(|hold| !hold.reason.is_empty());
-            law!(over || held, "law 7: {} stays {} for ever", case.name, case.state.name());
+            law!(
+                over || held || aside,
+                "law 7: {} stays {} for ever",
+                case.name,
+                case.state.name()
+            );
             let replayed = reader.replay(id).map_err(|error| error.to_string())?;
             law!(
                 replayed.as_ref() == Some(case),
@@ -216,6 +222,12 @@ impl Laws {
         let of_name = self.known.values().filter(|case| case.name.as_str() == name);
         of_name.max_by_key(|case| case.arrival)
     }
+}
+
+/// Whether the headnode waits for a person, and all that is there with it.
+pub(crate) fn is_set_aside(reader: &Reader) -> Result<bool, String> {
+    let headnodes = reader.headnodes().map_err(|error| error.to_string())?;
+    Ok(headnodes.iter().any(|node| matches!(node.state, HeadnodeState::Broken { .. })))
 }
 
 /// What a case may become in between.

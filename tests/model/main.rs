@@ -5,6 +5,10 @@
 
 mod stories;
 mod crash_points;
+mod lives;
+mod any_schedule;
+mod unguarded;
+mod transcript;
 mod world;
 mod schedule;
 mod daemon;

@@ -32,6 +32,8 @@ struct Counted {
     story: Option<Vec<String>>,
     /// A point by its name, for transcripts: `after add`.
     named: Option<String>,
+    /// What goes wrong with the next call of a name, for transcripts.
+    awaiting: Vec<(String, Mishap)>,
 }
 
 impl Points {
@@ -74,6 +76,11 @@ impl Points {
         self.counted().named = Some(name.to_owned());
     }
 
+    /// The next call of this name goes wrong.
+    pub(crate) fn upset(&self, name: &str, mishap: Mishap) {
+        self.counted().awaiting.push((name.to_owned(), mishap));
+    }
+
     /// Nothing goes wrong any more.
     pub(crate) fn calm(&self) {
         let mut counted = self.counted();
@@ -85,7 +92,11 @@ impl Points {
         let mut counted = self.counted();
         counted.calls += 1;
         let calls = counted.calls;
-        let mishap = counted.mishaps.remove(&calls)?;
+        let awaited = counted.awaiting.iter().position(|(name, _)| name == what);
+        let mishap = match awaited {
+            Some(at) => counted.awaiting.remove(at).1,
+            None => counted.mishaps.remove(&calls)?,
+        };
         counted.met += 1;
         if let Some(story) = &mut counted.story {
             story.push(format!("{what}: {mishap:?}"));
@@ -248,4 +259,9 @@ impl Gate for Passage {
     async fn after(&self, doing: &'static str) {
         self.point("after", doing).await;
     }
+}
+
+/// Whether what was broken is this law.
+pub(crate) fn is_of_law(number: u32, broken: &str) -> bool {
+    broken.starts_with(&format!("law {number}:"))
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use daylily_lifecycle::attempt::Attempt;
 use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::ids::{Actor, AttemptId, ByteCount};
 use daylily_lifecycle::outcome::{Fault, FaultClass, QueueWord};
@@ -23,14 +24,14 @@ use tokio::time::Instant;
 
 use crate::daemon::{Daemon, Seat, temporary_folder};
 use crate::ground::{CONFIG, Ground};
-use crate::laws::{Laws, Verdict, executed_once};
+use crate::laws::{Laws, Verdict, executed_once, is_set_aside};
 use crate::passage::Points;
 use crate::schedule::{Ask, CasePlan, Fate, Happening, Schedule, name};
 use crate::time::{instant, tenths};
 
 /// A life that has not ended by itself so long after the last thing that went wrong
 /// never will.
-const FOR_EVER: Duration = Duration::from_secs(4 * 24 * 3600);
+const FOR_EVER: Duration = Duration::from_secs(26 * 3600);
 
 /// How long a daemon that was killed stays away.
 const DOWN: Duration = Duration::from_secs(3);
@@ -77,6 +78,8 @@ enum Due {
     Copied,
     /// Nothing goes wrong any more, and a person puts right what needs one.
     Calm,
+    /// A person has looked at what is held, and says what is dead.
+    LookedAt(u32),
 }
 
 pub(crate) struct World {
@@ -160,6 +163,18 @@ impl World {
         world
     }
 
+    /// A world in which nothing is decided before.
+    pub(crate) fn on_stage() -> Self {
+        let mut world = Self::new(&Schedule::default(), false);
+        world.due.retain(|_, due| !matches!(due, Due::Calm));
+        world
+    }
+
+    /// What becomes of jobs from now on.
+    pub(crate) fn plan(&mut self, cases: Vec<CasePlan>) {
+        self.schedule.cases = cases;
+    }
+
     fn at(&mut self, after: Duration, what: Due) {
         self.count += 1;
         self.due.insert((instant() + after, self.count), what);
@@ -194,10 +209,13 @@ impl World {
     fn is_over(&self) -> bool {
         let ended = |chair: &Chair| {
             let mut cases = chair.laws.cases();
+            let set_aside = |reader| is_set_aside(reader) == Ok(true);
             cases.all(|case| is_over(case.state.name()) || case.hold.is_some())
+                || self.seats.len() > 1 && chair.reader.as_ref().is_some_and(set_aside)
         };
         let arrived = || self.seats[0].laws.cases().count() >= self.schedule.cases.len().min(1);
-        self.calm && self.due.is_empty() && arrived() && self.seats.iter().all(ended)
+        let due = self.due.values().any(|due| !matches!(due, Due::LookedAt(_)));
+        self.calm && !due && arrived() && self.seats.iter().all(ended)
     }
 
     /// Lets happen what is due, then each daemon do what it has to, checks the laws, and
@@ -333,6 +351,7 @@ impl World {
             }
             Due::Copied => self.copy(),
             Due::Calm => self.calm_down().await,
+            Due::LookedAt(times) => self.look_at_what_is_held(times),
         }
     }
 
@@ -418,19 +437,22 @@ impl World {
                 home.is_put_back(&name(case), now);
                 home.tell(&name(case), now);
             }
-            Happening::Asked(case, ask) => {
-                let case = self.seats[0].laws.find(&name(case)).map(|case| case.id.to_string());
-                if let Some(case) = case {
-                    let mut args = serde_json::Map::new();
-                    if ask == Ask::Urgent {
-                        args.insert("priority".to_owned(), "urgent".into());
-                    }
-                    self.ask(ask.verb(), &case, args);
-                }
-            }
+            Happening::Asked(case, ask) => self.ask_of(ask.verb(), &name(case)),
             Happening::PauseAll(paused) => {
                 self.ask(if paused { "pause" } else { "resume" }, "", of("all", true.into()));
             }
+        }
+    }
+
+    /// Asks for something of the case of this name, if there is one.
+    pub(crate) fn ask_of(&mut self, verb: &str, name: &str) {
+        let case = self.seats[0].laws.find(name).map(|case| case.id.to_string());
+        let mut args = serde_json::Map::new();
+        if verb == Ask::Urgent.verb() {
+            args.insert("priority".to_owned(), "urgent".into());
+        }
+        if let Some(case) = case {
+            self.ask(verb, &case, args);
         }
     }
 
@@ -470,6 +492,7 @@ impl World {
 
     /// The queue starts what waits, as far as its groups have room.
     pub(crate) fn start_what_waits(&mut self) {
+        self.ground.queue.notice_ends();
         let mut begin = Vec::new();
         {
             let groups = self.ground.queue.groups().clone().unwrap_or_default();
@@ -590,6 +613,34 @@ impl World {
             if matches!(self.schedule.cases[case].fate, Fate::RunsForEver | Fate::IsDeaf) {
                 self.happens(Happening::Asked(case, Ask::Cancel)).await;
             }
+        }
+        self.at(Duration::from_secs(600), Due::LookedAt(20));
+    }
+
+    /// Slots that nobody uses go back to those who wait for them.
+    fn look_at_what_is_held(&mut self, times: u32) {
+        let state = self.ground.machine.state();
+        let is_dead = |attempt: &Attempt| {
+            let there = state.attempts.get(&attempt.id);
+            there.is_none_or(|there| !there.running && there.processes == 0)
+        };
+        let dead: Vec<String> = self.seats[0]
+            .laws
+            .cases()
+            .filter(|case| case.hold.is_some())
+            .filter(|case| {
+                let mut holding = case.attempts().filter(|a| !a.tenure.slots().is_empty());
+                holding.any(is_dead)
+            })
+            .map(|case| case.id.to_string())
+            .collect();
+        drop(state);
+        for case in dead {
+            self.tell(&format!("anna asks: confirm-dead {case}"));
+            self.ask("confirm-dead", &case, serde_json::Map::new());
+        }
+        if times > 0 {
+            self.at(Duration::from_secs(3_600), Due::LookedAt(times - 1));
         }
     }
 
