@@ -23,8 +23,11 @@ test: servers
 
 LIVES ?= 1000000
 
-## A million lives of cases in a world where everything goes wrong: docs/proof.md.
+## A million lives of cases in a world where everything goes wrong, and a crash at every
+## point of every story: docs/proof.md.
 model:
+	$(CARGO) build --locked --profile model --test model
+	MODEL_POINTS=1000000 MODEL_PAIRS=20000 $(CARGO) test --locked --profile model --test model -- --nocapture crash
 	MODEL_LIVES=$(LIVES) $(CARGO) test --locked --profile model --test model -- --nocapture many_lives
 
 ## What CI runs.

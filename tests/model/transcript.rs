@@ -19,6 +19,9 @@ use crate::world::{World, of};
 /// Before each line of what is seen.
 const SEEN: &str = "    ";
 
+/// However little there is to do, a daemon goes round.
+const ROUND: Duration = Duration::from_secs(2);
+
 /// A case that a script may name.
 const CASES: usize = 8;
 
@@ -211,7 +214,8 @@ impl Stage {
     async fn pass(&mut self, time: Duration) {
         let until = instant() + time;
         loop {
-            let held = self.world.step(Some(until)).await;
+            // A daemon tells every few seconds that it lives.
+            let held = self.world.step(Some(until.min(instant() + ROUND))).await;
             assert_eq!(held, Ok(()), "a script breaks a law");
             if instant() >= until {
                 return;
@@ -236,7 +240,8 @@ impl Stage {
             verb => panic!("a script cannot {verb:?}"),
         };
         asked.expect("it can be told");
-        page.text().replace(&*seat.settings.results.to.to_string_lossy(), "results")
+        let folder = seat.settings.results.to.parent().expect("results have a folder around");
+        page.text().replace(&format!("{}/", folder.display()), "")
     }
 }
 
