@@ -97,11 +97,8 @@ impl Laws {
     }
 
     fn hear(&mut self, case: &CaseId, what: &Observation) {
-        let again = match what {
-            Observation::Asked(request) => matches!(request.verb, Verb::Rerun { .. }),
-            Observation::Decided(Decision::Rerun) => true,
-            _ => false,
-        };
+        let asked = matches!(what, Observation::Asked(request) if matches!(request.verb, Verb::Rerun { .. }));
+        let again = asked || matches!(what, Observation::Decided(Decision::Rerun));
         if again {
             *self.again.entry(case.clone()).or_default() += 1;
         }
@@ -288,26 +285,20 @@ fn stands(case: &Case, ground: &Ground) -> Verdict {
             EndHow::Superseded | EndHow::Abandoned => {}
         }
     }
-    match &case.state {
-        State::Succeeded { attempt, end, stored } => {
-            law!(end.code == Some(0), "law 5: {name} succeeded with {:?}", end.code);
-            law!(stored.missing.is_empty(), "law 5: {name} succeeded without {:?}", stored.missing);
-            law!(
-                attempt.result == Some(AttemptResult::Succeeded),
-                "law 5: {name}: {:?}",
-                attempt.result
-            );
-            let to = stored.to.as_ref().map(std::path::Path::new);
-            let placed = to.and_then(|to| ground.home.placed(to));
-            law!(
-                placed.as_ref() == Some(&attempt.id),
-                "law 5: {name} succeeded, and its results are {placed:?} at {to:?}"
-            );
-        }
-        State::Failed { attempt, .. } => {
-            law!(attempt.end.is_some(), "law 3: {name} failed without an end");
-        }
-        _ => {}
+    if let State::Failed { attempt, .. } = &case.state {
+        law!(attempt.end.is_some(), "law 3: {name} failed without an end");
+    }
+    if let State::Succeeded { attempt, end, stored } = &case.state {
+        law!(end.code == Some(0), "law 5: {name} succeeded with {:?}", end.code);
+        law!(stored.missing.is_empty(), "law 5: {name} succeeded without {:?}", stored.missing);
+        let result = attempt.result;
+        law!(result == Some(AttemptResult::Succeeded), "law 5: {name}: {result:?}");
+        let to = stored.to.as_ref().map(std::path::Path::new);
+        let placed = to.and_then(|to| ground.home.placed(to));
+        law!(
+            placed.as_ref() == Some(&attempt.id),
+            "law 5: {name} succeeded, and its results are {placed:?} at {to:?}"
+        );
     }
     Ok(())
 }
