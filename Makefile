@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo servers test model check fmt lint doc docs bench
+.PHONY: demo servers test model chaos soak check fmt lint doc docs fuzz deny advisories bench
 
 ## Build and run a small sample case in a temporary folder.
 demo:
@@ -30,6 +30,20 @@ model:
 	MODEL_POINTS=1000000 MODEL_PAIRS=20000 $(CARGO) test --locked --profile model --test model -- --nocapture crash
 	MODEL_LIVES=$(LIVES) $(CARGO) test --locked --profile model --test model -- --nocapture many_lives
 
+HOURS ?= 8
+SEED ?=
+
+## One round in which everything is broken on purpose, as CI has it: docs/proof.md.
+chaos: servers
+	DAYLILY_SEED=$(SEED) $(CARGO) test --locked --test it -- --exact --nocapture \
+		chaos::two_hundred_cases_run_once_each_while_everything_around_them_breaks
+
+## The same with all kinds of faults, round after round, for hours: as root all of it, else
+## without reboots and full disks. A table at the end.
+soak: servers
+	DAYLILY_SOAK_HOURS=$(HOURS) DAYLILY_SEED=$(SEED) $(CARGO) test --locked --test it -- --exact --nocapture \
+		chaos::rounds_of_all_kinds_of_faults_execute_nothing_twice_and_lose_nothing
+
 ## What CI runs.
 check: fmt lint doc test
 
@@ -46,6 +60,23 @@ doc:
 docs:
 	UPDATE_DOCS=1 $(CARGO) test --locked -q -p daylily-lifecycle --test it page
 	UPDATE_DOCS=1 $(CARGO) test --locked -q --lib page
+
+CASES ?= 5000
+
+## Far more of what tests invent for everything that reads what others wrote, and for
+## everything that is quoted.
+fuzz: servers
+	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --lib fuzz::
+	PROPTEST_CASES=$(CASES) $(CARGO) test --locked --test it fuzz::
+
+## Licences, duplicate versions, banned crates, sources: docs/security.md. Not part of
+## `check`, since its program takes minutes to install.
+deny:
+	CARGO="$(CARGO)" tests/deny.sh check licenses bans sources
+
+## Known vulnerabilities, by a list that is fetched from the network.
+advisories:
+	CARGO="$(CARGO)" tests/deny.sh check advisories
 
 ROUNDS ?= 5
 

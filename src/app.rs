@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use ulid::Ulid;
 
+use crate::adapters::host::attempts::ShellHost;
+use crate::adapters::host::job::JobGround;
 use crate::adapters::host::local::{LocalCopy, LocalHost, LocalHostSettings, LocalShell};
+use crate::adapters::host::remains::{Listed, Remains};
 use crate::adapters::host::rsync::{RsyncSettings, RsyncTransfer};
 use crate::adapters::host::shared::{Mapping, SharedTransfer};
 use crate::adapters::host::shell::{Owner, Shell, WorkDir};
@@ -13,7 +16,7 @@ use crate::adapters::host::ssh::masters::{LineSettings, Masters};
 use crate::adapters::host::ssh::shell::SshShell;
 use crate::adapters::host::ssh::sockets::SocketFolder;
 use crate::adapters::host::ssh::{SshHostSettings, ssh_host};
-use crate::adapters::host::trial::{Listed, Trial, TrialGround, TrialPlace};
+use crate::adapters::host::trial::{Trial, TrialGround, TrialPlace};
 use crate::adapters::host::{Host, Transfer, Verify};
 use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
@@ -229,12 +232,32 @@ pub fn trial(
     };
     let place = TrialPlace::new(shell.clone(), folder, &Ulid::generate().to_string());
     let queue = queue(headnode, settings, place.work_dir())?;
-    let listed: Option<Box<dyn Listed>> = match headnode.queue {
+    Ok(Trial::new(place, ground, queue, listed(headnode, shell), Arc::new(SystemClock)))
+}
+
+/// What attempts have left in a work_dir that was made to be thrown away.
+pub fn remains(
+    headnode: &HeadnodeSettings,
+    settings: &Settings,
+    shell: Arc<dyn Shell>,
+    work_dir: String,
+) -> Result<Remains<Arc<dyn Shell>>, AppError> {
+    let owner = Owner::of_start(Ulid::generate().to_string(), 1, "remains");
+    let work_dir = Arc::new(WorkDir::new(shell.clone(), work_dir, owner));
+    let (path, env) = (headnode.path.clone(), headnode.env.clone());
+    let ground = JobGround::new(work_dir.root(), path, env, headnode.umask);
+    let queue = queue(headnode, settings, &work_dir)?;
+    let host = ShellHost::new(headnode.name.clone(), work_dir, ground);
+    Ok(Remains { host, queue, listed: listed(headnode, shell), clock: Arc::new(SystemClock) })
+}
+
+/// The list of a headnode's queue, where it keeps one.
+fn listed(headnode: &HeadnodeSettings, shell: Arc<dyn Shell>) -> Option<Box<dyn Listed>> {
+    match headnode.queue {
         QueueKind::Direct | QueueKind::Slurm => None,
         QueueKind::Pueue => {
             let (headnode, command) = (headnode.name.clone(), headnode.pueue.command.clone());
             Some(Box::new(Entries { shell, headnode, command }))
         }
-    };
-    Ok(Trial::new(place, ground, queue, listed, Arc::new(SystemClock)))
+    }
 }

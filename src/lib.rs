@@ -10,6 +10,9 @@ pub mod intake;
 pub mod adapters;
 pub mod results;
 mod plain;
+mod mask;
+#[cfg(test)]
+mod hostile;
 pub mod tree;
 pub mod tree_fingerprint;
 pub mod tree_digest;

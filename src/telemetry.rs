@@ -13,6 +13,7 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::LogFormat;
+use crate::mask::Masking;
 
 /// The target of events that tell of one case what its sentence says.
 pub const CASE: &str = "case";
@@ -56,13 +57,13 @@ pub fn begin(logging: &Logging) -> Result<(), LoggingError> {
         (Some(path), _) => {
             let file = OpenOptions::new().create(true).append(true).open(path);
             let file = file.map_err(|source| LoggingError::Open { path: path.clone(), source })?;
-            BoxMakeWriter::new(Mutex::new(file))
+            BoxMakeWriter::new(Mutex::new(Masking(file)))
         }
         (None, Some(undisturbed)) => {
             let undisturbed = undisturbed.clone();
-            BoxMakeWriter::new(move || Between(undisturbed.clone()))
+            BoxMakeWriter::new(move || Masking(Between(undisturbed.clone())))
         }
-        (None, None) => BoxMakeWriter::new(io::stderr),
+        (None, None) => BoxMakeWriter::new(|| Masking(io::stderr())),
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
     let builder = builder.with_writer(writer).with_ansi(false).with_timer(Utc);

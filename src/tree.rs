@@ -246,8 +246,8 @@ pub(crate) fn vanished(error: &io::Error) -> bool {
     )
 }
 
-/// Both ends of a path that nobody wants to read whole.
-fn shortened(path: &str) -> String {
+/// Both ends of a text that nobody wants to read whole.
+pub(crate) fn shortened(path: &str) -> String {
     const END: usize = 60;
     let count = path.chars().count();
     if count <= 2 * END {

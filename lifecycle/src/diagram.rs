@@ -364,6 +364,7 @@ pub fn observations(number: u32) -> Vec<Named> {
             Observation::Cleaned { attempts: vec![id()], bytes: ByteCount(2048), reason: None },
         ),
         named("contact regained", Observation::ContactRegained),
+        named("clock stepped", Observation::ClockStepped),
         named("panicked", Observation::Panicked { text: "index out of bounds".to_owned() }),
     ];
     for (name, look) in looks() {

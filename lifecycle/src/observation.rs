@@ -112,6 +112,8 @@ pub enum Observation {
     },
     /// Its headnode, or the queue there, answers again.
     ContactRegained,
+    /// The wall clock was set: how long something has lasted by it is not known any more.
+    ClockStepped,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

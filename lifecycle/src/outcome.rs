@@ -15,9 +15,47 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// The text is made one that [can be told](told): what others said stands in it.
     pub fn new(class: FaultClass, text: impl Into<String>) -> Self {
-        Self { class, text: text.into() }
+        Self { class, text: told(text.into()) }
     }
+}
+
+/// The most lines of what others said that are kept, a hint being one.
+const MOST_LINES: usize = 12;
+
+/// The most characters of each.
+const LONGEST_LINE: usize = 500;
+
+/// A text as it may stand in a sentence, a log and the database, whoever wrote it: no longer
+/// than anybody reads, and with nothing in it that steers a terminal. Lines stay lines.
+pub fn told(text: impl Into<String>) -> String {
+    let text: String = text.into();
+    let is_short = text.len() <= LONGEST_LINE;
+    if is_short && !text.chars().any(|c| c.is_control()) {
+        return text;
+    }
+    let line = |line: &str| {
+        let mut characters = line.chars();
+        let kept = characters.by_ref().take(LONGEST_LINE);
+        let mut kept: String = kept
+            .map(|c| match c {
+                '\t' => ' ',
+                c if c.is_control() => char::REPLACEMENT_CHARACTER,
+                c => c,
+            })
+            .collect();
+        if characters.next().is_some() {
+            kept.push_str("...");
+        }
+        kept
+    };
+    let mut lines: Vec<String> = text.lines().take(MOST_LINES).map(line).collect();
+    // What to do comes last.
+    if let Some(hint) = text.lines().skip(MOST_LINES).find(|line| line.starts_with("hint: ")) {
+        lines.push(line(hint));
+    }
+    lines.join("\n")
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -110,6 +110,10 @@ pub enum Verb {
     Init(Init),
     /// Run a small sample case in a temporary folder and show every step.
     Demo(Demo),
+    /// Prove on your own headnode, with toy cases, that nothing runs twice and nothing is
+    /// lost: a daemon of its own is killed at each step of a case's life and started again.
+    /// Takes some minutes and one place of the headnode's first group.
+    Selftest(Selftest),
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -416,6 +420,16 @@ pub struct Backup {
 pub struct Restore {
     /// A file that `backup` wrote.
     pub file: PathBuf,
+
+    /// Also have the next start take in, as `adopt` does, what is on every headnode: what
+    /// was made since the backup then waits for you. Make sure that no other daemon works
+    /// there.
+    #[arg(long, requires = "reason")]
+    pub adopt: bool,
+
+    /// Why; stored with who asked.
+    #[arg(long, short = 'm', requires = "adopt")]
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -458,4 +472,23 @@ pub struct Demo {
     /// Leave the folder, to play with.
     #[arg(long)]
     pub keep: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Selftest {
+    /// Kill the daemon at each step.
+    #[arg(long)]
+    pub chaos: bool,
+
+    /// On which headnode. Without it: the first.
+    #[arg(long, value_name = "NAME")]
+    pub headnode: Option<String>,
+
+    /// Leave database, results and log of the selftest, to look at.
+    #[arg(long)]
+    pub keep: bool,
+
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }

@@ -289,7 +289,7 @@ fn worse(one: Exit, other: Exit) -> Exit {
 }
 
 /// Who asks: the real user, also where the name is not in the passwd database.
-fn caller() -> Actor {
+pub(super) fn caller() -> Actor {
     let uid = nix::unistd::getuid();
     let name = match nix::unistd::User::from_uid(uid) {
         Ok(Some(user)) => words::plain(&user.name),

@@ -73,6 +73,9 @@ pub(super) fn describe(observed: &Observed) -> String {
         Observation::Asked(request) => describe_request(request),
         Observation::Decided(decision) => describe_decision(decision),
         Observation::ContactRegained => "its headnode answers again".to_owned(),
+        Observation::ClockStepped => {
+            "the wall clock was set, so its silence is timed anew".to_owned()
+        }
         Observation::Panicked { text } => format!("the program itself failed on it: {text}"),
     }
 }

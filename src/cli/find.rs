@@ -133,7 +133,13 @@ fn named(
     Ok(None)
 }
 
-fn not_there(printer: &mut Printer, what: &str, text: &str, known: &[&str]) -> anyhow::Result<()> {
+/// Says that there is none of this name, and what was probably meant.
+pub(super) fn not_there(
+    printer: &mut Printer,
+    what: &str,
+    text: &str,
+    known: &[&str],
+) -> anyhow::Result<()> {
     printer.say(format!("there is no {what} {}", words::plain(text)))?;
     match config::nearest(text, known.iter().copied()) {
         Some(near) => printer.say(format!("hint: did you mean {near}?"))?,

@@ -53,7 +53,7 @@ pub fn run(desk: &Desk, args: &History, printer: &mut Printer) -> Outcome {
             if args.json {
                 let shape = EntryShape::new(entry, &name);
                 // One object a line, also for a person: it is a stream.
-                printer.line(serde_json::to_string(&shape)?)?;
+                printer.json_line(&shape)?;
             } else {
                 for text in words::hanging(&line(desk, entry, Some(&name)), 0, 4, printer.width()) {
                     printer.line(text)?;

@@ -220,7 +220,7 @@ impl Tail<'_> {
     fn lines(&mut self, text: &str) -> anyhow::Result<()> {
         for line in text.lines().map(readable) {
             if self.json {
-                self.printer.line(serde_json::to_string(&LineShape { line })?)?;
+                self.printer.json_line(&LineShape { line })?;
             } else {
                 self.printer.line(line)?;
             }

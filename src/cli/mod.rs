@@ -36,6 +36,7 @@ pub mod resume;
 pub mod retry;
 mod run;
 mod select;
+mod selftest;
 mod shapes;
 pub mod show;
 mod show_shape;
@@ -47,6 +48,9 @@ mod tell;
 mod waiting;
 pub mod why;
 mod words;
+
+#[cfg(test)]
+mod fuzz;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -120,6 +124,7 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
         Verb::Run(args) => run::run(&global, &args, printer),
         Verb::Check(args) => check::check(&global, &args, printer),
         Verb::Demo(args) => demo::demo(&args, printer),
+        Verb::Selftest(args) => selftest::run(&global, &args, printer),
         Verb::Init(args) => init::init(&args, printer),
         Verb::Status(args) => desk::at(&global, |desk| status::run(desk, &args, printer)),
         Verb::Show(args) => desk::at(&global, |desk| show::run(desk, &args, printer)),

@@ -1,9 +1,12 @@
 //! Owns what reaches stdout and stderr. A reader that goes away (`| head`) ends the
 //! output and is no error. Nothing else in the program prints.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+
+use crate::mask::masked;
 
 /// Where a verb's answer goes: data to stdout, talk to stderr.
 pub struct Printer {
@@ -41,7 +44,9 @@ impl Printer {
 
     /// One line of data.
     pub fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
-        let written = writeln!(self.out, "{}", text.as_ref()).and_then(|()| self.out.flush());
+        let text = masked(text.as_ref());
+        let text = steady(&text);
+        let written = writeln!(self.out, "{text}").and_then(|()| self.out.flush());
         self.open_or(written)
     }
 
@@ -52,12 +57,19 @@ impl Printer {
         } else {
             serde_json::to_string(value)
         };
-        self.line(text.map_err(io::Error::other)?)
+        // Nothing of the data is lost: what steers a terminal stands there escaped.
+        self.line(escaped(&text.map_err(io::Error::other)?))
+    }
+
+    /// The same on one line always, for a stream.
+    pub fn json_line<T: Serialize + ?Sized>(&mut self, value: &T) -> io::Result<()> {
+        let text = serde_json::to_string(value).map_err(io::Error::other)?;
+        self.line(escaped(&text))
     }
 
     /// One line for the person at the keyboard, not for what reads stdout.
     pub fn say(&mut self, text: impl AsRef<str>) -> io::Result<()> {
-        writeln!(self.talk, "{}", text.as_ref())
+        writeln!(self.talk, "{}", steady(&masked(text.as_ref())))
     }
 
     /// Rows under a header, columns as wide as what is in them, the last one unbounded.
@@ -97,4 +109,34 @@ impl Printer {
             other => other,
         }
     }
+}
+
+/// The text without what would steer a terminal, whoever wrote it and wherever it was
+/// forgotten: also without the marks by which a name can be shown in another order than it
+/// has. Lines and columns stay.
+pub(super) fn steady(text: &str) -> Cow<'_, str> {
+    match text.contains(steers) {
+        false => Cow::Borrowed(text),
+        true => Cow::Owned(text.replace(steers, "\u{FFFD}")),
+    }
+}
+
+/// The same for JSON, in which such characters stand in strings only.
+fn escaped(json: &str) -> Cow<'_, str> {
+    if !json.contains(steers) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match steers(c) {
+            true => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => text.push(c),
+        }
+    }
+    Cow::Owned(text)
+}
+
+fn steers(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\t'))
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -1,15 +1,24 @@
 //! `restore`: puts a backup in the place of the database, keeps what was there, and
 //! says what comes next.
 
+use jiff::Timestamp;
+use serde_json::Map;
+
 use super::args::{Global, Restore};
 use super::printer::Printer;
-use super::{Exit, Outcome, words, words_of_shell};
+use super::{Exit, Outcome, ask, words, words_of_shell};
 use crate::app::VERSION;
 use crate::clock::{Clock, SystemClock};
-use crate::config;
+use crate::config::{self, HeadnodeSettings, Settings};
+use crate::store::error::StoreError;
+use crate::store::requests::{self, NewRequest};
 use crate::store::restore;
 
 pub(super) fn run(global: &Global, args: &Restore, printer: &mut Printer) -> Outcome {
+    if args.reason.as_deref().is_some_and(|reason| reason.trim().is_empty()) {
+        printer.say("--reason is empty\nhint: say why; it stays with the cases for ever")?;
+        return Ok(Exit::Usage);
+    }
     let settings = config::load(&config::find(global.config.as_deref())?)?;
     let now = SystemClock.now();
     let kept = restore::restore(&settings.state_dir, &args.file, VERSION, now)?;
@@ -20,6 +29,9 @@ pub(super) fn run(global: &Global, args: &Restore, printer: &mut Printer) -> Out
         printer.line(format!("what was there is kept in {kept}"))?;
     }
     let config = words_of_shell(&settings.file);
+    if args.adopt {
+        return adopt_at_the_start(&settings, args.reason.clone(), now, printer);
+    }
     printer.say(format!(
         "hint: start the daemon: daylily-watch run --config {config}\n\
          hint: a headnode that was used since this backup is then set aside, and nothing \
@@ -31,5 +43,44 @@ pub(super) fn run(global: &Global, args: &Restore, printer: &mut Printer) -> Out
             headnode.name
         ))?;
     }
+    Ok(Exit::Done)
+}
+
+/// Leaves a request for each headnode, which the daemon answers when it starts.
+fn adopt_at_the_start(
+    settings: &Settings,
+    reason: Option<String>,
+    at: Timestamp,
+    printer: &mut Printer,
+) -> Outcome {
+    let adopt = |headnode: &HeadnodeSettings| NewRequest {
+        at,
+        actor: ask::caller(),
+        verb: "adopt".to_owned(),
+        target: headnode.name.to_string(),
+        args: Map::new(),
+        reason: reason.clone(),
+    };
+    let requests: Vec<NewRequest> = settings.headnodes.iter().map(adopt).collect();
+    match requests::file_all(&settings.state_dir, VERSION, &requests) {
+        Ok(_) => {}
+        Err(StoreError::Older { .. }) => {
+            printer.say(
+                "error: an older version made this backup, so nothing can be left in it\n\
+                 hint: start the daemon once, which brings it up to date, then `adopt` each \
+                 headnode",
+            )?;
+            return Ok(Exit::No);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    for headnode in &settings.headnodes {
+        printer.line(format!("the next start takes in what is on {}", headnode.name))?;
+    }
+    let config = words_of_shell(&settings.file);
+    printer.say(format!(
+        "hint: start the daemon: daylily-watch run --config {config}\n\
+         hint: what was made since the backup then waits for you: `status`, `resume --held`"
+    ))?;
     Ok(Exit::Done)
 }

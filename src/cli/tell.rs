@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bars::Bars;
 use super::follow::{Follower, News};
+use super::printer::steady;
 use crate::clock::{Clock, SystemClock};
 use crate::store::error::StoreError;
 use crate::store::journal::JournalId;
@@ -97,7 +98,8 @@ impl Teller {
         if let Some(bars) = &self.bars {
             let now = SystemClock.now().to_zoned(self.zone.clone());
             // As above.
-            let _ = bars.say(&format!("{} {name}: {because}", now.strftime("%H:%M:%S")));
+            let line = format!("{} {name}: {because}", now.strftime("%H:%M:%S"));
+            let _ = bars.say(&steady(&line));
         }
     }
 }

@@ -20,6 +20,9 @@ pub const NAME: &str = "case.yaml";
 /// A larger one is not read.
 pub const MOST_BYTES: u64 = 64 << 10;
 
+/// The most mistakes that are listed; the rest is counted.
+const LISTED: usize = 50;
+
 /// What the sender of a case says about it. None leaves it to the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CaseFile {
@@ -59,7 +62,13 @@ pub fn read(text: &str) -> Result<CaseFile, Vec<String>> {
 }
 
 fn lines(problems: Problems) -> Vec<String> {
-    problems.into_errors().0.into_iter().map(line).collect()
+    let errors = problems.into_errors().0;
+    let more = errors.len().saturating_sub(LISTED);
+    let mut lines: Vec<String> = errors.into_iter().take(LISTED).map(line).collect();
+    if more > 0 {
+        lines.push(format!("there are {more} problems more"));
+    }
+    lines
 }
 
 /// `case.yaml:3:1: prioritaet: unknown key; did you mean priority?`

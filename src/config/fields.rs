@@ -165,6 +165,11 @@ impl Fields {
         self.section(key).expect("the table has a section here, and no problem was told")
     }
 
+    /// Wherever the file names one.
+    pub(super) fn secrets(&self) -> Vec<SecretSource> {
+        self.items.iter().flat_map(|(_, item)| item.secrets()).collect()
+    }
+
     /// A text that is the same for all files that mean the same, defaults written out or not.
     pub(super) fn canonical(&self) -> String {
         let mut text = String::new();
@@ -184,6 +189,16 @@ impl Item {
         match &self.value {
             Value::Section(fields) => Some(fields),
             _ => None,
+        }
+    }
+
+    fn secrets(&self) -> Vec<SecretSource> {
+        match &self.value {
+            Value::Secret(source) => vec![source.clone()],
+            Value::Section(fields) => fields.secrets(),
+            Value::List(items) => items.iter().flat_map(Self::secrets).collect(),
+            Value::Named(named) => named.iter().flat_map(|(_, item)| item.secrets()).collect(),
+            _ => Vec::new(),
         }
     }
 

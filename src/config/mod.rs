@@ -20,6 +20,8 @@ mod tree;
 mod units;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +38,7 @@ use daylily_lifecycle::settle::MarkerMissing;
 use jiff::{SignedDuration, tz::TimeZone};
 
 use crate::config::error::{Complaint, ConfigErrors, Problems};
+use crate::config::secret::SecretSource;
 
 /// The configuration, checked and resolved: every path absolute, every name known.
 /// A duration as people write it: `90s`, `12h`, `30d`.
@@ -64,6 +67,8 @@ pub struct Settings {
     /// None: what is on headnodes stays there.
     pub retention: Option<SignedDuration>,
     pub log: LogSettings,
+    /// All that the file names, whatever they are for.
+    pub secrets: Vec<SecretSource>,
     /// To be named once at start, so that nobody relies on what is not there.
     pub not_active: Vec<NotActive>,
     /// 16 hex digits; the same for files that mean the same in the same place.
@@ -71,6 +76,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Reads every secret that the file names, so that none of them is kept or shown whoever
+    /// repeats it. One that cannot be read is no mistake as long as nobody needs it.
+    fn learn_secrets(&self) {
+        for source in &self.secrets {
+            if let Err(error) = source.read() {
+                tracing::debug!(%error, "a secret is not there");
+            }
+        }
+    }
+
     /// Which pipelines cases may get on a headnode, and in which group each; None: in any.
     /// What a case.yaml may ask for is not known here.
     pub fn pipelines_on(
@@ -314,7 +329,11 @@ pub fn load(file: &Path) -> Result<Settings, ConfigErrors> {
         }
     };
     match places::of(file) {
-        Ok((file, places)) => resolve::settings(&text, &file, &places, problems),
+        Ok((file, places)) => {
+            let settings = resolve::settings(&text, &file, &places, problems)?;
+            settings.learn_secrets();
+            Ok(settings)
+        }
         Err(complaint) => {
             problems.about_the_file(complaint);
             Err(problems.into_errors())

@@ -17,6 +17,9 @@ use crate::config::units;
 
 const PARAMS: &str = "a map from names to text, numbers or truth values";
 
+/// In characters, where a key is shown.
+const LONGEST_KEY: usize = 100;
+
 /// In bytes. What a job's environment can hold is more.
 const MOST_PARAMS: usize = 64 << 10;
 
@@ -445,9 +448,15 @@ fn unknown_key(root: &'static Section, section: &'static Section, key: &str) -> 
 }
 
 pub(super) fn join(path: &str, key: &str) -> String {
+    // Longer ones are no keys of ours, and stand in a message for each mistake below them.
+    let (end, cut) = match key.char_indices().nth(LONGEST_KEY) {
+        Some((end, _)) => (end, "..."),
+        None => (key.len(), ""),
+    };
+    let key = key[..end].escape_debug();
     match path {
-        "" => key.escape_debug().to_string(),
-        path => format!("{path}.{}", key.escape_debug()),
+        "" => format!("{key}{cut}"),
+        path => format!("{path}.{key}{cut}"),
     }
 }
 

@@ -72,6 +72,7 @@ fn resolved(root: &Fields, file: &Path, places: &Places, not_active: Vec<NotActi
         poll: PollSettings { min: interval(poll, "min"), max: interval(poll, "max") },
         lost_after: duration(root, "lost_after"),
         aging: duration(root, "aging"),
+        secrets: root.secrets(),
         retention: root.duration("retention"),
         log: log(root.below("log")),
         not_active,

@@ -3,7 +3,13 @@
 //! put into a message.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+/// More than any secret has.
+const MOST_BYTES: u64 = 64 << 10;
 
 /// A password or a token.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,11 +51,14 @@ pub enum SecretError {
 
 impl SecretSource {
     /// Reads the secret. The line break at the end of a file does not count.
+    /// From then on it is masked in whatever this process keeps or shows.
     pub fn read(&self) -> Result<Secret, SecretError> {
-        match self {
+        let secret = match self {
             Self::Environment(name) => from_environment(name),
             Self::File(path) => from_file(path),
-        }
+        }?;
+        crate::mask::learn(secret.reveal());
+        Ok(secret)
     }
 }
 
@@ -62,8 +71,11 @@ fn from_environment(name: &str) -> Result<Secret, SecretError> {
 }
 
 fn from_file(path: &Path) -> Result<Secret, SecretError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| SecretError::File { path: path.to_owned(), source })?;
+    let cannot = |source| SecretError::File { path: path.to_owned(), source };
+    // A pipe that nobody writes to would be waited for without end.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let mut text = String::new();
+    file.and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text)).map_err(cannot)?;
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Err(SecretError::Empty(path.to_owned()));

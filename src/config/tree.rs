@@ -14,7 +14,7 @@ use serde_saphyr::granit_parser::{
     Event, Marker, Options, Parser, ScalarStyle, ScanError, Span, StrInput, Tag,
 };
 
-use crate::config::error::{Complaint, Position};
+use crate::config::error::{Complaint, Position, quoted};
 
 /// A configuration is written by hand; these are far beyond any real one, and keep a
 /// file full of aliases from filling the memory.
@@ -249,8 +249,8 @@ fn refuse_tag(at: Position, tag: Option<&Cow<'_, Tag>>) -> Result<()> {
         Some(tag) => Err((
             at,
             Complaint::new(format!(
-                "found the tag `{}`, and tags mean nothing here",
-                tag.original()
+                "found the tag {}, and tags mean nothing here",
+                quoted(&tag.original())
             ))
             .hint("leave it out; quotes around a value make it text"),
         )),
@@ -258,7 +258,9 @@ fn refuse_tag(at: Position, tag: Option<&Cow<'_, Tag>>) -> Result<()> {
 }
 
 fn syntax(error: &ScanError) -> (Position, Complaint) {
-    let complaint = Complaint::new(format!("not YAML: {}", error.kind()));
+    // It may repeat what stands there, however long that is.
+    let kind: String = error.kind().to_string().chars().take(200).collect();
+    let complaint = Complaint::new(format!("not YAML: {kind}"));
     (position(*error.marker()), complaint)
 }
 

@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use daylily_lifecycle::attempt::{End, EndHow, Place};
-use daylily_lifecycle::case::{Case, CaseKind, Content, Order, Priority};
+use daylily_lifecycle::case::{Case, CaseKind, Content, HoldWhy, Order, Priority, StateName};
 use daylily_lifecycle::circuit::Met;
 use daylily_lifecycle::ids::{
     Actor, Arrival, AttemptId, CaseId, CaseName, HeadnodeName, IntakeName, PipelineName, Slot,
 };
-use daylily_lifecycle::observation::{Adopted, AdoptedRole, AttemptSeed, Observation, Observed};
+use daylily_lifecycle::observation::{
+    Adopted, AdoptedRole, AttemptSeed, Decision, Observation, Observed,
+};
 use daylily_lifecycle::outcome::{Alive, Claim, Evidence, ExitRecord, Fault, Look, QueueWord};
 use daylily_lifecycle::policy::{HeadnodeState, Part, SlotState};
 use daylily_lifecycle::record::Recorded;
@@ -86,6 +88,7 @@ struct Counts {
     refused: usize,
     unreadable: usize,
     labels: usize,
+    missing: usize,
 }
 
 impl Adoption<'_> {
@@ -103,6 +106,7 @@ impl Adoption<'_> {
         let mut counts = Counts::default();
         let there: Vec<AttemptId> = found.iter().map(|found| found.id.clone()).collect();
         counts.labels = queue.words.keys().filter(|label| !there.contains(label)).count();
+        counts.missing = self.hold_what_is_missing(&there).await?;
         let mut unknown = Vec::new();
         for found in self.unknown(found).await? {
             let FoundAttempt { has_job, has_claim, record, .. } = found;
@@ -140,6 +144,31 @@ impl Adoption<'_> {
             }
         }
         Ok(Ok(counts.told(former.as_deref(), &self.node.owner)))
+    }
+
+    /// What was just being handed over, and has not even a folder here, may have begun
+    /// where this headnode was before: it is not begun once more by itself.
+    async fn hold_what_is_missing(&self, there: &[AttemptId]) -> Pass<usize> {
+        let headnode = self.node.settings.name.clone();
+        let find = move |reader: &crate::store::read::Reader| reader.running(&headnode);
+        let running = self.context.store.read(find).await?;
+        let missing = running.into_iter().filter(|running| {
+            running.state == StateName::Submitting && !there.contains(&running.attempt.id)
+        });
+        let mut held = 0;
+        for running in missing {
+            let (name, id) = (&self.node.settings.name, &running.attempt.id);
+            let reason = format!(
+                "{name} was adopted, and nothing of {id}, which was being handed over, is there: \
+                 it may run where {name} was before"
+            );
+            let why = HoldWhy::Removed;
+            let what = Observation::Decided(Decision::Hold { why, reason });
+            if let Recorded::Changed(_) = self.context.record(running.case, what).await? {
+                held += 1;
+            }
+        }
+        Ok(held)
     }
 
     /// Those that are in no row.
@@ -469,6 +498,7 @@ impl Counts {
         also(self.without_slot, "of them without a place, since others have it");
         also(self.refused, "could not be taken in, the log says why");
         also(self.unreadable, "had no record that could be read");
+        also(self.missing, "being handed over and not there, held");
         also(self.labels, "in the queue without a directory there, left alone");
         match former {
             Some(former) if former != ours => {

@@ -8,6 +8,7 @@ use daylily_lifecycle::policy::{HeadnodeState, Part};
 use tokio::sync::oneshot;
 
 use super::{Context, Node, Pass};
+use crate::mask::masked;
 
 /// Opens a headnode's circuit, or sets it aside. Returns its state.
 pub(super) async fn host_fault(
@@ -17,6 +18,7 @@ pub(super) async fn host_fault(
     fault: &Fault,
     met: Met,
 ) -> Pass<HeadnodeState> {
+    let fault = &Fault::new(fault.class, masked(&fault.text));
     let now = context.clock.now();
     let name = &node.settings.name;
     let seed = u64::from_le_bytes(

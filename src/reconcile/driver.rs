@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use daylily_lifecycle::action::Action;
 use daylily_lifecycle::ids::HeadnodeName;
+use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::policy::{HeadnodeCondition, HeadnodeState, Part, Pause};
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
@@ -198,7 +199,7 @@ impl Driver {
 
     /// One round of all reconcilers. True: something was recorded, so there is more to do.
     async fn round(&mut self) -> Pass<bool> {
-        self.watch_the_clock();
+        self.watch_the_clock().await?;
         self.watch_the_stop_file();
         let ended = self.errands.collect().await?;
         for headnode in &ended.headnodes {
@@ -308,8 +309,8 @@ impl Driver {
     }
 
     /// A step of the wall clock moves every stored time; a new day changes how instants
-    /// are written. Both plan every case anew.
-    fn watch_the_clock(&mut self) {
+    /// are written. Both plan every case anew, and a step times each silence anew.
+    async fn watch_the_clock(&mut self) -> Pass<()> {
         let (now, monotonic) = (self.context.clock.now(), self.context.clock.monotonic());
         let (then, since) = self.clocks;
         let passed = monotonic.saturating_sub(since);
@@ -322,6 +323,12 @@ impl Driver {
                 "the wall clock was set; every case is planned anew"
             );
             self.also.all = true;
+            let cases = self.reader.live_cases()?;
+            let silent = cases
+                .into_iter()
+                .filter(|case| case.attempt().is_some_and(|attempt| attempt.silence.is_some()));
+            super::all(silent.map(|case| self.context.record(case.id, Observation::ClockStepped)))
+                .await?;
         }
         let zone = &self.context.settings.time_zone;
         let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
@@ -329,6 +336,7 @@ impl Driver {
             self.also.all = true;
         }
         self.clocks = (now, monotonic);
+        Ok(())
     }
 
     fn pause(&self) -> Pass<Duration> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use daylily_lifecycle::ids::{AttemptId, ByteCount};
 
 use super::{ResultsError, disk, plain_name};
+use crate::mask::masked_bytes;
 
 /// Keeps at most the last `most` bytes of `output`, from a line's start where one is
 /// in them, in `<state_dir>/logs/<attempt>.log`. Called again it replaces the file.
@@ -19,7 +20,7 @@ pub fn keep_log(
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&logs);
     made.map_err(|error| ResultsError::io("make", &logs, error))?;
     let path = logs.join(format!("{}.log", plain_name(attempt.as_str())?));
-    disk::write_whole(&path, ending(output, most), 0o600)?;
+    disk::write_whole(&path, &masked_bytes(ending(output, most)), 0o600)?;
     Ok(path)
 }
 

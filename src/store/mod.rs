@@ -19,6 +19,7 @@ pub mod requests;
 pub mod restore;
 mod schema;
 pub mod slots;
+pub mod standstill;
 pub mod steps;
 mod upsert;
 mod words;
@@ -229,6 +230,7 @@ impl Store {
     /// Records facts in one transaction: all are stored, or none. The answers are in
     /// the order of the facts.
     pub async fn record_many(&self, facts: Vec<Fact>) -> Result<Vec<Recorded>, StoreError> {
+        let facts = recording::without_secrets(facts);
         let recorder = self.recorder;
         self.writer
             .run("record an observation", move |db| {
@@ -248,6 +250,7 @@ impl Store {
         facts: Vec<Fact>,
         at: Timestamp,
     ) -> Result<Vec<Recorded>, StoreError> {
+        let facts = recording::without_secrets(facts);
         let recorder = self.recorder;
         self.writer
             .run("record a request", move |db| {

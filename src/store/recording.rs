@@ -2,14 +2,18 @@
 //! the observation means, store that, journal it. What the lifecycle answers is
 //! taken as it is, except that slots which are not free cannot be given.
 
+use std::borrow::Cow;
+
 use daylily_lifecycle::case::Case;
 use daylily_lifecycle::ids::CaseId;
-use daylily_lifecycle::observation::{Observation, Observed};
+use daylily_lifecycle::observation::{Decision, Observation, Observed};
+use daylily_lifecycle::outcome::Look;
 use daylily_lifecycle::record::Recorded;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::slots::NotFree;
 use super::{cases, journal, slots};
+use crate::mask::masked;
 
 /// What an observation makes of a case. In the daemon it is the lifecycle's `record`.
 pub(super) type Recorder = fn(Option<&Case>, &Observed) -> Recorded;
@@ -19,6 +23,49 @@ pub(super) type Recorder = fn(Option<&Case>, &Observed) -> Recorded;
 pub struct Fact {
     pub case: CaseId,
     pub observed: Observed,
+}
+
+/// The same facts, with no secret in what others said. What is not said but is so, a name or
+/// a path, stays: it would be another one.
+pub(super) fn without_secrets(mut facts: Vec<Fact>) -> Vec<Fact> {
+    for fact in &mut facts {
+        match &mut fact.observed.what {
+            Observation::StepFailed { fault, .. } => hide(&mut fault.text),
+            Observation::Looked { look: Look::CouldNot { why }, .. } => hide(why),
+            Observation::Returned { stored, .. } => hide(&mut stored.log_tail),
+            Observation::Asked(request) => request.reason.iter_mut().for_each(hide),
+            Observation::Decided(Decision::Hold { reason, .. }) => hide(reason),
+            Observation::Decided(Decision::Reject { problem }) => hide(problem),
+            Observation::Panicked { text } => hide(text),
+            Observation::Appeared(_)
+            | Observation::Scanned(_)
+            | Observation::Hashed { .. }
+            | Observation::Compared(_)
+            | Observation::Vanished
+            | Observation::CameBack { .. }
+            | Observation::Granted { .. }
+            | Observation::SentAhead { .. }
+            | Observation::Placed { .. }
+            | Observation::Shipped { .. }
+            | Observation::Submitted { .. }
+            | Observation::Looked { .. }
+            | Observation::Claimed { .. }
+            | Observation::Signalled { .. }
+            | Observation::Stopped { .. }
+            | Observation::Adopted(_)
+            | Observation::Cleaned { .. }
+            | Observation::Decided(_)
+            | Observation::ContactRegained
+            | Observation::ClockStepped => {}
+        }
+    }
+    facts
+}
+
+fn hide(text: &mut String) {
+    if let Cow::Owned(masked) = masked(text) {
+        *text = masked;
+    }
 }
 
 impl Fact {

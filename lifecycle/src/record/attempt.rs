@@ -128,6 +128,8 @@ pub(super) fn looked(
     let Some(attempt) = next.attempt_in(&WATCHED, id) else {
         return Effect::Stale("of an attempt that is over".to_owned());
     };
+    // Before this look is taken in: what it sees for the first time was there before it.
+    let handed_over = attempt.submitted_at.max(attempt.queued_at);
     if let Look::Saw(Evidence { queue, .. }) = look
         && attempt.queued_at.is_none()
         && !matches!(queue, QueueWord::Absent | QueueWord::Unreadable)
@@ -141,7 +143,6 @@ pub(super) fn looked(
         return could_not_look(next, why);
     }
     // It was handed over while that look went on, which says nothing of it.
-    let handed_over = attempt.submitted_at.max(attempt.queued_at);
     let is_older = begun.zip(handed_over).is_some_and(|(begun, then)| begun < then);
     let of_an_absence =
         matches!(conclusion, Conclusion::NotSubmitted | Conclusion::TakeClaim { .. });
@@ -285,6 +286,21 @@ fn silent(next: &mut Next, id: &AttemptId, rebooted: bool, partial: bool) {
             None => at,
         };
         attempt.silence = Some(Silence { first, last: at, rebooted, partial });
+    }
+}
+
+/// A silence is told by two readings far enough apart: by a clock that was set between
+/// them they may have been a moment apart.
+pub(super) fn clock_stepped(next: &mut Next) -> Effect {
+    let Some(id) = next.case.attempt().map(|attempt| attempt.id.clone()) else {
+        return Effect::Nothing;
+    };
+    match next.attempt_in(&WATCHED, &id) {
+        Some(attempt) if attempt.silence.is_some() && attempt.end.is_none() => {
+            attempt.silence = None;
+            Effect::Change
+        }
+        Some(_) | None => Effect::Nothing,
     }
 }
 

@@ -86,6 +86,7 @@ pub fn record(case: Option<&Case>, observed: &Observed) -> Recorded {
         Observation::Decided(decision) => decided::decided(&mut next, decision),
         Observation::Panicked { text } => panicked(&mut next, text),
         Observation::ContactRegained => contact_regained(&mut next),
+        Observation::ClockStepped => attempt::clock_stepped(&mut next),
     };
     match effect {
         Effect::Change if next.case == *case => Recorded::Same,

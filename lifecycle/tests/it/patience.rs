@@ -36,6 +36,14 @@ fn an_absence_that_was_seen_before_the_hand_over_says_nothing_of_it() {
 }
 
 #[test]
+fn an_entry_that_is_first_seen_when_the_queue_is_done_with_it_is_given_up() {
+    let submitting = case("submitting");
+    let seen = after(&submitting, 103, look_begun("queue done", 102));
+    let plan = planned(&seen, 104);
+    assert!(matches!(plan.actions[..], [Action::TakeClaim { .. }]), "{plan:?}");
+}
+
+#[test]
 fn a_copy_that_fails_waits_although_its_folder_cannot_be_looked_at_either() {
     let mut shipping =
         after(&case("shipping"), 100, failed(StepName::Ship, FaultClass::TransientStep));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use daylily_lifecycle::attempt::{ClaimedBy, Force};
 use daylily_lifecycle::ids::{AttemptId, ByteCount, HeadnodeName};
-use daylily_lifecycle::outcome::{Fault, FaultClass};
+use daylily_lifecycle::outcome::{self, Fault, FaultClass};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::Timestamp;
 
@@ -17,6 +17,7 @@ use super::job::{JobGround, case_json, case_lock, job_script, lock_of, stop_scri
 use super::names::is_plain_id;
 use super::shell::{About, Answer, Ran, Script, Shell, WorkDir, code};
 use super::{CleanOrder, Cleaned, HostLook, Job, OutputFile, Prepared, read};
+use crate::mask::masked;
 
 macro_rules! script {
     ($($part:literal),+) => {
@@ -52,8 +53,9 @@ const TAKE_OVER: Script = Script::short(About::Host, include_str!("scripts/take_
 const STOP_LIMIT: Duration = Duration::from_secs(5 * 60 + 30);
 const STOP_SECONDS: &str = "300";
 
-/// How many attempts one script reads: where the work_dir is on a slow network file
-/// system, 150 of them took longer than a script is given.
+/// How many attempts one script reads. Each costs a few processes and reads there, and on
+/// a slow network file system all of a busy headnode's might take longer than a script is
+/// given.
 const READ_AT_ONCE: usize = 100;
 
 /// How many attempts one script makes directories for.
@@ -62,8 +64,9 @@ const PREPARE_AT_ONCE: usize = 50;
 /// What the script's own limit may be late.
 const BELL_GRACE: Duration = Duration::from_secs(5);
 
-/// The listing of a case's folder: about a million files.
-const LISTING_MAX: usize = 128 << 20;
+/// The listing of a case's folder: about half a million files. It is as long as a job makes
+/// it, so that it is bounded by what the daemon may take.
+const LISTING_MAX: usize = 64 << 20;
 
 /// A headnode as far as its attempt directories go.
 #[derive(Debug)]
@@ -89,11 +92,14 @@ impl<S: Shell> ShellHost<S> {
     pub async fn own(&self, owned_before: bool) -> Result<(), Fault> {
         let before = if owned_before { "yes" } else { "no" };
         let earlier = self.work_dir.owner().earlier_lines();
-        self.work_dir.must(OWN, &[before], earlier.as_bytes(), 1024).await.map(drop)
+        self.work_dir
+            .must(OWN, &[before, self.name.as_str()], earlier.as_bytes(), 1024)
+            .await
+            .map(drop)
     }
 
     pub async fn take_over(&self) -> Result<Option<String>, Fault> {
-        let answer = match self.work_dir.ask(TAKE_OVER, &[], &[], 1024).await? {
+        let answer = match self.work_dir.ask(TAKE_OVER, &[self.name.as_str()], &[], 1024).await? {
             Ran::TimedOut => return Err(self.work_dir.timed_out(TAKE_OVER)),
             Ran::Ended(answer) => answer,
         };
@@ -161,6 +167,7 @@ impl<S: Shell> ShellHost<S> {
             match lines.next().map(|line| line.split_once(' ').unwrap_or((line, ""))) {
                 Some(("0", _)) => Ok(Prepared::Made),
                 Some(("there", _)) => Ok(Prepared::There),
+                Some(("removed", _)) => Err(removed(&self.name)),
                 Some((code, said)) => {
                     let (code, stderr) = (code.parse().ok(), said.to_owned());
                     let answer = Answer { code, stdout: Vec::new(), cut: false, stderr };
@@ -229,7 +236,7 @@ impl<S: Shell> ShellHost<S> {
         let said = String::from_utf8_lossy(&answer);
         let told = |word: &str| said.lines().find_map(|line| line.strip_prefix(word));
         match (told("kept "), told("bytes ").and_then(|bytes| bytes.parse().ok())) {
-            (Some(why), _) => Ok(Cleaned::Kept { why: why.to_owned() }),
+            (Some(why), _) => Ok(Cleaned::Kept { why: outcome::told(why) }),
             (None, Some(bytes)) => Ok(Cleaned::Done { bytes: ByteCount(bytes) }),
             (None, None) => Err(odd_answer(CLEAN, "what was removed", &said)),
         }
@@ -278,16 +285,19 @@ impl<S: Shell> ShellHost<S> {
         let wanted = globs(patterns)?;
         let listing = self.work_dir.must(OUTPUTS, &[dir], &[], LISTING_MAX).await?;
         let mut files = Vec::new();
-        for entry in listing.split(|&b| b == 0).collect::<Vec<_>>().chunks_exact(3) {
+        let mut parts = listing.split(|&b| b == 0);
+        while let (Some(path), Some(bytes), Some(modified)) =
+            (parts.next(), parts.next(), parts.next())
+        {
             // A name that is not UTF-8 cannot be asked for, so no pattern means it.
-            let Ok(path) = std::str::from_utf8(entry[0]) else { continue };
+            let Ok(path) = std::str::from_utf8(path) else { continue };
             // As `stat` names a link.
             let path = path.strip_prefix("./").unwrap_or(path);
             if !wanted.is_match(path) {
                 continue;
             }
-            let bytes = std::str::from_utf8(entry[1]).ok().and_then(|n| n.parse().ok());
-            let modified = std::str::from_utf8(entry[2]).ok().and_then(moment);
+            let bytes = std::str::from_utf8(bytes).ok().and_then(|n| n.parse().ok());
+            let modified = std::str::from_utf8(modified).ok().and_then(moment);
             let (Some(bytes), Some(modified)) = (bytes, modified) else {
                 return Err(odd_answer(OUTPUTS, "a listing", path));
             };
@@ -302,7 +312,7 @@ impl<S: Shell> ShellHost<S> {
         // One byte more tells whether the first line is whole.
         let asked = (bytes + 1).to_string();
         let end = self.work_dir.must(TAIL, &[plain(attempt)?, &asked], &[], bytes + 1).await?;
-        Ok(read::tail(&end, bytes))
+        Ok(masked(&read::tail(&end, bytes)).into_owned())
     }
 
     pub async fn bell(&self, limit: Duration) -> Result<bool, Fault> {
@@ -335,6 +345,15 @@ fn framed(job: &Job, ground: &JobGround) -> Result<Vec<u8>, Fault> {
     let (intake, lock) = case_lock(job);
     let (json, length) = (case_json(job), script.len());
     Ok(format!("{attempt}\n{intake}\n{lock}\n{json}\n{length}\n{script}").into_bytes())
+}
+
+/// What is wrong with handing over an attempt of which there is a tombstone.
+pub(super) fn removed(headnode: &HeadnodeName) -> Fault {
+    let text = format!(
+        "it has run already, and what it left was removed from {headnode}: this database is older \
+         than that\nhint: `cancel` sets it aside, and then `rerun` starts it as a new attempt"
+    );
+    Fault::new(FaultClass::FatalCase, text)
 }
 
 fn odd_answer(script: Script, what: &str, said: &str) -> Fault {

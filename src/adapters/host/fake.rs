@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::globs;
+use super::attempts::removed;
 use super::found::FoundAttempt;
 use super::read::{self, ClaimText, Found, Machine};
 use super::record::CaseRecord;
@@ -360,6 +361,9 @@ impl Host for FakeHost {
 
     async fn prepare(&self, job: &Job) -> Result<(), Fault> {
         self.act(Call::Prepare, |state| {
+            if state.tombstones.contains_key(&job.attempt) {
+                return Err(removed(&self.name));
+            }
             state.attempts.entry(job.attempt.clone()).or_insert_with(|| FakeAttempt {
                 job: job.clone(),
                 claim: ClaimText::Absent,

@@ -19,6 +19,7 @@ use super::headnode::Headnode;
 use super::job::JobGround;
 use super::shell::{Answer, Ask, Owner, Ran, Shell, WorkDir};
 use super::{FetchOrder, Fetched, Progress, ShipOrder, Shipped, Transfer, copy};
+use crate::mask::masked;
 
 /// What a headnode on this machine is made of.
 #[derive(Debug, Clone)]
@@ -79,6 +80,13 @@ impl Transfer for LocalCopy {
         stop: &CancellationToken,
     ) -> Result<Fetched, Fault> {
         copy::fetch(order, progress, stop).await
+    }
+
+    /// There is no line.
+    async fn get_ready(&self) {}
+
+    fn compares_the_owner(&self) -> bool {
+        false
     }
 }
 
@@ -159,7 +167,7 @@ impl Shell for LocalShell {
         let status = ended.map_err(|error| trouble("wait for", error))?;
         let (stdout, cut) = out.map_err(|error| trouble("read from", error))?;
         let (stderr, _) = err.map_err(|error| trouble("read from", error))?;
-        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        let stderr = masked(&String::from_utf8_lossy(&stderr)).into_owned();
         Ok(Ran::Ended(Answer { code: status.code(), stdout, cut, stderr }))
     }
 }

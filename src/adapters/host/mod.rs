@@ -20,13 +20,18 @@ pub mod found;
 pub mod local;
 pub mod names;
 pub mod output;
+pub mod playground;
 pub mod proof;
 pub mod quote;
 pub mod read;
+pub mod remains;
 pub mod shell;
 pub mod ssh;
 pub mod survey;
 pub mod trial;
+
+#[cfg(test)]
+mod fuzz;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -79,7 +84,8 @@ pub trait Host: Send + Sync + 'static {
     async fn get_ready(&self) {}
 
     /// Writes `case.json`, `lock` and, last and by rename, `job.sh`. Repeating it
-    /// leaves what is there as it is.
+    /// leaves what is there as it is. Where nothing but a tombstone is there it is
+    /// `FatalCase`: the attempt has run.
     async fn prepare(&self, job: &Job) -> Result<(), Fault>;
 
     /// Prepares several in one go where that can be; the answers are in the order asked.
@@ -168,12 +174,10 @@ pub trait Transfer: Send + Sync + 'static {
     ) -> Result<Fetched, Fault>;
 
     /// As [`Host::get_ready`].
-    async fn get_ready(&self) {}
+    async fn get_ready(&self);
 
     /// Whether `ship` itself compares the owner before it writes.
-    fn compares_the_owner(&self) -> bool {
-        false
-    }
+    fn compares_the_owner(&self) -> bool;
 }
 
 /// One whose kind the configuration decides.
@@ -195,6 +199,14 @@ impl Transfer for Arc<dyn Transfer> {
         stop: &CancellationToken,
     ) -> Result<Fetched, Fault> {
         (**self).fetch(order, progress, stop).await
+    }
+
+    async fn get_ready(&self) {
+        (**self).get_ready().await;
+    }
+
+    fn compares_the_owner(&self) -> bool {
+        (**self).compares_the_owner()
     }
 }
 

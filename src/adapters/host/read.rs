@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use daylily_lifecycle::attempt::ClaimedBy;
 use daylily_lifecycle::ids::AttemptId;
-use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord};
+use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, told};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -110,7 +110,7 @@ pub fn parse(stdout: &[u8], stderr: &str, attempts: &[AttemptId]) -> Option<Vec<
 
     let look = |attempt: &AttemptId| -> HostLook {
         let id = attempt.as_str();
-        let could_not = |why: String| HostLook::CouldNot { why };
+        let could_not = |why: String| HostLook::CouldNot { why: told(why) };
         if !super::names::is_plain_id(id) {
             return could_not(format!("{id:?} cannot be the id of an attempt"));
         }
@@ -145,7 +145,7 @@ pub fn parse(stdout: &[u8], stderr: &str, attempts: &[AttemptId]) -> Option<Vec<
         let claim = match claim {
             ClaimText::Absent => Claim::Absent,
             ClaimText::Daemon => Claim::Daemon,
-            ClaimText::Job { at, machine } => Claim::Job { at, host: machine.host },
+            ClaimText::Job { at, machine } => Claim::Job { at, host: told(machine.host) },
         };
         HostLook::Saw { exit, claim, alive }
     };

@@ -17,6 +17,9 @@ mod fetch;
 mod moved;
 mod shown;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +44,9 @@ pub trait Line: Send + Sync + 'static {
 
     /// What the remote shell means by what it said. None: it is not known.
     fn told(&self, said: &str) -> Option<Fault>;
+
+    /// Whether the connection is there.
+    async fn is_up(&self, lease: &Lease) -> bool;
 
     /// Why the connection is gone, where the remote shell itself does not say.
     fn lost(&self, lease: &Lease) -> Option<Fault>;

@@ -111,6 +111,13 @@ impl<S: Shell, T: Transfer> Transfer for SharedTransfer<S, T> {
     ) -> Result<Fetched, Fault> {
         self.fetching.fetch(order, progress, stop).await
     }
+
+    /// Nothing is copied there.
+    async fn get_ready(&self) {}
+
+    fn compares_the_owner(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

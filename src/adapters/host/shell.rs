@@ -161,6 +161,7 @@ impl Script {
 
 /// What scripts end with, beside 0.
 pub(crate) mod code {
+    pub(crate) const OTHER_HEADNODE: i32 = 87;
     pub(crate) const NOT_ENTERED: i32 = 88;
     pub(crate) const COPY: i32 = 89;
     pub(crate) const NO_OWNER: i32 = 90;
@@ -272,6 +273,15 @@ impl<S: Shell> WorkDir<S> {
                     "{path} belongs to the database {}\nhint: one work_dir is for one database: \
                      give this headnode a work_dir of its own, or use the state_dir of that one; \
                      where that one is lost, `{ADOPT}` takes over what runs there",
+                    first_line(&answer.stderr)
+                ),
+            ),
+            code::OTHER_HEADNODE => (
+                FaultClass::FatalHost,
+                format!(
+                    "{path} is used by this database as the headnode {}\nhint: correct name, host \
+                     and work_dir of this headnode: what runs there is looked for by the name; \
+                     where it only has another name now, `{ADOPT}` says so",
                     first_line(&answer.stderr)
                 ),
             ),

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daylily_lifecycle::attempt::{ClaimedBy, Force};
 use daylily_lifecycle::ids::{Arrival, AttemptId, CaseName, GroupName, HeadnodeName, IntakeName};
-use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault, FaultClass};
+use daylily_lifecycle::outcome::{Claim, ExitRecord, Fault, FaultClass};
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::ShellHost;
 use super::job::JobGround;
 use super::proof::ask;
+use super::remains::{Listed, Remains};
 use super::shell::{Owner, Shell, WorkDir};
 use super::{HostLook, Job};
 use crate::adapters::queue::{Entry, Queue};
@@ -32,9 +32,6 @@ const SAID_MAX: u64 = 4096;
 /// How long the bell is waited for before the attempt is looked at again.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
-/// How long what was ended may take to be gone.
-const GONE_WITHIN: Duration = Duration::from_secs(10);
-
 /// The folder of one trial, which is a work_dir of its own.
 pub struct TrialPlace<S> {
     shell: S,
@@ -47,17 +44,7 @@ pub struct TrialPlace<S> {
 pub struct Trial<S> {
     place: TrialPlace<S>,
     umask: u32,
-    host: ShellHost<S>,
-    queue: Arc<dyn Queue>,
-    /// None where the queue keeps no list.
-    listed: Option<Box<dyn Listed>>,
-    clock: Arc<dyn Clock>,
-}
-
-/// Whether a queue has entries of a label that is no attempt's.
-#[async_trait::async_trait]
-pub trait Listed: Send + Sync {
-    async fn entries(&self, label: &AttemptId) -> Result<usize, Fault>;
+    remains: Remains<S>,
 }
 
 /// What is run.
@@ -136,7 +123,7 @@ impl<S: Shell> Trial<S> {
         // Nobody waits for room on a full disk here.
         (ground.retry_every, ground.retries) = (Duration::from_secs(1), 5);
         let host = ShellHost::new(headnode, place.work_dir.clone(), ground);
-        Self { place, umask, host, queue, listed, clock }
+        Self { place, umask, remains: Remains { host, queue, listed, clock } }
     }
 
     /// What its entry in the queue is called, and its processes carry.
@@ -174,26 +161,28 @@ impl<S: Shell> Trial<S> {
                 format!("{}: {said}", self.place.dir),
             ));
         }
-        self.host.own(false).await?;
-        self.host.prepare(&self.job(order)).await?;
+        self.remains.host.own(false).await?;
+        self.remains.host.prepare(&self.job(order)).await?;
         let entry = Entry { attempt: self.place.attempt.clone(), group: order.group.clone() };
-        match self.queue.add(&[entry]).await.pop() {
+        match self.remains.queue.add(&[entry]).await.pop() {
             Some(Ok(_)) => {}
             // It may be there: what follows shows.
             Some(Err(Fault { class: FaultClass::Ambiguous, .. })) | None => {}
             Some(Err(fault)) => return Err(fault),
         }
         let came_to = self.watched(order, stop).await?;
-        let said = self.host.tail(&self.place.attempt, SAID_MAX).await.unwrap_or_default();
+        let said = self.remains.host.tail(&self.place.attempt, SAID_MAX).await.unwrap_or_default();
         Ok((came_to, said))
     }
 
     async fn watched(&self, order: &TrialOrder, stop: &CancellationToken) -> Result<CameTo, Fault> {
-        let added = self.clock.monotonic();
+        let added = self.remains.clock.monotonic();
         let mut began = None;
         loop {
-            let now = self.clock.monotonic();
-            if let Some(HostLook::Saw { exit, claim, .. }) = self.look().await? {
+            let now = self.remains.clock.monotonic();
+            if let Some(HostLook::Saw { exit, claim, .. }) =
+                self.remains.look(&self.place.attempt).await?
+            {
                 if let ExitRecord::Present { code, .. } = exit {
                     return Ok(CameTo::Ended { code });
                 }
@@ -213,20 +202,16 @@ impl<S: Shell> Trial<S> {
             }
             tokio::select! {
                 // A hint: whether it rang or not, what it is about is looked at.
-                _ = self.host.bell(LOOK_EVERY) => {}
+                _ = self.remains.host.bell(LOOK_EVERY) => {}
                 () = stop.cancelled() => {}
             }
         }
     }
 
-    async fn look(&self) -> Result<Option<HostLook>, Fault> {
-        Ok(self.host.read(std::slice::from_ref(&self.place.attempt)).await?.pop())
-    }
-
     /// Ends what runs, takes the entry out of the queue and removes the folder.
     async fn clear(&self) -> Result<(), Fault> {
-        let ended = self.ended().await;
-        let taken_out = self.taken_out().await;
+        let ended = self.remains.ended(&self.place.attempt).await;
+        let taken_out = self.remains.taken_out(&self.place.attempt).await;
         // What still runs would lose the ground under its feet, and nobody could tell any
         // more what it is.
         ended?;
@@ -239,54 +224,6 @@ impl<S: Shell> Trial<S> {
                 let text = format!("{} cannot be removed: {said}", self.place.dir);
                 Err(Fault::new(FaultClass::TransientStep, text))
             }
-        }
-    }
-
-    /// Sees to it that nothing of it runs or ever will.
-    async fn ended(&self) -> Result<(), Fault> {
-        let Some(HostLook::Saw { exit, .. }) = self.look().await.unwrap_or_default() else {
-            // It was never made.
-            return Ok(());
-        };
-        if exit == ExitRecord::Absent
-            && self.host.take_claim(&self.place.attempt).await? == ClaimedBy::Daemon
-        {
-            return Ok(());
-        }
-        let begun = self.clock.monotonic();
-        let mut force = Force::Terminate;
-        loop {
-            match self.look().await? {
-                Some(HostLook::Saw { alive: Alive::Yes, .. }) => {}
-                Some(HostLook::Saw { alive: Alive::No { .. } | Alive::Unknowable, .. })
-                | Some(HostLook::CouldNot { .. })
-                | None => return Ok(()),
-            }
-            if self.clock.monotonic().saturating_sub(begun) >= GONE_WITHIN {
-                let text = format!("processes with DAYLILY_ATTEMPT={}", self.place.attempt);
-                return Err(Fault::new(FaultClass::TransientStep, text));
-            }
-            self.host.end(&self.place.attempt, force).await?;
-            force = Force::KillAll;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    /// pueue sees the end of a task only after a while, and lets go of it only then.
-    async fn taken_out(&self) -> Result<(), Fault> {
-        let label = std::slice::from_ref(&self.place.attempt);
-        let Some(listed) = &self.listed else { return self.queue.remove(label).await };
-        let begun = self.clock.monotonic();
-        loop {
-            if listed.entries(&self.place.attempt).await? == 0 {
-                return Ok(());
-            }
-            self.queue.remove(label).await?;
-            if self.clock.monotonic().saturating_sub(begun) >= GONE_WITHIN {
-                let text = format!("the entry {} in the queue", self.place.attempt);
-                return Err(Fault::new(FaultClass::TransientStep, text));
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 

@@ -86,3 +86,28 @@ fn aliases_make_no_more_of_it_than_a_job_can_take() {
         ]
     );
 }
+
+#[test]
+fn what_is_said_of_one_is_bounded_whatever_is_in_it() {
+    let many: String = (0..8_000).map(|n| format!("k{n}: 1\n")).collect();
+    let long = "k".repeat(60_000);
+    let nested: String =
+        (0..30).map(|n| format!("{}{}:\n", " ".repeat(n), "n".repeat(1_500))).collect();
+    for text in [
+        many,
+        format!("{long}: 1\n"),
+        format!("params: {{{long}: [1]}}\n"),
+        format!("priority: {long}\n"),
+        format!("group: [{long}]\n"),
+        format!("params: {{a: [{long}]}}\n"),
+        format!("notify: {{{long}: {long}"),
+        format!("!{long} x: 1"),
+        format!("x: *{long}"),
+        nested,
+    ] {
+        let problems = read(&text).unwrap_err();
+        assert!(problems.len() <= 51, "{}", problems.len());
+        let length: usize = problems.iter().map(String::len).sum();
+        assert!(length < 20_000, "{length} bytes about {}", &text[..40]);
+    }
+}

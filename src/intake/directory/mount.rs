@@ -291,4 +291,6 @@ fn unescape(field: &[u8]) -> OsString {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

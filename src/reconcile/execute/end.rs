@@ -5,6 +5,7 @@ use daylily_lifecycle::attempt::{ClaimedBy, Force};
 use daylily_lifecycle::case::{Case, StepName};
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::observation::Observation;
+use daylily_lifecycle::outcome::FaultClass;
 
 use super::submit::job;
 use super::{Context, Node, step_failed};
@@ -18,10 +19,16 @@ pub(super) async fn take_claim(
 ) -> Pass<()> {
     let taken = async {
         // Never handed over, perhaps never prepared: the claim needs a directory to lie in.
+        let mut refused = None;
         if let Some(this) = case.attempt().filter(|this| this.submitted_at.is_none()) {
-            node.host.prepare(&job(context, node, case, this)).await?;
+            match node.host.prepare(&job(context, node, case, this)).await {
+                Ok(()) => {}
+                // A tombstone is directory enough.
+                Err(fault) if fault.class == FaultClass::FatalCase => refused = Some(fault),
+                Err(fault) => return Err(fault),
+            }
         }
-        node.host.take_claim(attempt).await
+        node.host.take_claim(attempt).await.map_err(|fault| refused.unwrap_or(fault))
     };
     match taken.await {
         Ok(by) => {

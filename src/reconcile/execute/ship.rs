@@ -86,24 +86,26 @@ pub(super) async fn telling<T>(
     let mut before = 0;
     let mut transfer = std::pin::pin!(transfer);
     loop {
+        // Beside the transfer: a database that is locked for a while does not hold it up.
+        let told = async {
+            tick.tick().await;
+            let bytes = progress.bytes.load(Ordering::Relaxed);
+            let progress = steps::Progress {
+                step,
+                files_done: progress.files.load(Ordering::Relaxed),
+                bytes_done: ByteCount(bytes),
+                bytes_total: case.content.bytes,
+                rate: ByteCount(bytes.saturating_sub(before)),
+            };
+            before = bytes;
+            let at = context.clock.now();
+            let told = StepProgress { case: case.id.clone(), attempt: attempt.cloned(), progress };
+            context.store.progress(vec![told], at).await
+        };
         tokio::select! {
             biased;
             done = &mut transfer => return Ok(done),
-            _ = tick.tick() => {
-                let bytes = progress.bytes.load(Ordering::Relaxed);
-                let progress = steps::Progress {
-                    step,
-                    files_done: progress.files.load(Ordering::Relaxed),
-                    bytes_done: ByteCount(bytes),
-                    bytes_total: case.content.bytes,
-                    rate: ByteCount(bytes.saturating_sub(before)),
-                };
-                before = bytes;
-                let at = context.clock.now();
-                let told =
-                    StepProgress { case: case.id.clone(), attempt: attempt.cloned(), progress };
-                context.store.progress(vec![told], at).await?;
-            }
-        }
+            told = told => told?,
+        };
     }
 }

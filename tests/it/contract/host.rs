@@ -1,203 +1,20 @@
 //! What every host does, as functions over a [`Rig`]. Shipping and fetching have a
 //! suite of their own.
 
-use std::path::Path;
-use std::sync::Arc;
+mod rigs;
+
 use std::time::Duration;
 
 use daylily_lifecycle::attempt::{ClaimedBy, Force};
-use daylily_lifecycle::ids::{AttemptId, HeadnodeName};
+use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::{Alive, Claim, ExitRecord, Fault, FaultClass};
-use daylily_watch::adapters::host::fake::{FakeHost, FakeMachine, Started};
 use daylily_watch::adapters::host::job::case_json;
 use daylily_watch::adapters::host::record::CaseRecord;
-use daylily_watch::adapters::host::shell::Owner;
 use daylily_watch::adapters::host::{CleanOrder, Cleaned, Host, HostLook, Job, Prepared};
-use daylily_watch::adapters::queue::Queue as _;
 
-use crate::ssh::far::Far;
-use crate::stage::{Stage, entry, job_in, new_attempt, openers, owner, owner_of_a_copy};
+use crate::stage::{new_attempt, owner, owner_of_a_copy};
 use crate::wait::{LIMIT, until, until_seen};
-
-/// A headnode whose jobs do as they are told.
-#[async_trait::async_trait]
-pub(crate) trait Rig: Send + Sync {
-    fn host(&self, owner: Owner) -> Box<dyn Host>;
-    /// A job that runs till it is told to finish.
-    fn job(&self, attempt: &AttemptId) -> Job;
-    /// Starts a prepared job; true when it has claimed.
-    async fn start(&self, attempt: &AttemptId) -> bool;
-    /// Has a running job print `line` and end with `code`.
-    fn finish(&self, attempt: &AttemptId, line: &str, code: i32);
-    /// How often the command was executed.
-    fn executed(&self, attempt: &AttemptId) -> usize;
-    /// Puts a file below the job's directory.
-    fn put(&self, attempt: &AttemptId, path: &str, content: &str);
-    /// Returns when somebody waits for the bell.
-    async fn until_listened_to(&self);
-    /// Takes the owner away, as an unmounted work_dir does.
-    fn unmount(&self);
-}
-
-struct Real(Stage);
-
-fn real() -> Real {
-    Real(Stage::bare())
-}
-
-#[async_trait::async_trait]
-impl Rig for Real {
-    fn host(&self, owner: Owner) -> Box<dyn Host> {
-        Box::new(self.0.host_of(owner))
-    }
-
-    fn job(&self, attempt: &AttemptId) -> Job {
-        self.0.job(attempt, AS_TOLD)
-    }
-
-    async fn start(&self, attempt: &AttemptId) -> bool {
-        let _ = self.0.add(attempt).await;
-        self.0.text(attempt, "claim").contains("\"by\":\"job\"")
-    }
-
-    fn finish(&self, attempt: &AttemptId, line: &str, code: i32) {
-        tell(&self.job(attempt), line, code);
-    }
-
-    fn executed(&self, attempt: &AttemptId) -> usize {
-        executions(&self.job(attempt))
-    }
-
-    fn put(&self, attempt: &AttemptId, path: &str, content: &str) {
-        put_below(&self.job(attempt), path, content);
-    }
-
-    async fn until_listened_to(&self) {
-        until_somebody_waits_for_the_bell(self.0.path()).await;
-    }
-
-    fn unmount(&self) {
-        let root = self.0.path().join(".daylily-watch");
-        std::fs::rename(root, self.0.path().join("away")).expect("it is there");
-    }
-}
-
-struct Ssh(Far);
-
-fn ssh() -> Ssh {
-    Ssh(Far::start())
-}
-
-#[async_trait::async_trait]
-impl Rig for Ssh {
-    fn host(&self, owner: Owner) -> Box<dyn Host> {
-        Box::new(self.0.host_of(owner))
-    }
-
-    fn job(&self, attempt: &AttemptId) -> Job {
-        self.0.job(attempt, AS_TOLD)
-    }
-
-    async fn start(&self, attempt: &AttemptId) -> bool {
-        let host = self.0.host_of(owner("ours", 1));
-        let _ = self.0.direct_of(&host).add(&[entry(attempt)]).await;
-        let claim = self.0.path().join(format!(".daylily-watch/{attempt}/claim"));
-        std::fs::read_to_string(claim).unwrap_or_default().contains("\"by\":\"job\"")
-    }
-
-    fn finish(&self, attempt: &AttemptId, line: &str, code: i32) {
-        tell(&self.job(attempt), line, code);
-    }
-
-    fn executed(&self, attempt: &AttemptId) -> usize {
-        executions(&self.job(attempt))
-    }
-
-    fn put(&self, attempt: &AttemptId, path: &str, content: &str) {
-        put_below(&self.job(attempt), path, content);
-    }
-
-    async fn until_listened_to(&self) {
-        until_somebody_waits_for_the_bell(&self.0.path()).await;
-    }
-
-    fn unmount(&self) {
-        let root = self.0.path().join(".daylily-watch");
-        std::fs::rename(root, self.0.path().join("away")).expect("it is there");
-    }
-}
-
-/// The command of a job that runs till it is told to finish.
-const AS_TOLD: &str =
-    "echo executed >>executed; while [ ! -s told ]; do sleep 0.02; done; . ./told";
-
-fn tell(job: &Job, line: &str, code: i32) {
-    let dir = &job.dir;
-    let told = format!("echo '{line}'; exit {code}\n");
-    std::fs::write(format!("{dir}/new"), told).expect("the folder is there");
-    std::fs::rename(format!("{dir}/new"), format!("{dir}/told")).expect("it was written");
-}
-
-fn executions(job: &Job) -> usize {
-    let lines = std::fs::read_to_string(format!("{}/executed", job.dir));
-    lines.unwrap_or_default().lines().count()
-}
-
-fn put_below(job: &Job, path: &str, content: &str) {
-    let path = Path::new(&job.dir).join(path);
-    std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("it can be made");
-    std::fs::write(path, content).expect("it can be written");
-}
-
-async fn until_somebody_waits_for_the_bell(work_dir: &Path) {
-    let bell = &work_dir.join(".daylily-watch/bell");
-    until_seen("somebody waits for the bell", LIMIT, || async { openers(bell) > 0 }).await;
-}
-
-struct Fake(Arc<FakeMachine>);
-
-fn fake() -> Fake {
-    Fake(FakeMachine::new("2026-11-20T06:00:00Z".parse().expect("a time")))
-}
-
-#[async_trait::async_trait]
-impl Rig for Fake {
-    fn host(&self, owner: Owner) -> Box<dyn Host> {
-        Box::new(FakeHost::new(HeadnodeName::new("fake"), self.0.clone(), owner))
-    }
-
-    fn job(&self, attempt: &AttemptId) -> Job {
-        job_in(Path::new("/fake"), attempt, "true")
-    }
-
-    async fn start(&self, attempt: &AttemptId) -> bool {
-        self.0.start(attempt) == Started::Claimed
-    }
-
-    fn finish(&self, attempt: &AttemptId, line: &str, code: i32) {
-        if let Some(this) = self.0.state().attempts.get_mut(attempt) {
-            this.output = format!("{line}\n");
-        }
-        self.0.finish(attempt, Some(code), None);
-    }
-
-    fn executed(&self, attempt: &AttemptId) -> usize {
-        self.0.state().attempts.get(attempt).map_or(0, |this| this.executed as usize)
-    }
-
-    fn put(&self, attempt: &AttemptId, path: &str, content: &str) {
-        let mut state = self.0.state();
-        let path = format!("{}/{path}", state.attempts[attempt].job.dir);
-        let now = state.now;
-        state.files.insert(path, (content.as_bytes().to_vec(), now));
-    }
-
-    async fn until_listened_to(&self) {}
-
-    fn unmount(&self) {
-        self.0.state().owner = None;
-    }
-}
+use rigs::Rig;
 
 const NOT_ALIVE: Alive = Alive::No { rebooted: false };
 
@@ -478,6 +295,8 @@ async fn what_is_cleaned_leaves_a_tombstone_and_can_never_start(rig: &impl Rig) 
         let found = host.list().await.expect("it can be listed").remove(0);
         assert!(!found.has_job);
         assert!(found.record.expect("it stays").cleaned_at.is_some());
+        let refused = host.prepare(&rig.job(&attempt)).await.expect_err("it has run");
+        assert_eq!(refused.class, FaultClass::FatalCase);
     }
 }
 
@@ -562,19 +381,19 @@ macro_rules! suite {
         mod real {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                super::$test(&super::real()).await;
+                super::$test(&super::rigs::real()).await;
             })*
         }
         mod ssh {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                super::$test(&super::ssh()).await;
+                super::$test(&super::rigs::ssh()).await;
             })*
         }
         mod fake {
             $(#[tokio::test]
             async fn $test() {
-                super::$test(&super::fake()).await;
+                super::$test(&super::rigs::fake()).await;
             })*
         }
     };

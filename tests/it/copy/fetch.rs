@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
+use daylily_watch::adapters::host::local::LocalCopy;
 use daylily_watch::adapters::host::{FetchOrder, Fetched};
 use tempfile::TempDir;
 
-use super::rig::{Headnode, LocalCopy, Rig, settings};
+use super::rig::{Headnode, Rig, settings};
 use super::world::{assert_fault, corrupt, fetch, inode, text, write};
 
 over_both!(
@@ -44,7 +45,7 @@ impl Home {
 
     fn fetch(&self, order: &FetchOrder) -> Result<Fetched, Fault> {
         match &self.node {
-            None => fetch(&LocalCopy { umask: 0o027 }, order),
+            None => fetch(&LocalCopy::new(0o027), order),
             Some(node) => {
                 node.give();
                 fetch(&node.transfer(settings(), None), order)

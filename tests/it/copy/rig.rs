@@ -9,14 +9,11 @@ use std::time::Duration;
 
 use daylily_lifecycle::ids::ByteCount;
 use daylily_lifecycle::outcome::Fault;
+use daylily_watch::adapters::host::Verify;
 use daylily_watch::adapters::host::rsync::{Lease, Line, RsyncSettings, RsyncTransfer};
 use daylily_watch::adapters::host::shell::{Owner, WorkDir};
 use daylily_watch::adapters::host::ssh::masters::Masters;
 use daylily_watch::adapters::host::ssh::shell::SshShell;
-use daylily_watch::adapters::host::{
-    FetchOrder, Fetched, Progress, ShipOrder, Shipped, Transfer, Verify, copy,
-};
-use tokio_util::sync::CancellationToken;
 
 use crate::servers::sshd::Sshd;
 use crate::ssh::far::Far;
@@ -25,31 +22,6 @@ use crate::ssh::far::Far;
 pub(crate) enum Rig {
     Copy,
     Rsync,
-}
-
-pub(crate) struct LocalCopy {
-    pub(crate) umask: u32,
-}
-
-#[async_trait::async_trait]
-impl Transfer for LocalCopy {
-    async fn ship(
-        &self,
-        order: &ShipOrder,
-        progress: &Progress,
-        stop: &CancellationToken,
-    ) -> Result<Shipped, Fault> {
-        copy::ship(order, self.umask, progress, stop).await
-    }
-
-    async fn fetch(
-        &self,
-        order: &FetchOrder,
-        progress: &Progress,
-        stop: &CancellationToken,
-    ) -> Result<Fetched, Fault> {
-        copy::fetch(order, progress, stop).await
-    }
 }
 
 /// A headnode behind a real sshd, with a work_dir that is ours.
@@ -130,6 +102,10 @@ impl Line for OtherLine {
 
     fn told(&self, said: &str) -> Option<Fault> {
         self.masters.told(said)
+    }
+
+    async fn is_up(&self, _lease: &Lease) -> bool {
+        true
     }
 
     fn lost(&self, _lease: &Lease) -> Option<Fault> {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::FaultClass;
 use daylily_watch::adapters::host::FetchOrder;
+use daylily_watch::adapters::host::local::LocalCopy;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::namespace::ran_in_one;
 
-use super::rig::LocalCopy;
 use super::world::{World, assert_fault, fetch, text};
 
 /// A small file system, gone with the test.
@@ -118,5 +118,5 @@ fn results_for_which_there_is_no_room_here_name_the_folder() {
         files: vec!["big".into()],
         to: disk.path().join("results"),
     };
-    assert_fault(fetch(&LocalCopy { umask: 0o027 }, &order), FaultClass::NoSpace, &text(&order.to));
+    assert_fault(fetch(&LocalCopy::new(0o027), &order), FaultClass::NoSpace, &text(&order.to));
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
+use daylily_watch::adapters::host::local::LocalCopy;
 use daylily_watch::adapters::host::rsync::RsyncSettings;
 use daylily_watch::adapters::host::{
     FetchOrder, Fetched, Progress, ShipOrder, Shipped, Transfer, Verify,
@@ -18,7 +19,7 @@ use daylily_watch::tree_fingerprint::fingerprint;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use super::rig::{Headnode, LocalCopy, Rig, settings};
+use super::rig::{Headnode, Rig, settings};
 use crate::wait::until;
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -115,7 +116,7 @@ impl World {
 
     fn transfer(&self) -> Arc<dyn Transfer> {
         match &self.node {
-            None => Arc::new(LocalCopy { umask: self.umask }),
+            None => Arc::new(LocalCopy::new(self.umask)),
             Some(node) => {
                 node.give();
                 let settings = RsyncSettings { umask: self.umask, ..self.settings.clone() };

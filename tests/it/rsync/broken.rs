@@ -19,7 +19,7 @@ fn signal(pid: u32, signal: Signal) {
 #[test]
 fn a_transfer_cut_half_way_goes_on_where_it_was() {
     let mut world = World::new(Rig::Rsync);
-    world.settings.bandwidth = Some(daylily_lifecycle::ids::ByteCount(60 * MIB));
+    world.settings.bandwidth = Some(daylily_lifecycle::ids::ByteCount(25 * MIB));
     world.write("big", &noise(200 << 20));
     count_bytes(&mut world);
     let shipping = world.start();
@@ -111,7 +111,7 @@ fn many_files_cut_half_way_are_not_sent_again() {
     for n in 0..400 {
         world.write(&format!("{}/{n}", n % 7), &noise(60_000 + n));
     }
-    world.settings.bandwidth = Some(daylily_lifecycle::ids::ByteCount(6 * MIB));
+    world.settings.bandwidth = Some(daylily_lifecycle::ids::ByteCount(4 * MIB));
     count_bytes(&mut world);
     let shipping = world.start();
     shipping.await_bytes(12 * MIB);

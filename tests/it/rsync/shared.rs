@@ -4,12 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use daylily_lifecycle::outcome::FaultClass;
+use daylily_watch::adapters::host::local::LocalCopy;
 use daylily_watch::adapters::host::shared::{Mapping, SharedTransfer};
 use daylily_watch::adapters::host::{Progress, ShipOrder, Shipped, Transfer as _};
 use tokio_util::sync::CancellationToken;
 
 use super::world::{fast, node};
-use crate::copy::rig::LocalCopy;
 use crate::copy::world::{World, assert_fault, text};
 
 /// A world with a case, and what the headnode sees of it.
@@ -28,7 +28,7 @@ fn ship(world: &World, order: &ShipOrder) -> Result<Shipped, daylily_lifecycle::
     let (here, there) = (world.source.parent().unwrap().to_owned(), world.work.join("new"));
     let mapping = Mapping { here, there: text(&there) };
     let (work_dir, _) = node(world).work_dir();
-    let transfer = SharedTransfer::new(mapping, work_dir, LocalCopy { umask: 0o027 });
+    let transfer = SharedTransfer::new(mapping, work_dir, LocalCopy::new(0o027));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (progress, stop) = (Progress::default(), CancellationToken::new());
     runtime.block_on(transfer.ship(order, &progress, &stop))

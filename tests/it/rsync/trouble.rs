@@ -188,3 +188,18 @@ fn more_than_any_pipe_holds_is_listed_and_told() {
     world.assert_copied();
     assert_eq!((shipped.files, shipped.bytes.0), (3000, 3000));
 }
+
+#[test]
+fn what_rsync_repeats_of_a_secret_is_masked() {
+    let mut world = fast();
+    let secret = "hidden-in-what-rsync-says";
+    let file = world.dir.path().join("token");
+    fs::write(&file, format!("{secret}\n")).unwrap();
+    let file = daylily_watch::config::secret::SecretSource::File(file);
+    file.read().unwrap();
+    let text = format!("echo 'rsync: [sender] {secret} is wrong (5)' >&2; exit 23");
+    world.settings.program = script(&world, &text);
+    world.write("a", b"a");
+    let fault = world.ship().unwrap_err();
+    assert!(fault.text.contains("*** is wrong") && !fault.text.contains(secret), "{fault}");
+}

@@ -149,6 +149,11 @@ impl Sshd {
         }
     }
 
+    /// The process that listens.
+    pub(crate) fn listener(&self) -> u32 {
+        self.listener.as_ref().expect("it runs").id()
+    }
+
     /// How many connections there are now.
     pub(crate) fn open_connections(&self) -> usize {
         let listener = self.listener.as_ref().map(|listener| listener.id());

@@ -164,4 +164,10 @@ impl Transfer for Nothing {
     ) -> Result<Fetched, Fault> {
         Err(Fault::new(FaultClass::FatalHost, "this one moves nothing"))
     }
+
+    async fn get_ready(&self) {}
+
+    fn compares_the_owner(&self) -> bool {
+        false
+    }
 }

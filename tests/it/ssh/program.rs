@@ -94,6 +94,20 @@ fn a_killed_daemons_connection_is_found_again_and_a_daemon_that_ends_leaves_none
 }
 
 #[test]
+fn the_connection_for_files_is_opened_while_the_first_case_arrives() {
+    let sshd = Sshd::start();
+    let site = site(&sshd);
+    let waits = site.read("config.yaml").replace("quiet: 300ms", "quiet: 1h");
+    site.write("config.yaml", &waits);
+    let mut daemon = site.daemon();
+    until("it has connected", LIMIT, || sshd.connections() == 1);
+    site.write("new_cases/HG002/sample/part", "1\n");
+    until("the next connection is there", LIMIT, || sshd.connections() == 2);
+    daemon.signal("TERM");
+    assert!(daemon.until_it_ends(Duration::from_secs(10)).success());
+}
+
+#[test]
 fn cases_are_shipped_run_and_fetched_over_three_connections_at_most() {
     let sshd = Sshd::start();
     let site = site(&sshd);

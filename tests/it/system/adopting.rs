@@ -55,9 +55,9 @@ on_sites! {
     a_job_that_ends_while_its_case_is_held_gives_its_place_back: here;
     a_job_of_a_lost_database_is_ended_by_cancel: here, here_pueue, ssh_pueue, ssh_direct;
     what_was_prepared_and_never_began_is_given_up_and_made_anew: here;
-    an_old_copy_of_the_database_is_refused_however_often_it_is_started: here;
+    an_old_copy_of_the_database_is_refused_however_often_it_is_started: here, ssh_pueue;
     a_snapshot_of_the_same_start_is_told_by_the_attempts_that_it_does_not_know: here;
-    of_two_databases_on_one_work_dir_the_second_waits_until_it_takes_over: here;
+    of_two_databases_on_one_work_dir_the_second_waits_until_it_takes_over: here, ssh_pueue;
     what_cannot_be_adopted_is_told_with_what_helps: here;
     what_is_asked_while_no_daemon_runs_is_done_at_its_start: here;
 }

@@ -47,7 +47,8 @@ impl World {
         calls.lines().filter(|line| line.split(' ').any(|word| word == "-M")).count()
     }
 
-    fn put_program(&self, at: &Path, real: &str, script: &str) {
+    /// Puts a script in the place of a program, which it finds as `$REAL`.
+    pub(crate) fn put_program(&self, at: &Path, real: &str, script: &str) {
         let notes = self.path("elsewhere").display().to_string();
         let text = format!("#!/bin/sh\nREAL='{real}' NOTES='{notes}'\n{script}\n");
         let beside = at.with_extension("new");

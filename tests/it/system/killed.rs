@@ -11,20 +11,8 @@ use super::same::assert_same;
 use super::setup::{Setup, UNTIL_LET_GO, slowly};
 use super::site::{Site, on_sites};
 use super::world::{World, now, processes_of, write};
+use crate::dice::Dice;
 use crate::wait;
-
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % sides
-    }
-}
 
 const KILLED_IN: [StateName; 10] = [
     StateName::Arriving,
@@ -45,7 +33,7 @@ fn thirty_cases_and_ten_kills_execute_every_command_once(site: Site) {
     {
         eprintln!("seed {seed}");
     }
-    let mut dice = Dice(seed);
+    let mut dice = Dice::of(seed);
     let mut world = World::new(Setup::job(site, "sleep 0.3; cp input out.txt").slots(3));
     let names: Vec<String> = (0..30).map(|n| format!("case {n}")).collect();
     let mut killed_in = KILLED_IN;

@@ -3,11 +3,11 @@
 
 mod ground;
 mod instruments;
-mod runs;
+pub(crate) mod runs;
 mod same;
-mod setup;
-mod site;
-mod world;
+pub(crate) mod setup;
+pub(crate) mod site;
+pub(crate) mod world;
 
 mod adopting;
 mod arriving;
@@ -25,9 +25,13 @@ mod killed;
 mod lessons;
 mod logs;
 mod many;
+mod memory;
 mod manifests;
 mod places;
 mod restoring;
+mod secrets;
+mod selftest;
 mod stopping;
 mod polling;
 mod queue_trouble;
+mod wrong_worlds;

@@ -57,6 +57,14 @@ fn with_one_that_is_queued() -> World {
     world
 }
 
+/// Lets the job that runs end, after which nothing is left to do and so many have run.
+fn ends_well(world: &World, jobs: usize) {
+    world.let_go();
+    world.until_succeeded(&["runs"]);
+    assert_eq!(world.runs().len(), jobs);
+    world.is_settled();
+}
+
 #[test]
 fn pueued_killed_under_a_running_job_ends_nothing_and_the_job_is_found_alive() {
     let mut world = with_one_that_runs(Setup { lost_after: "2s", ..Setup::job(SITE, SOME_WAIT) });
@@ -167,10 +175,7 @@ fn a_paused_group_is_told_and_gone_on_with_when_it_is_started() {
     assert!(world.runs_of("queued").is_empty());
     world.ground.pueued().must(&["start", "--group", "default"]);
     world.until_succeeded(&["queued"]);
-    world.let_go();
-    world.until_succeeded(&["runs"]);
-    assert_eq!(world.runs().len(), 2);
-    world.is_settled();
+    ends_well(&world, 2);
 }
 
 #[test]
@@ -183,10 +188,7 @@ fn a_state_file_that_was_emptied_loses_nothing_that_runs_and_nothing_that_waits(
     world.ground.pueued_mut().start_again();
     world.until_succeeded(&["queued", "also queued"]);
     assert_eq!(world.state("runs"), Some(StateName::Running));
-    world.let_go();
-    world.until_succeeded(&["runs"]);
-    assert_eq!(world.runs().len(), 3);
-    world.is_settled();
+    ends_well(&world, 3);
 }
 
 #[test]
@@ -308,10 +310,7 @@ fn a_pueued_that_stands_still_fails_nothing() {
     assert!(!world.all_slots_are_free());
     world.ground.pueued().thaw();
     world.until_succeeded(&["later"]);
-    world.let_go();
-    world.until_succeeded(&["runs"]);
-    assert_eq!(world.runs().len(), 2);
-    world.is_settled();
+    ends_well(&world, 2);
 }
 
 #[test]
@@ -322,10 +321,7 @@ fn a_daemon_killed_with_cases_in_the_queue_finds_them_there() {
     world.until("it has run", |world| world.runs_of("queued").len() == 1);
     world.start();
     world.until_succeeded(&["queued"]);
-    world.let_go();
-    world.until_succeeded(&["runs"]);
-    assert_eq!(world.runs().len(), 2);
-    world.is_settled();
+    ends_well(&world, 2);
 }
 
 #[test]

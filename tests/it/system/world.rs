@@ -204,6 +204,13 @@ impl World {
         status.unwrap()
     }
 
+    /// How the daemon ended, where it did so by itself.
+    pub(crate) fn has_ended(&mut self) -> Option<std::process::ExitStatus> {
+        let status = self.daemon.as_mut()?.try_wait().unwrap()?;
+        self.daemon = None;
+        Some(status)
+    }
+
     fn is_going(&self) -> bool {
         let pid = self.pid();
         let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
@@ -437,7 +444,7 @@ impl World {
     }
 
     /// Every attempt that has a directory.
-    fn attempts(&self) -> Vec<String> {
+    pub(crate) fn attempts(&self) -> Vec<String> {
         let Ok(dirs) = fs::read_dir(self.path("work/.daylily-watch")) else { return Vec::new() };
         let names = dirs.flatten().map(|dir| dir.file_name().to_string_lossy().into_owned());
         names.filter(|name| name.starts_with("dw-")).collect()

@@ -79,8 +79,13 @@ impl Stamp {
 
 /// Whether `kind`, found in the destination, was brought there by an earlier ship,
 /// by what the list says of its path.
-pub(in crate::adapters::host) fn is_ours(lines: &[Line], kind: &Kind) -> bool {
-    lines.iter().any(|line| line.kind.same_sort(kind) && (line.shipped || line.kind.matches(kind)))
+pub(in crate::adapters::host) fn is_ours<'l>(
+    lines: impl IntoIterator<Item = &'l Line>,
+    kind: &Kind,
+) -> bool {
+    lines
+        .into_iter()
+        .any(|line| line.kind.same_sort(kind) && (line.shipped || line.kind.matches(kind)))
 }
 
 /// The order of a walk: a folder, then what is in it, names by their bytes.

@@ -36,7 +36,7 @@ pub(super) struct There<'a> {
     pub(super) root: &'a str,
     pub(super) attempt: &'a AttemptId,
     /// The script's name in the attempt's directory.
-    pub(super) file: &'a str,
+    pub(super) file: &'static str,
     pub(super) owner: &'a Owner,
     pub(super) path: &'a [String],
     /// Held while it receives; None where it only reads.
@@ -48,6 +48,8 @@ pub(super) struct There<'a> {
 
 /// How the headnode's side begins.
 pub(super) struct Begin {
+    /// The script's name in the attempt's directory.
+    pub(super) file: &'static str,
     /// What the file holds, for a POSIX shell.
     pub(super) script: String,
     /// For `--rsync-path`: a line for any login shell, to which rsync appends its options.
@@ -64,7 +66,7 @@ impl There<'_> {
         if !file.chars().all(is_plain) {
             return Err(unusable(&file));
         }
-        Ok(Begin { script, program: format!("/bin/sh '{file}' {tag}") })
+        Ok(Begin { file: self.file, script, program: format!("/bin/sh '{file}' {tag}") })
     }
 
     fn body(&self) -> Result<String, Fault> {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::command::{INCOMING, PARTIAL, Way};
 use super::progress::Far;
 use super::source::sha256_of;
-use super::there::{Parts, stamp};
+use super::there::{Parts, beginning, stamp};
 use super::{FetchOrder, Fetched, Progress, RsyncTransfer, blocking};
 use crate::adapters::host::Verify;
 use crate::adapters::host::copy::fault::{Side, fatal, fault, transient};
@@ -29,6 +29,9 @@ const LOOK: Script = Script::short(
     concat!(include_str!("../scripts/owner.sh"), "\n", include_str!("../scripts/fetch_look.sh")),
 )
 .within(Duration::from_secs(600));
+
+/// How many results one script looks at, so that an answer stays small.
+const LOOK_AT_ONCE: usize = 2_000;
 
 /// A result as it is there, behind whatever symlinks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,15 +103,20 @@ impl<S: Shell> Fetch<'_, S> {
     /// All results as they are there; one that cannot be fetched is a fault.
     async fn look(&self, files: &BTreeSet<String>) -> Result<HashMap<String, There>, Fault> {
         let from = &self.order.from;
-        let mut stdin = Vec::new();
-        for file in files {
-            stdin.extend_from_slice(file.as_bytes());
-            stdin.push(0);
+        let mut all = HashMap::new();
+        let files: Vec<&String> = files.iter().collect();
+        for some in files.chunks(LOOK_AT_ONCE) {
+            let mut stdin = Vec::new();
+            for file in some {
+                stdin.extend_from_slice(file.as_bytes());
+                stdin.push(0);
+            }
+            // Real paths are as long as the kernel takes them.
+            let keep = 8192 + some.len() * 4400 + stdin.len();
+            let answer = self.transfer.work_dir.must(LOOK, &[from], &stdin, keep).await?;
+            all.extend(parse(&answer, some.iter().copied(), from)?);
         }
-        // Real paths are as long as the kernel takes them.
-        let keep = 8192 + files.len() * 4400 + stdin.len();
-        let answer = self.transfer.work_dir.must(LOOK, &[from], &stdin, keep).await?;
-        parse(&answer, files, from)
+        Ok(all)
     }
 
     /// Those whose content there is the one here.
@@ -122,18 +130,19 @@ impl<S: Shell> Fetch<'_, S> {
         }
         let bytes = names.iter().filter_map(|name| there.get(name)).map(|file| file.size);
         let bytes = bytes.fold(0, u64::saturating_add);
-        let paths: Vec<&str> = names.iter().map(String::as_str).collect();
         let here = blocking({
             let (to, names, ended) =
                 (self.order.to.clone(), names.clone(), self.stop.child_token());
             move || {
-                let sum = |name: &String| Ok((name.clone(), sha256_of(&to.join(name), &ended)?));
-                names.iter().map(sum).collect::<Result<HashMap<String, String>, Fault>>()
+                let sum = |name: &String| sha256_of(&to.join(name), &ended);
+                names.iter().map(sum).collect::<Result<Vec<[u8; 32]>, Fault>>()
             }
         });
+        let paths: Vec<&str> = names.iter().map(String::as_str).collect();
         let sums = self.transfer.sums(&self.order.from, &paths, bytes);
         let (here, there) = tokio::try_join!(here, sums)?;
-        Ok(names.into_iter().filter(|name| here.get(name) == there.get(name)).collect())
+        let same = here.into_iter().zip(there).map(|(here, there)| Some(here) == there);
+        Ok(names.into_iter().zip(same).filter_map(|(name, same)| same.then_some(name)).collect())
     }
 
     async fn bring(
@@ -157,7 +166,12 @@ impl<S: Shell> Fetch<'_, S> {
             });
         };
         let order = self.order;
-        self.transfer.moved(&way, &order.attempt, &order.from, wanted, self.stop, further).await
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let begin = self.transfer.begin(&way, &order.attempt, &order.from)?;
+        self.transfer.put(&begin, &order.attempt).await?;
+        self.transfer.moved(&way, &begin, &order.from, wanted, self.stop, further).await
     }
 
     fn tell(&self, far: Far) {
@@ -166,19 +180,19 @@ impl<S: Shell> Fetch<'_, S> {
     }
 }
 
-fn parse(
+fn parse<'f>(
     answer: &[u8],
-    files: &BTreeSet<String>,
+    files: impl Iterator<Item = &'f String> + Clone,
     from: &str,
 ) -> Result<HashMap<String, There>, Fault> {
     let odd = || {
-        let said: String = String::from_utf8_lossy(answer).trim().chars().take(80).collect();
+        let said = beginning(answer);
         let text = format!("the results in {from} cannot be understood: {said:?}");
         Fault::new(FaultClass::TransientStep, text)
     };
     let mut parts = Parts { rest: answer };
     let root = parts.text().ok_or_else(odd)?.trim_end_matches('/').to_owned() + "/";
-    let mut asked = files.iter();
+    let mut asked = files.clone();
     let mut seen = HashMap::new();
     let mut reals: HashMap<&str, &[u8]> = HashMap::new();
     while let Some(count) = parts.text() {

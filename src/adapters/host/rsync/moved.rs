@@ -1,7 +1,6 @@
 //! Owns one transfer and one comparison of contents, for ships and fetches alike: a place on
 //! the line, the run of rsync, and what its end means.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use tokio_util::sync::CancellationToken;
 
-use super::command::{There, Way, arguments};
+use super::command::{Begin, There, Way, arguments};
 use super::progress::Far;
 use super::there::sums;
 use super::{Lease, RsyncTransfer, fault, process};
@@ -17,7 +16,13 @@ use crate::adapters::host::shell::{About, Script, Shell};
 
 const BEGIN: Script = Script::short(
     About::Attempt,
-    concat!(include_str!("../scripts/owner.sh"), "\n", include_str!("../scripts/move_begin.sh")),
+    concat!(
+        include_str!("../scripts/owner.sh"),
+        "\n",
+        include_str!("../scripts/put_begin.sh"),
+        "\n",
+        include_str!("../scripts/move_begin.sh")
+    ),
 );
 const SUMS: Script = Script::short(
     About::Case,
@@ -28,15 +33,41 @@ const OWNED: Script = Script::short(
     concat!(include_str!("../scripts/owner.sh"), "\n", include_str!("../scripts/owned.sh")),
 );
 
+/// How many files one script makes the sums of, so that an answer stays small.
+const SUMS_AT_ONCE: usize = 20_000;
+
 /// As slow as the slowest disk that somebody would compute on, in bytes a second.
 const HASHED_A_SECOND: u64 = 10 << 20;
 
 impl<S: Shell> RsyncTransfer<S> {
-    /// Moves what is on the list, if anything is, and holds its place on the line meanwhile.
-    pub(super) async fn moved(
+    /// What the headnode's side of transfers from or to a directory there begins with. It
+    /// has to be put in its place before the first of them.
+    pub(super) fn begin(
         &self,
         way: &Way<'_>,
         attempt: &AttemptId,
+        dir: &str,
+    ) -> Result<Begin, Fault> {
+        let root = self.work_dir.root();
+        let settings = &self.settings;
+        let (path, umask) = (&settings.path, settings.umask);
+        let ((file, lock), owner) = (way.there(), &self.owner);
+        There { root: &root, attempt, file, owner, path, lock, umask, dir }.begin()
+    }
+
+    pub(super) async fn put(&self, begin: &Begin, attempt: &AttemptId) -> Result<(), Fault> {
+        let length = begin.script.len().to_string();
+        let args = [attempt.as_str(), begin.file, &length];
+        self.work_dir.must(BEGIN, &args, begin.script.as_bytes(), 0).await?;
+        Ok(())
+    }
+
+    /// Moves what is on the list, if anything is, and holds its place on the line meanwhile.
+    /// `dir` is for the log.
+    pub(super) async fn moved(
+        &self,
+        way: &Way<'_>,
+        begin: &Begin,
         dir: &str,
         paths: &[&str],
         stop: &CancellationToken,
@@ -52,15 +83,7 @@ impl<S: Shell> RsyncTransfer<S> {
             stdin.extend_from_slice(path.as_bytes());
             stdin.push(0);
         }
-        let root = self.work_dir.root();
         let settings = &self.settings;
-        let (path, umask) = (&settings.path, settings.umask);
-        let ((file, lock), owner) = (way.there(), &self.owner);
-        let there = There { root: &root, attempt, file, owner, path, lock, umask, dir };
-        let begin = there.begin()?;
-        let length = begin.script.len().to_string();
-        let args = [attempt.as_str(), file, &length];
-        self.work_dir.must(BEGIN, &args, begin.script.as_bytes(), 0).await?;
         let lease = self.line.lease().await?;
         let remote_shell = lease.remote_shell.first().map(String::as_str).unwrap_or_default();
         let remote_shell = Path::new(remote_shell).file_name().and_then(|name| name.to_str());
@@ -103,10 +126,15 @@ impl<S: Shell> RsyncTransfer<S> {
             true => self.line.told(&said),
             false => None,
         };
-        let of_line = match (of_line, ended.code) {
-            (None, Some(255)) => self.line.lost(&lease),
-            (of_line, _) => of_line,
+        // A remote shell that ends with its connection need not say so, and rsync then only
+        // tells of a broken pipe.
+        let is_lost = match ended.code {
+            Some(255) => true,
+            _ => {
+                broken && fault.class == FaultClass::TransientStep && !self.line.is_up(&lease).await
+            }
         };
+        let of_line = of_line.or_else(|| is_lost.then(|| self.line.lost(&lease)).flatten());
         if let Some(fault) = of_line {
             self.line.failed(lease).await;
             return fault;
@@ -118,25 +146,28 @@ impl<S: Shell> RsyncTransfer<S> {
         fault
     }
 
-    /// SHA-256 of files in a directory there, which hold `bytes` together at most.
+    /// SHA-256 of files in a directory there, which hold `bytes` together at most, in the
+    /// order asked. None: one cannot be read.
     pub(super) async fn sums(
         &self,
         dir: &str,
         paths: &[&str],
         bytes: u64,
-    ) -> Result<HashMap<String, String>, Fault> {
-        if paths.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let mut stdin = Vec::new();
-        for path in paths {
-            stdin.extend_from_slice(path.as_bytes());
-            stdin.push(0);
-        }
-        // Each line has a sum and the path, in which any character may be escaped.
-        let keep = paths.len() * 80 + 2 * stdin.len();
+    ) -> Result<Vec<Option<[u8; 32]>>, Fault> {
         let limit = Duration::from_secs(120 + bytes / HASHED_A_SECOND);
-        let answer = self.work_dir.must(SUMS.within(limit), &[dir], &stdin, keep).await?;
-        Ok(sums(&answer))
+        let mut all = Vec::with_capacity(paths.len());
+        for some in paths.chunks(SUMS_AT_ONCE) {
+            let mut stdin = Vec::new();
+            for path in some {
+                stdin.extend_from_slice(path.as_bytes());
+                stdin.push(0);
+            }
+            // Each line has a sum and the path, in which any character may be escaped.
+            let keep = some.len() * 80 + 2 * stdin.len();
+            let answer = self.work_dir.must(SUMS.within(limit), &[dir], &stdin, keep).await?;
+            let sums = sums(&answer);
+            all.extend(some.iter().map(|&path| sums.get(path).copied()));
+        }
+        Ok(all)
     }
 }

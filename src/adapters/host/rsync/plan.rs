@@ -14,13 +14,13 @@ use crate::adapters::host::copy::list::{Kind, Line, is_ours, walk_order};
 use crate::adapters::host::copy::room::Need;
 
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(super) struct Plan<'a> {
     /// In the order in which it can be done.
     pub(super) remove: Vec<Removal>,
     /// Paths of what there is not as it is here.
-    pub(super) send: Vec<String>,
+    pub(super) send: Vec<&'a str>,
     /// Their content has to be compared before they are sent or left.
-    pub(super) doubts: Vec<Doubt>,
+    pub(super) doubts: Vec<Doubt<'a>>,
     pub(super) need: Need,
 }
 
@@ -32,24 +32,24 @@ pub(super) struct Removal {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Doubt {
-    pub(super) path: String,
+pub(super) struct Doubt<'a> {
+    pub(super) path: &'a str,
     /// In size and time.
     pub(super) alike: bool,
     /// Brought by an earlier ship, so that it may be replaced.
     pub(super) ours: bool,
 }
 
-pub(super) struct Case<'a> {
+pub(super) struct Case<'a, 't> {
     /// In the order of a walk.
     pub(super) meant: &'a [Line],
-    pub(super) there: &'a Looked,
+    pub(super) there: &'t Looked,
     /// For messages.
-    pub(super) dest: &'a str,
+    pub(super) dest: &'t str,
     pub(super) verify: Verify,
 }
 
-pub(super) fn plan(case: &Case<'_>) -> Result<Plan, Fault> {
+pub(super) fn plan<'a>(case: &Case<'a, '_>) -> Result<Plan<'a>, Fault> {
     let past = Past::of(&case.there.list);
     let mut plan = Plan::default();
     let removed = removals(case, &past, &mut plan)?;
@@ -63,24 +63,24 @@ pub(super) fn plan(case: &Case<'_>) -> Result<Plan, Fault> {
     Ok(plan)
 }
 
-impl Case<'_> {
+impl<'a> Case<'a, '_> {
     fn compare(
         &self,
-        line: &Line,
+        line: &'a Line,
         found: Option<&Found>,
         past: &Past<'_>,
-        plan: &mut Plan,
+        plan: &mut Plan<'a>,
     ) -> Result<(), Fault> {
-        let lines = past.lines(&line.path);
+        let lines = || past.lines(&line.path);
         match (&line.kind, found) {
             (Kind::Folder, Some(Found::As(Kind::Folder))) => return Ok(()),
             (Kind::Symlink { .. }, Some(Found::As(there))) if *there == line.kind => {
                 return Ok(());
             }
             (Kind::Symlink { .. }, Some(Found::As(there @ Kind::Symlink { .. })))
-                if is_ours(lines, there) => {}
+                if is_ours(lines(), there) => {}
             (Kind::File { size, .. }, Some(Found::As(there @ Kind::File { .. }))) => {
-                let (alike, ours) = (line.kind.matches(there), is_ours(lines, there));
+                let (alike, ours) = (line.kind.matches(there), is_ours(lines(), there));
                 let same_size = matches!(there, Kind::File { size: there, .. } if there == size);
                 if !alike {
                     plan.need.files += 1;
@@ -94,12 +94,12 @@ impl Case<'_> {
                     }
                     (true, true, Verify::Checksum) | (false, true, Verify::Quick) => false,
                     (true, false, _) => {
-                        plan.send.push(line.path.clone());
+                        plan.send.push(&line.path);
                         false
                     }
                 };
                 if doubtful {
-                    plan.doubts.push(Doubt { path: line.path.clone(), alike, ours });
+                    plan.doubts.push(Doubt { path: &line.path, alike, ours });
                 }
                 return Ok(());
             }
@@ -114,7 +114,7 @@ impl Case<'_> {
             }
             (Kind::File { .. }, Some(_)) => return Err(self.in_the_way(&line.path, "a file")),
         }
-        plan.send.push(line.path.clone());
+        plan.send.push(&line.path);
         Ok(())
     }
 
@@ -138,35 +138,35 @@ impl Case<'_> {
 /// What an earlier ship brought and the case no longer has, or has as something else, and
 /// what it left half done. Folders only when nothing else is in them. Answers with what
 /// will be gone.
-fn removals<'a>(
-    case: &Case<'a>,
+fn removals<'t>(
+    case: &Case<'_, 't>,
     past: &Past<'_>,
-    plan: &mut Plan,
-) -> Result<HashSet<&'a str>, Fault> {
+    plan: &mut Plan<'_>,
+) -> Result<HashSet<&'t str>, Fault> {
     let mut removed = HashSet::new();
     let Some(entries) = &case.there.entries else { return Ok(removed) };
     let wanted: HashMap<&str, &Kind> =
         case.meant.iter().map(|line| (line.path.as_str(), &line.kind)).collect();
     let mut within: HashMap<&str, usize> = HashMap::new();
-    for path in entries.keys() {
+    for path in entries.paths() {
         *within.entry(parent(path)).or_default() += 1;
     }
     let listed = case.there.list.iter().map(|line| line.path.as_str());
-    let left = entries.keys().map(String::as_str).filter(|path| is_left_over(path));
+    let left = entries.paths().filter(|path| is_left_over(path));
     let mut paths: Vec<&str> = listed.chain(left).collect();
     paths.sort_by(|a, b| walk_order(b, a));
     paths.dedup();
     for path in paths {
         let Some(entry) = entries.get(path) else { continue };
-        let lines = past.lines(path);
+        let lines = || past.lines(path);
         let gone = |kind: &Kind| wanted.get(path).is_none_or(|wanted| !wanted.same_sort(kind));
-        let take = match &entry.found {
+        let take = match entry.found {
             _ if is_left_over(path) => !is_basis(path, &wanted),
-            _ if !lines.iter().any(|line| gone(&line.kind)) => false,
-            Found::As(Kind::Folder) => gone(&Kind::Folder) && is_ours(lines, &Kind::Folder),
+            _ if !lines().any(|line| gone(&line.kind)) => false,
+            Found::As(Kind::Folder) => gone(&Kind::Folder) && is_ours(lines(), &Kind::Folder),
             Found::As(kind) if gone(kind) => {
-                let as_shipped = lines.iter().any(|line| line.kind.matches(kind));
-                if !as_shipped && is_ours(lines, kind) {
+                let as_shipped = lines().any(|line| line.kind.matches(kind));
+                if !as_shipped && is_ours(lines(), kind) {
                     return Err(fatal(format_args!(
                         "{}/{path} was shipped earlier, has changed there since, and is no \
                          longer in the case\nhint: move it away, then retry",
@@ -177,17 +177,13 @@ fn removals<'a>(
             }
             Found::As(_) | Found::Odd => false,
         };
-        let sort = match &entry.found {
-            Found::As(Kind::Folder) => "folder",
-            Found::As(Kind::Symlink { .. }) => "link",
-            Found::As(Kind::File { .. }) | Found::Odd => "file",
-        };
+        let sort = sort_of(entry.found);
         let empty = within.get(path).copied().unwrap_or(0) == 0;
         if take && (sort != "folder" || empty) {
             if let Some(count) = within.get_mut(parent(path)) {
                 *count -= 1;
             }
-            let looked = entry.looked.clone();
+            let looked = entry.looked();
             plan.remove.push(Removal { sort, path: path.to_owned(), looked });
             removed.insert(path);
         }
@@ -198,18 +194,22 @@ fn removals<'a>(
 /// What half a transfer left and no other will use.
 pub(super) fn left_overs(there: &Looked) -> Vec<Removal> {
     let Some(entries) = &there.entries else { return Vec::new() };
-    let mut left: Vec<_> = entries.iter().filter(|(path, _)| is_left_over(path)).collect();
-    left.sort_by(|(a, _), (b, _)| walk_order(b, a));
-    let removal = |(path, entry): (&String, &super::there::Entry)| Removal {
-        sort: match &entry.found {
-            Found::As(Kind::Folder) => "folder",
-            Found::As(Kind::Symlink { .. }) => "link",
-            Found::As(Kind::File { .. }) | Found::Odd => "file",
-        },
-        path: path.clone(),
-        looked: entry.looked.clone(),
+    let mut left: Vec<&str> = entries.paths().filter(|path| is_left_over(path)).collect();
+    left.sort_by(|a, b| walk_order(b, a));
+    let removal = |path: &str| {
+        let entry = entries.get(path)?;
+        let (sort, path) = (sort_of(entry.found), path.to_owned());
+        Some(Removal { sort, path, looked: entry.looked() })
     };
-    left.into_iter().map(removal).collect()
+    left.into_iter().filter_map(removal).collect()
+}
+
+fn sort_of(found: &Found) -> &'static str {
+    match found {
+        Found::As(Kind::Folder) => "folder",
+        Found::As(Kind::Symlink { .. }) => "link",
+        Found::As(Kind::File { .. }) | Found::Odd => "file",
+    }
 }
 
 /// Whether a path is, or is in, a folder for what is not whole yet.

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::progress::{Far, Reader, Sent};
 use super::{Lease, stopped};
+use crate::mask::masked;
 
 /// From being asked to end until being ended.
 const GRACE: Duration = Duration::from_millis(500);
@@ -120,7 +121,7 @@ pub(super) async fn run(
     let status = status.map_err(|error| trouble("wait for", &error))?;
     let sent = sent.map_err(|error| trouble("read from", &error))?;
     let complaint = complaint.map_err(|error| trouble("read from", &error))?;
-    let stderr = String::from_utf8_lossy(&complaint).into_owned();
+    let stderr = masked(&String::from_utf8_lossy(&complaint)).into_owned();
     Ok(Ended { code: status.code(), stderr, sent })
 }
 

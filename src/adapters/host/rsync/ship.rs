@@ -2,7 +2,7 @@
 //! take away what is gone, let rsync move the bytes, look at both sides again, and only
 //! then say what was shipped.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use daylily_lifecycle::ids::ByteCount;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use tokio_util::sync::CancellationToken;
 
-use super::command::{INCOMING, Way};
+use super::command::{Begin, INCOMING, Way};
+use super::listed::Written;
 use super::plan::{Case, Plan, Removal, left_overs, plan};
 use super::progress::Far;
 use super::source::{self, Hashes, Tree, is_marker};
@@ -36,14 +37,15 @@ const LONG: Duration = Duration::from_secs(600);
 
 pub(in crate::adapters::host) const LOOK: Script =
     Script::short(About::Case, script!("ship_look.sh")).within(LONG);
-const BEGIN: Script = Script::short(About::Case, script!("ship_lock.sh", "ship_begin.sh"));
+const BEGIN: Script =
+    Script::short(About::Case, script!("put_begin.sh", "ship_lock.sh", "ship_begin.sh"));
 const REMOVE: Script =
     Script::short(About::Case, script!("ship_lock.sh", "ship_remove.sh")).within(LONG);
 const DONE: Script =
     Script::short(About::Case, script!("ship_lock.sh", "ship_done.sh")).within(LONG);
 
 /// A look at about a million files.
-pub(in crate::adapters::host) const LOOK_MAX: usize = 256 << 20;
+pub(in crate::adapters::host) const LOOK_MAX: usize = 128 << 20;
 
 /// What a script ends with while the lock is held.
 const HELD: i32 = 75;
@@ -57,32 +59,33 @@ pub(super) async fn ship<S: Shell>(
     let ended = stop.child_token();
     // Dropping this future must end its threads too.
     let _guard = ended.clone().drop_guard();
-    let ship = Ship { transfer, order, progress, stop, ended };
+    let way = Way::Ship { source: &order.source, lock: &order.lock };
+    let receiver = transfer.begin(&way, &order.attempt, &order.dest)?;
+    let ship = Ship { transfer, order, progress, stop, ended, way, receiver };
     let tree = Arc::new(ship.walk().await?);
     tree.is_the_one_ordered(order)?;
-    let lines: Vec<Line> = tree.entries.iter().map(|seen| seen.line.clone()).collect();
+    let lines = tree.lines.as_slice();
 
     let begin = async {
         let there = ship.look(&order.manifest).await?;
-        let case = Case { meant: &lines, there: &there, dest: &order.dest, verify: order.verify };
+        let case = Case { meant: lines, there: &there, dest: &order.dest, verify: order.verify };
         let mut todo = plan(&case)?;
         ship.settle(&case, &tree, &mut todo).await?;
         if todo.need.files > 0 {
             there.room.holds(&todo.need, &order.dest)?;
         }
-        let list = listed::unite(&there.list, &lines);
-        ship.begin(&list).await?;
+        ship.begin(&listed::unite(&there.list, lines)).await?;
         ship.remove(&todo.remove).await?;
-        Ok((todo, list))
+        Ok((todo.send, there.list))
     };
     // A connection takes as long as all of that. What is wrong with it is told when it is
     // used.
     let (begun, _) = tokio::join!(begin, transfer.line.lease());
-    let (mut todo, list) = begun?;
+    let (mut send, past) = begun?;
 
-    let marker = order.marker.as_ref().filter(|marker| todo.send.contains(marker)).cloned();
-    todo.send.retain(|path| marker.as_ref() != Some(path));
-    let total = total(order, &lines);
+    let marker = order.marker.as_deref().filter(|marker| send.contains(marker));
+    send.retain(|path| marker != Some(path));
+    let total = total(order, lines);
     let hashing = blocking({
         let (order, tree, ended) = (order.clone(), Arc::clone(&tree), ship.ended.clone());
         let with_sha256 = order.verify == Verify::Checksum;
@@ -91,12 +94,12 @@ pub(super) async fn ship<S: Shell>(
             source::hash(&order, &tree, which, with_sha256, &ended)
         }
     });
-    let sending = ship.send_all(&todo.send, &lines, total);
+    let sending = ship.send_all(&send, lines, total);
     let (hashes, ()) = tokio::try_join!(hashing, sending)?;
 
-    ship.verify(&tree, &lines, &hashes, &Sent { paths: &todo.send, list: &list }).await?;
+    ship.verify(&tree, &hashes, &Sent { paths: &send, past: &past }).await?;
     if let Some(marker) = marker {
-        ship.send_marker(&marker).await?;
+        ship.send_marker(marker).await?;
     }
     ship.done(lines, &hashes).await?;
     ship.tell(total);
@@ -106,8 +109,8 @@ pub(super) async fn ship<S: Shell>(
 
 /// What rsync was given, and the list that was there before.
 struct Sent<'a> {
-    paths: &'a [String],
-    list: &'a [Line],
+    paths: &'a [&'a str],
+    past: &'a [Line],
 }
 
 struct Ship<'a, S> {
@@ -116,6 +119,9 @@ struct Ship<'a, S> {
     progress: &'a Progress,
     stop: &'a CancellationToken,
     ended: CancellationToken,
+    way: Way<'a>,
+    /// What the other side of each of its transfers begins with.
+    receiver: Begin,
 }
 
 impl<S: Shell> Ship<'_, S> {
@@ -132,29 +138,34 @@ impl<S: Shell> Ship<'_, S> {
     }
 
     /// Compares the content of what is in doubt.
-    async fn settle(
+    async fn settle<'a>(
         &self,
-        case: &Case<'_>,
+        case: &Case<'a, '_>,
         tree: &Arc<Tree>,
-        todo: &mut Plan,
+        todo: &mut Plan<'a>,
     ) -> Result<(), Fault> {
         let doubts = std::mem::take(&mut todo.doubts);
         if doubts.is_empty() {
             return Ok(());
         }
-        let paths: Vec<String> = doubts.iter().map(|doubt| doubt.path.clone()).collect();
         let here = blocking({
             let (order, tree, ended) = (self.order.clone(), Arc::clone(tree), self.ended.clone());
-            let paths: std::collections::HashSet<String> = paths.iter().cloned().collect();
-            move || source::hash(&order, &tree, |line| paths.contains(&line.path), true, &ended)
+            let places: HashSet<usize> =
+                doubts.iter().filter_map(|doubt| tree.place(doubt.path)).collect();
+            move || {
+                let doubtful = |line: &Line| {
+                    tree.place(&line.path).is_some_and(|place| places.contains(&place))
+                };
+                source::hash(&order, &tree, doubtful, true, &ended)
+            }
         });
-        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-        let (here, there) = tokio::try_join!(here, self.sums(&paths, case.meant))?;
-        for doubt in doubts {
-            let ours = here.get(&doubt.path).and_then(|hashes| hashes.sha256.as_ref());
-            let equal = ours.is_some() && ours == there.get(&doubt.path);
+        let paths: Vec<&str> = doubts.iter().map(|doubt| doubt.path).collect();
+        let (here, there) = tokio::try_join!(here, self.sums(&paths, tree))?;
+        for (doubt, there) in doubts.into_iter().zip(there) {
+            let ours = tree.place(doubt.path).and_then(|place| here.sha256(place));
+            let equal = ours.is_some() && ours == there;
             if !equal && !doubt.ours {
-                return Err(case.other_content(&doubt.path));
+                return Err(case.other_content(doubt.path));
             }
             if !(equal && doubt.alike) {
                 todo.send.push(doubt.path);
@@ -163,13 +174,27 @@ impl<S: Shell> Ship<'_, S> {
         Ok(())
     }
 
-    async fn begin(&self, list: &[Line]) -> Result<(), Fault> {
-        let list = encode(list)?;
-        let (umask, length) =
-            (format!("{:04o}", self.transfer.settings.umask & 0o777), list.len().to_string());
-        let order = self.order;
-        let args = [&order.lock, &order.dest, &order.manifest, &umask, &length, INCOMING];
-        self.locked(BEGIN, &args, &list).await
+    async fn begin(&self, list: &[&Line]) -> Result<(), Fault> {
+        let (order, receiver) = (self.order, &self.receiver);
+        let mut stdin = receiver.script.clone().into_bytes();
+        let script_length = stdin.len();
+        for &line in list {
+            write(&mut stdin, &Written::from(line))?;
+        }
+        let umask = format!("{:04o}", self.transfer.settings.umask & 0o777);
+        let lengths = [script_length, stdin.len() - script_length].map(|n| n.to_string());
+        let [script_length, list_length] = &lengths;
+        let args = [
+            &order.lock,
+            &order.dest,
+            &order.manifest,
+            &umask,
+            INCOMING,
+            receiver.file,
+            script_length,
+            list_length,
+        ];
+        self.locked(BEGIN, &args, &stdin).await
     }
 
     async fn remove(&self, removals: &[Removal]) -> Result<(), Fault> {
@@ -187,9 +212,9 @@ impl<S: Shell> Ship<'_, S> {
     }
 
     /// Sends what is not there yet and tells how far it is, what is there included.
-    async fn send_all(&self, send: &[String], lines: &[Line], total: Far) -> Result<(), Fault> {
+    async fn send_all(&self, send: &[&str], lines: &[Line], total: Far) -> Result<(), Fault> {
         let mut there = total;
-        let wanted: std::collections::HashSet<&str> = send.iter().map(String::as_str).collect();
+        let wanted: HashSet<&str> = send.iter().copied().collect();
         for line in lines {
             if let Kind::File { size, .. } = line.kind
                 && wanted.contains(line.path.as_str())
@@ -198,9 +223,9 @@ impl<S: Shell> Ship<'_, S> {
                 there.files = there.files.saturating_sub(1);
             }
         }
+        drop(wanted);
         self.tell(there);
-        let paths: Vec<&str> = send.iter().map(String::as_str).collect();
-        self.send(&paths, |far| {
+        self.send(send, |far| {
             self.tell(Far {
                 bytes: (there.bytes + far.bytes).min(total.bytes),
                 files: (there.files + far.files).min(total.files),
@@ -210,22 +235,22 @@ impl<S: Shell> Ship<'_, S> {
     }
 
     async fn send(&self, paths: &[&str], further: impl FnMut(Far) + Send) -> Result<(), Fault> {
-        let order = self.order;
-        let way = Way::Ship { source: &order.source, lock: &order.lock };
-        self.transfer.moved(&way, &order.attempt, &order.dest, paths, self.stop, further).await
+        let (way, receiver, dest) = (&self.way, &self.receiver, &self.order.dest);
+        self.transfer.moved(way, receiver, dest, paths, self.stop, further).await
     }
 
     /// Second look, at both sides: the source has not moved, and what is there is what
     /// was sent.
     async fn verify(
         &self,
-        tree: &Tree,
-        lines: &[Line],
-        hashes: &HashMap<String, Hashes>,
+        tree: &Arc<Tree>,
+        hashes: &Hashes,
         sent: &Sent<'_>,
     ) -> Result<(), Fault> {
         let walk = async {
-            self.walk().await.map_err(|fault| match fault.class {
+            let (order, tree, ended) = (self.order.clone(), Arc::clone(tree), self.ended.clone());
+            let same = blocking(move || tree.is_still_there(&order, &ended)).await;
+            same.map_err(|fault| match fault.class {
                 // What cannot be shipped now could be a moment ago.
                 FaultClass::FatalCase => transient(format_args!(
                     "{} has changed since it was complete: {}",
@@ -242,30 +267,28 @@ impl<S: Shell> Ship<'_, S> {
             })
         };
         let there = self.look("").await?;
-        self.claim(&there, lines, sent).await?;
-        let now = walk.await?;
-        tree.is_still(&now, self.order)?;
-        for line in lines.iter().filter(|line| !is_marker(self.order, line)) {
+        self.claim(&there, tree, sent).await?;
+        walk.await?;
+        for line in tree.lines.iter().filter(|line| !is_marker(self.order, line)) {
             match there.at(&line.path) {
                 Some(Found::As(kind)) if line.kind.matches(kind) => {}
                 Some(_) | None => return Err(self.differs(&line.path)),
             }
         }
         if self.order.verify == Verify::Checksum {
-            self.compare(lines, hashes).await?;
+            self.compare(tree, hashes).await?;
         }
         self.remove(&left_overs(&there)).await
     }
 
     /// Adds to the list what rsync made of files that were cut short or changed while it
     /// read them: they are ours to replace, although they are not what was meant.
-    async fn claim(&self, there: &Looked, lines: &[Line], sent: &Sent<'_>) -> Result<(), Fault> {
-        let meant: HashMap<&str, &Line> =
-            lines.iter().map(|line| (line.path.as_str(), line)).collect();
-        let odd = sent.paths.iter().filter_map(|path| match there.at(path)? {
-            Found::As(kind) if meant.get(path.as_str())?.kind.matches(kind) => None,
+    async fn claim(&self, there: &Looked, tree: &Tree, sent: &Sent<'_>) -> Result<(), Fault> {
+        let odd = sent.paths.iter().filter_map(|&path| match there.at(path)? {
+            Found::As(kind) if tree.lines[tree.place(path)?].kind.matches(kind) => None,
             Found::As(kind) => {
-                Some(Line { path: path.clone(), kind: kind.clone(), shipped: false, blake3: None })
+                let (path, kind) = (path.to_owned(), kind.clone());
+                Some(Line { path, kind, shipped: false, blake3: None })
             }
             Found::Odd => None,
         });
@@ -273,19 +296,20 @@ impl<S: Shell> Ship<'_, S> {
         if odd.is_empty() {
             return Ok(());
         }
-        self.begin(&listed::unite(sent.list, &odd)).await
+        let list = listed::unite(sent.past, &tree.lines);
+        self.begin(&listed::unite(list, &odd)).await
     }
 
     /// Compares all content, and sends once more what is not the same.
-    async fn compare(&self, lines: &[Line], hashes: &HashMap<String, Hashes>) -> Result<(), Fault> {
-        let mut paths: Vec<&str> = hashes.keys().map(String::as_str).collect();
+    async fn compare(&self, tree: &Tree, hashes: &Hashes) -> Result<(), Fault> {
+        let lines = tree.lines.iter().enumerate();
+        let mut paths: Vec<&str> =
+            lines.filter_map(|(at, line)| hashes.blake3(at).map(|_| line.path.as_str())).collect();
         for again in [true, false] {
-            let sums = self.sums(&paths, lines).await?;
-            let other = |path: &&str| {
-                hashes.get(*path).and_then(|hashes| hashes.sha256.as_ref()) != sums.get(*path)
-            };
-            paths.retain(other);
-            paths.sort_unstable();
+            let there = self.sums(&paths, tree).await?;
+            let here = |path: &str| hashes.sha256(tree.place(path)?);
+            let other = paths.iter().zip(there).filter(|&(&path, there)| here(path) != there);
+            paths = other.map(|(&path, _)| path).collect();
             match (paths.first(), again) {
                 (None, _) => return Ok(()),
                 (Some(path), false) => return Err(self.differs(path)),
@@ -299,9 +323,8 @@ impl<S: Shell> Ship<'_, S> {
         Ok(())
     }
 
-    /// By path. One that cannot be read there is not in the answer.
-    async fn sums(&self, paths: &[&str], lines: &[Line]) -> Result<HashMap<String, String>, Fault> {
-        let bytes = lines.iter().map(|line| match line.kind {
+    async fn sums(&self, paths: &[&str], tree: &Tree) -> Result<Vec<Option<[u8; 32]>>, Fault> {
+        let bytes = tree.lines.iter().map(|line| match line.kind {
             Kind::File { size, .. } => size,
             Kind::Folder | Kind::Symlink { .. } => 0,
         });
@@ -318,16 +341,13 @@ impl<S: Shell> Ship<'_, S> {
         }
     }
 
-    async fn done(
-        &self,
-        mut lines: Vec<Line>,
-        hashes: &HashMap<String, Hashes>,
-    ) -> Result<(), Fault> {
-        for line in &mut lines {
-            line.shipped = true;
-            line.blake3 = hashes.get(&line.path).map(|hash| hash.blake3.to_hex().to_string());
+    async fn done(&self, lines: &[Line], hashes: &Hashes) -> Result<(), Fault> {
+        let mut list = Vec::new();
+        for (at, line) in lines.iter().enumerate() {
+            let hex = hashes.blake3(at).map(|hash| hash.to_hex());
+            let blake3 = hex.as_ref().map(|hex| hex.as_str());
+            write(&mut list, &Written { shipped: true, blake3, ..Written::from(line) })?;
         }
-        let list = encode(&lines)?;
         let (order, length) = (self.order, list.len().to_string());
         let args = [&order.lock, &order.dest, &order.manifest, &length, INCOMING];
         self.locked(DONE, &args, &list).await
@@ -367,6 +387,7 @@ fn total(order: &ShipOrder, lines: &[Line]) -> Far {
     total
 }
 
-fn encode(lines: &[Line]) -> Result<Vec<u8>, Fault> {
-    listed::encode(lines).map_err(|error| fatal(format_args!("the list of the case: {error}")))
+fn write(list: &mut Vec<u8>, line: &Written<'_>) -> Result<(), Fault> {
+    let written = listed::write(list, line);
+    written.map_err(|error| fatal(format_args!("the list of the case: {error}")))
 }

@@ -1,8 +1,6 @@
 //! Owns comparing a case's folder here with what the headnode sees of it, for those who
 //! copy nothing.
 
-use std::sync::Arc;
-
 use daylily_lifecycle::ids::Digest;
 use daylily_lifecycle::outcome::Fault;
 use tokio_util::sync::CancellationToken;
@@ -33,12 +31,12 @@ pub(in crate::adapters::host) async fn see(
 ) -> Result<Here, Fault> {
     let order = order.clone();
     blocking(move || {
-        let tree = Arc::new(source::walk(&order, &ended)?);
+        let tree = source::walk(&order, &ended)?;
         tree.is_the_one_ordered(&order)?;
         let hashes = source::hash(&order, &tree, |line| !is_marker(&order, line), false, &ended)?;
         let digest = tree.digest(&order, &hashes);
-        let lines = tree.entries.iter().map(|seen| seen.line.clone());
-        let lines: Vec<Line> = lines.filter(|line| !is_marker(&order, line)).collect();
+        let mut lines = tree.lines;
+        lines.retain(|line| !is_marker(&order, line));
         let (mut files, mut bytes) = (0, 0);
         for line in &lines {
             if let Kind::File { size, .. } = line.kind {

@@ -2,12 +2,10 @@
 //! while rsync reads it too. A file that is not what was walked is found here: rsync calls
 //! a file whole that was cut short while it read.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
 
 use daylily_lifecycle::ids::{Digest, Fingerprint};
 use daylily_lifecycle::outcome::Fault;
@@ -21,7 +19,7 @@ use super::command::{INCOMING, PARTIAL};
 use super::stopped;
 use crate::adapters::host::ShipOrder;
 use crate::adapters::host::copy::fault::{Side, changed, fatal, fault, of_tree, transient};
-use crate::adapters::host::copy::list::{Kind, Line, Stamp};
+use crate::adapters::host::copy::list::{Kind, Line, Stamp, walk_order};
 use crate::adapters::host::copy::ship::line_of;
 use crate::tree::{self, Names, TreeError};
 use crate::tree_digest::TreeDigest;
@@ -33,29 +31,49 @@ const CHUNK: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Tree {
     /// In the order of a walk, the marker among them.
-    pub(super) entries: Vec<Seen>,
+    pub(super) lines: Vec<Line>,
+    /// When the inode of each changed last. A time that was put back does not hide that.
+    touched: Vec<i128>,
     fingerprint: Fingerprint,
 }
 
-#[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) line: Line,
-    /// When its inode changed last. A time that was put back does not hide that.
-    touched: i128,
+/// Of the contents of a tree's files, each at the place of its line.
+#[derive(Debug, Default)]
+pub(super) struct Hashes {
+    blake3: Vec<Option<blake3::Hash>>,
+    /// As the headnode can make it too. Empty where nobody asked for it.
+    sha256: Vec<Option<[u8; 32]>>,
 }
 
-/// Of one file's content.
-#[derive(Debug, Clone)]
-pub(super) struct Hashes {
-    pub(super) blake3: blake3::Hash,
-    /// As the headnode can make it too.
-    pub(super) sha256: Option<String>,
+impl Hashes {
+    pub(super) fn blake3(&self, at: usize) -> Option<blake3::Hash> {
+        self.blake3.get(at).copied().flatten()
+    }
+
+    pub(super) fn sha256(&self, at: usize) -> Option<[u8; 32]> {
+        self.sha256.get(at).copied().flatten()
+    }
 }
 
 pub(super) fn walk(order: &ShipOrder, ended: &CancellationToken) -> Result<Tree, Fault> {
+    let (mut lines, mut touched) = (Vec::new(), Vec::new());
+    let fingerprint = walk_telling(order, ended, &mut |line, changed| {
+        lines.push(line);
+        touched.push(changed);
+        Ok(())
+    })?;
+    lines.shrink_to_fit();
+    Ok(Tree { lines, touched, fingerprint })
+}
+
+/// Walks, and tells of each entry with when its inode changed.
+fn walk_telling(
+    order: &ShipOrder,
+    ended: &CancellationToken,
+    tell: &mut dyn FnMut(Line, i128) -> Result<(), Fault>,
+) -> Result<Fingerprint, Fault> {
     let ignore = Names::new(&order.ignore).map_err(of_tree)?;
     let mut fingerprint = TreeFingerprint::new(order.marker.as_deref());
-    let mut entries = Vec::new();
     let mut trouble = None;
     let walked = tree::walk(&order.source, &ignore, &mut |entry| {
         fingerprint.add(&entry);
@@ -64,19 +82,16 @@ pub(super) fn walk(order: &ShipOrder, ended: &CancellationToken) -> Result<Tree,
             Ok(line) => reserved(&line).map(|()| line),
             Err(fault) => Err(fault),
         };
-        match line {
-            Ok(line) => entries.push(Seen { line, touched: entry.ctime_ns() }),
-            Err(fault) => {
-                trouble = Some(fault);
-                return Err(TreeError::Stopped);
-            }
-        }
-        Ok(())
+        let told = line.and_then(|line| tell(line, entry.ctime_ns()));
+        told.map_err(|fault| {
+            trouble = Some(fault);
+            TreeError::Stopped
+        })
     });
     match (walked, trouble) {
         (_, Some(fault)) => Err(fault),
         (Err(error), None) => Err(of_tree(error)),
-        (Ok(()), None) => Ok(Tree { entries, fingerprint: fingerprint.finish() }),
+        (Ok(()), None) => Ok(fingerprint.finish()),
     }
 }
 
@@ -94,42 +109,57 @@ fn reserved(line: &Line) -> Result<(), Fault> {
 impl Tree {
     /// Whether it is the tree that was judged complete.
     pub(super) fn is_the_one_ordered(&self, order: &ShipOrder) -> Result<(), Fault> {
-        if self.fingerprint == order.fingerprint {
-            return Ok(());
-        }
-        let source = order.source.display();
-        Err(transient(format_args!("{source} has changed since it was complete")))
+        is_the_one_ordered(&self.fingerprint, order)
     }
 
-    /// Whether `now`, a later walk, saw the same; the first that is not is named.
-    pub(super) fn is_still(&self, now: &Self, order: &ShipOrder) -> Result<(), Fault> {
-        let before: HashMap<&str, &Seen> =
-            self.entries.iter().map(|seen| (seen.line.path.as_str(), seen)).collect();
-        for seen in &now.entries {
-            if is_marker(order, &seen.line) {
-                continue;
+    /// Walks once more. Whether that sees the same; the first that is not is named.
+    pub(super) fn is_still_there(
+        &self,
+        order: &ShipOrder,
+        ended: &CancellationToken,
+    ) -> Result<(), Fault> {
+        let mut next = 0;
+        let mut other = None;
+        let fingerprint = walk_telling(order, ended, &mut |line, touched| {
+            if other.is_some() || is_marker(order, &line) {
+                return Ok(());
             }
-            let same = before.get(seen.line.path.as_str()).is_some_and(|before| {
-                let file = matches!(seen.line.kind, Kind::File { .. });
-                before.line.kind == seen.line.kind && (!file || before.touched == seen.touched)
+            // Both walks are in the same order; what is gone is told by the fingerprint.
+            next += self.lines[next..]
+                .iter()
+                .take_while(|before| walk_order(&before.path, &line.path).is_lt())
+                .count();
+            let same = self.lines.get(next).is_some_and(|before| {
+                let file = matches!(line.kind, Kind::File { .. });
+                *before == line && (!file || self.touched.get(next) == Some(&touched))
             });
             if !same {
-                return Err(changed(&order.source.join(&seen.line.path)));
+                other = Some(line.path);
             }
+            Ok(())
+        })?;
+        match other {
+            Some(path) => Err(changed(&order.source.join(path))),
+            None => is_the_one_ordered(&fingerprint, order),
         }
-        now.is_the_one_ordered(order)
+    }
+
+    /// Where the line of a path is.
+    pub(super) fn place(&self, path: &str) -> Option<usize> {
+        self.lines.binary_search_by(|line| walk_order(&line.path, path)).ok()
     }
 
     /// The digest of its content, when all of it was hashed.
-    pub(super) fn digest(&self, order: &ShipOrder, hashes: &HashMap<String, Hashes>) -> Digest {
+    pub(super) fn digest(&self, order: &ShipOrder, hashes: &Hashes) -> Digest {
         let mut digest = TreeDigest::new();
-        for Seen { line, .. } in self.entries.iter().filter(|seen| !is_marker(order, &seen.line)) {
-            match (&line.kind, hashes.get(&line.path)) {
+        for (at, line) in self.lines.iter().enumerate() {
+            if is_marker(order, line) {
+                continue;
+            }
+            match (&line.kind, hashes.blake3(at)) {
                 (Kind::Folder, _) => digest.folder(&line.path),
                 (Kind::Symlink { target }, _) => digest.symlink(&line.path, Path::new(target)),
-                (Kind::File { size, .. }, Some(hashes)) => {
-                    digest.file(&line.path, *size, hashes.blake3);
-                }
+                (Kind::File { size, .. }, Some(hash)) => digest.file(&line.path, *size, hash),
                 (Kind::File { .. }, None) => {}
             }
         }
@@ -137,26 +167,41 @@ impl Tree {
     }
 }
 
+fn is_the_one_ordered(seen: &Fingerprint, order: &ShipOrder) -> Result<(), Fault> {
+    if *seen == order.fingerprint {
+        return Ok(());
+    }
+    let source = order.source.display();
+    Err(transient(format_args!("{source} has changed since it was complete")))
+}
+
 pub(super) fn is_marker(order: &ShipOrder, line: &Line) -> bool {
     matches!(line.kind, Kind::File { .. }) && order.marker.as_ref() == Some(&line.path)
 }
 
-/// Reads the files among `paths` whole, each once.
+/// Reads some of the files whole, each once.
 pub(super) fn hash(
     order: &ShipOrder,
-    tree: &Arc<Tree>,
+    tree: &Tree,
     which: impl Fn(&Line) -> bool,
     with_sha256: bool,
     ended: &CancellationToken,
-) -> Result<HashMap<String, Hashes>, Fault> {
-    let mut hashes = HashMap::new();
+) -> Result<Hashes, Fault> {
+    let many = tree.lines.len();
+    let sha256 = if with_sha256 { vec![None; many] } else { Vec::new() };
+    let mut hashes = Hashes { blake3: vec![None; many], sha256 };
     let mut buffer = vec![0; CHUNK];
-    for seen in tree.entries.iter().filter(|seen| which(&seen.line)) {
-        if let Kind::File { size, modified } = seen.line.kind {
-            let path = order.source.join(&seen.line.path);
-            let before = Before { size, modified, touched: seen.touched };
-            let hash = hash_file(&path, &before, with_sha256, &mut buffer, ended)?;
-            hashes.insert(seen.line.path.clone(), hash);
+    for (at, (line, &touched)) in tree.lines.iter().zip(&tree.touched).enumerate() {
+        let Kind::File { size, modified } = line.kind else { continue };
+        if !which(line) {
+            continue;
+        }
+        let path = order.source.join(&line.path);
+        let before = Before { size, modified, touched };
+        let (blake3, sha256) = hash_file(&path, &before, with_sha256, &mut buffer, ended)?;
+        hashes.blake3[at] = Some(blake3);
+        if let Some(place) = hashes.sha256.get_mut(at) {
+            *place = sha256;
         }
     }
     Ok(hashes)
@@ -174,7 +219,7 @@ fn hash_file(
     with_sha256: bool,
     buffer: &mut [u8],
     ended: &CancellationToken,
-) -> Result<Hashes, Fault> {
+) -> Result<(blake3::Hash, Option<[u8; 32]>), Fault> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let fd = nix::fcntl::open(path, flags, Mode::empty()).map_err(|errno| match errno {
         Errno::ELOOP | Errno::ENXIO => changed(path),
@@ -218,11 +263,11 @@ fn hash_file(
     if read != before.size || !same(&file)? {
         return Err(changed(path));
     }
-    Ok(Hashes { blake3: blake3.finalize(), sha256: sha256.map(|hasher| hex(&hasher.finalize())) })
+    Ok((blake3.finalize(), sha256.map(|hasher| hasher.finalize().into())))
 }
 
 /// Of a file on this machine, without following a symlink.
-pub(super) fn sha256_of(path: &Path, ended: &CancellationToken) -> Result<String, Fault> {
+pub(super) fn sha256_of(path: &Path, ended: &CancellationToken) -> Result<[u8; 32], Fault> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let fd = nix::fcntl::open(path, flags, Mode::empty());
     let mut file = File::from(fd.map_err(|errno| fault(Side::Dest, "read back", path, errno))?);
@@ -233,14 +278,10 @@ pub(super) fn sha256_of(path: &Path, ended: &CancellationToken) -> Result<String
             return Err(stopped());
         }
         match file.read(&mut buffer) {
-            Ok(0) => return Ok(hex(&hasher.finalize())),
+            Ok(0) => return Ok(hasher.finalize().into()),
             Ok(count) => hasher.update(&buffer[..count]),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(fault(Side::Dest, "read back", path, error)),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,8 +1,8 @@
 # Makes attempts' directories; of each, job.sh comes last and by rename. What is there
 # stays. Put after owner.sh. On stdin, for each attempt: its id, the intake's folder and
 # the case's lock below cases/, case.json, and the length of job.sh, a line each, and then
-# job.sh itself. Answers a line for each: `there`, or a code and what was said; the code 0
-# says that it was made just now.
+# job.sh itself. Answers a line for each: `there`, `removed` where it has ended and its data
+# was removed, or a code and what was said; the code 0 says that it was made just now.
 # Ends with 97: not even what all attempts share can be written.
 newline='
 '
@@ -27,6 +27,13 @@ while IFS= read -r attempt && IFS= read -r intake && IFS= read -r case_lock &&
     if [ -f "$attempt/job.sh" ]; then
         head -c "$length" >/dev/null || exit 1
         echo there
+        continue
+    fi
+    # An older database may not know that it has run. Inside a string these quotes would
+    # be escaped.
+    if grep -qsF '"cleaned_at":"' "$attempt/case.json"; then
+        head -c "$length" >/dev/null || exit 1
+        echo removed
         continue
     fi
     [ -w . ] && { [ ! -e cases ] || [ -w cases ]; } || exit 97

@@ -5,4 +5,4 @@ dest=$1 list=$2
 [ ! -L "$dest" ] && cd "$dest" || exit 1
 rm -rf "./$4"
 sync -f . || exit 1
-keep "$list.done" "$3" && mv -f "$list.done" "$list" && rm -f "$list.boot" && sync "${list%/*}"
+keep "$list.done" "$3" && sync "$list.done" && mv -f "$list.done" "$list" && rm -f "$list.boot" && sync "${list%/*}"

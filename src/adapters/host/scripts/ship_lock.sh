@@ -7,12 +7,11 @@ shift
 command exec 9>>"$lock" || exit 1
 flock -w 3 -E 75 9 || exit $?
 
-# keep FILE LENGTH: standard input becomes the file, if it came whole.
+# keep FILE LENGTH: so much of standard input becomes the file, if it came whole.
 keep() {
-    cat >"$1" || return 1
+    head -c "$2" >"$1" || return 1
     if [ "$(wc -c <"$1")" -ne "$2" ]; then
         echo 'the list did not come whole' >&2
         return 1
     fi
-    sync "$1"
 }

@@ -1,8 +1,8 @@
-# Removes the folder of a trial, and nothing else whatever it is called with.
-# Arguments: the trial's folder.
+# Removes the folder of a trial or a selftest, and nothing else whatever it is called
+# with. Arguments: the folder.
 export LC_ALL=C
 case ${1##*/} in
-.daylily-watch-trial.?*) ;;
+.daylily-watch-trial.?* | .daylily-selftest-?*) ;;
 *) exit 1 ;;
 esac
 # A process that is just ending may make one more file.

@@ -2,7 +2,7 @@
 
 use daylily_lifecycle::outcome::Fault;
 
-use super::connect::{lost, names};
+use super::connect::{answers, lost, names};
 use super::log::fault;
 use super::masters::{BulkLine, Masters};
 use crate::adapters::host::rsync::{Lease, Line};
@@ -26,6 +26,13 @@ impl Line for Masters {
 
     fn told(&self, said: &str) -> Option<Fault> {
         fault(said, &names(self.settings()))
+    }
+
+    async fn is_up(&self, lease: &Lease) -> bool {
+        match lease.held.downcast_ref::<BulkLine>() {
+            Some(line) => answers(line.socket()).await,
+            None => false,
+        }
     }
 
     fn lost(&self, lease: &Lease) -> Option<Fault> {

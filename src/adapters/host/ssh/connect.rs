@@ -18,6 +18,7 @@ use super::here::{no_file, no_folder, not_started};
 use super::log::{Names, some_fault, word};
 use super::masters::LineSettings;
 use crate::adapters::host::local::Group;
+use crate::mask::masked;
 
 /// What a connection carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,7 +192,7 @@ fn end_of(log: &Path) -> io::Result<String> {
     let said = String::from_utf8_lossy(&said);
     // What is left of a line could be taken for another.
     let whole = said.split_once('\n').filter(|_| before > 0).map(|(_, whole)| whole);
-    Ok(whole.unwrap_or(&said).to_owned())
+    Ok(masked(whole.unwrap_or(&said)).into_owned())
 }
 
 fn remove(path: &Path) -> io::Result<()> {

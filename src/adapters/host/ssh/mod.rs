@@ -14,6 +14,9 @@ mod log;
 mod login;
 mod bulk;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -31,7 +31,8 @@ pub(super) enum PreludeError {
     VariableName { name: String },
 }
 
-/// All that goes to standard input. `time` asks for the headnode's time on the token's
+/// What goes to standard input, and whether what the script is given to read goes there
+/// behind it: that may be large, and is not copied for it. `time` asks for the headnode's time on the token's
 /// line.
 pub(super) fn input(
     ask: &Ask<'_>,
@@ -39,7 +40,7 @@ pub(super) fn input(
     env: &BTreeMap<String, String>,
     token: &str,
     time: bool,
-) -> Result<Vec<u8>, PreludeError> {
+) -> Result<(Vec<u8>, bool), PreludeError> {
     let within = match std::str::from_utf8(ask.stdin) {
         Ok(text) if ask.stdin.len() <= WITHIN && !text.contains('\0') => Some(text),
         Ok(_) | Err(_) => None,
@@ -85,11 +86,8 @@ pub(super) fn input(
     text.push_str(END);
 
     // The command substitution that takes it in drops newlines at its end.
-    let mut input = format!("{}\n{text}", text.len()).into_bytes();
-    if within.is_none() {
-        input.extend_from_slice(ask.stdin);
-    }
-    Ok(input)
+    let input = format!("{}\n{text}", text.len()).into_bytes();
+    Ok((input, within.is_none()))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::masters::{Masters, ScriptLine};
 use super::prelude::{KILL_AFTER, LINE, input};
 use crate::adapters::host::shell::{Answer, Ask, Heard, Ran, Shell};
 use crate::clock::Clock;
+use crate::mask::masked;
 
 /// What an answer may take beside the script's own time: the way there and back, and its
 /// end when it does not end by itself.
@@ -90,7 +91,7 @@ impl SshShell {
     async fn talk(&self, line: &ScriptLine, ask: &Ask<'_>) -> Result<Ran, Fault> {
         // Without a hyphen or anything else that a shell or a pattern could mean.
         let token = Ulid::generate().to_string();
-        let input = input(ask, &self.path, &self.env, &token, self.is_time())
+        let (input, is_more) = input(ask, &self.path, &self.env, &token, self.is_time())
             .map_err(|error| Fault::new(FaultClass::FatalCase, error.to_string()))?;
         let session = Session::resume_mux(line.socket.as_path().into(), None);
         let (begun, sent) = (self.clock.monotonic(), self.clock.now());
@@ -109,7 +110,9 @@ impl SshShell {
         };
         let say = async {
             // A script that ended early says so by its code.
-            let _ = stdin.write_all(&input).await;
+            if stdin.write_all(&input).await.is_ok() && is_more {
+                let _ = stdin.write_all(ask.stdin).await;
+            }
             stdin
         };
         // Its input stays open till it has ended: the end of it would end the script.
@@ -140,7 +143,7 @@ impl SshShell {
         if matches!(code, Some(124 | 137)) && took >= ask.limit {
             return Ok(Ran::TimedOut);
         }
-        let stderr = String::from_utf8_lossy(&err.kept).into_owned();
+        let stderr = masked(&String::from_utf8_lossy(&err.kept)).into_owned();
         Ok(Ran::Ended(Answer { code, stdout: out.kept, cut: out.cut, stderr }))
     }
 

@@ -3,6 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What is told of the surroundings is short; anything longer was told by something else.
+const MOST_TOLD: usize = 64 << 10;
+
 /// What a script told of where pueue was asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
@@ -74,8 +77,11 @@ fn daemon(line: &str) -> Option<Daemon> {
 pub fn looked(stdout: &[u8]) -> (Surroundings, &[u8]) {
     let mut around = Surroundings::default();
     let mut rest = stdout;
-    while !rest.is_empty() {
+    while !rest.is_empty() && stdout.len() - rest.len() < MOST_TOLD {
         let end = rest.iter().position(|&b| b == b'\n').unwrap_or(rest.len());
+        if end > MOST_TOLD {
+            break;
+        }
         let line = String::from_utf8_lossy(&rest[..end]);
         rest = rest.get(end + 1..).unwrap_or_default();
         if line == "answer" {

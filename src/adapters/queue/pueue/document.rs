@@ -3,23 +3,29 @@
 //! is done without, a status that is not known lives. Only where nothing could be said
 //! of our own entries is a document not understood.
 
+mod any;
+mod entry;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use daylily_lifecycle::ids::{AttemptId, GroupName, TaskId};
 use daylily_lifecycle::outcome::QueueWord;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess};
 
-use crate::adapters::host::names::is_plain_id;
+use self::any::{Any, Of};
+use self::entry::{Entry, Group, Label, OneEntry, OneGroup};
 use crate::adapters::queue::{GroupLook, QueueLook, Word};
+use crate::tree::shortened;
 
-/// What every label of ours begins with.
-const OURS: &str = "dw-";
+/// More entries of ours are in no list: there are no more than slots, and what is over.
+const MOST_OF_OURS: usize = 100_000;
 
-/// What every command of ours has in it.
-const OUR_JOBS: &str = "/.daylily-watch/dw-";
+/// Likewise.
+const MOST_GROUPS: usize = 10_000;
+
+/// An id has a few digits.
+const LONGEST_ID: usize = 100;
 
 /// Why a document tells nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +36,8 @@ pub enum Odd {
     NoTasks,
     #[error("entry {task}, which is ours, has no {what} that is one")]
     OurEntry { task: String, what: &'static str },
+    #[error("it has more than {MOST_OF_OURS} entries of ours")]
+    TooMany,
 }
 
 /// Reads a document. Lines before it are warnings of the client.
@@ -46,12 +54,12 @@ pub fn read(bytes: &[u8]) -> Result<QueueLook, Odd> {
         .ok_or_else(|| Odd::NoJson("nothing in it begins like that".to_owned()))?;
     let mut json = serde_json::Deserializer::from_slice(document);
     let mut list = List::default();
-    Whole(&mut list).deserialize(&mut json).and_then(|()| json.end()).map_err(
-        |error| match error.is_data() {
+    Any(Whole(&mut list)).deserialize(&mut json).and_then(|()| json.end()).map_err(|error| {
+        match error.is_data() {
             true => Odd::NoTasks,
             false => Odd::NoJson(error.to_string()),
-        },
-    )?;
+        }
+    })?;
     if let Some(odd) = list.odd {
         return Err(odd);
     }
@@ -87,30 +95,25 @@ impl Ours {
 }
 
 impl List {
-    fn take(&mut self, task: &str, entry: &Value) {
+    fn take(&mut self, task: &str, entry: Entry) {
         self.entries += 1;
-        let label = match entry.get("label") {
-            Some(Value::String(label)) => label,
+        let label = match entry.label {
+            Label::Ours(label) => label,
+            Label::Others => return,
             // Every version has a label, if only null. One that keeps it elsewhere must not
             // make ours look absent.
-            None | Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_))
-                if entry.to_string().contains(OUR_JOBS) =>
-            {
-                return self.is_odd(task, "label");
-            }
-            Some(_) | None => return,
+            Label::None if entry.is_our_job => return self.is_odd(task, "label"),
+            Label::None => return,
         };
-        if !label.starts_with(OURS) || !is_plain_id(label) {
-            return;
+        let Some(says) = entry.says else { return self.is_odd(task, "status") };
+        if task.len() > LONGEST_ID || task.chars().any(char::is_control) {
+            return self.is_odd(task, "id");
         }
-        let Some(says) = entry.get("status").and_then(says) else {
-            return self.is_odd(task, "status");
-        };
         let task = TaskId::new(task);
-        match self.words.get_mut(&AttemptId::new(label)) {
-            None => {
-                self.words.insert(AttemptId::new(label), Ours { says, task, copies: 1 });
-            }
+        let known = self.words.len();
+        match self.words.get_mut(&label) {
+            None if known >= MOST_OF_OURS => drop(self.odd.get_or_insert(Odd::TooMany)),
+            None => drop(self.words.insert(label, Ours { says, task, copies: 1 })),
             Some(ours) => {
                 ours.copies = ours.copies.saturating_add(1);
                 if weight(says) > weight(ours.says) {
@@ -121,7 +124,7 @@ impl List {
     }
 
     fn is_odd(&mut self, task: &str, what: &'static str) {
-        self.odd.get_or_insert(Odd::OurEntry { task: task.to_owned(), what });
+        self.odd.get_or_insert_with(|| Odd::OurEntry { task: shortened(task), what });
     }
 }
 
@@ -138,106 +141,77 @@ fn weight(says: QueueWord) -> u8 {
     }
 }
 
-/// The status of version 3 is a word or `{"Done": result}`, that of version 4 a word's
-/// own map, where Done has its result inside.
-fn says(status: &Value) -> Option<QueueWord> {
-    let (name, inside) = variant(status)?;
-    Some(match name {
-        // Paused is a process that was begun and stopped: pueue pauses nothing else.
-        "Running" | "Paused" => QueueWord::Running,
-        "Done" => {
-            let result = inside.map(|inside| inside.get("result").unwrap_or(inside));
-            match result.and_then(variant) {
-                Some(("Killed" | "Errored", _)) => QueueWord::Killed,
-                Some(("FailedToSpawn", _)) => QueueWord::FailedToSpawn,
-                Some(_) | None => QueueWord::Done,
-            }
-        }
-        // Queued, Stashed, Locked, and whatever a later version has: not over.
-        _ => QueueWord::Waiting,
-    })
-}
-
-/// A variant as serde writes it: its name, and what is in it.
-fn variant(value: &Value) -> Option<(&str, Option<&Value>)> {
-    match value {
-        Value::String(name) => Some((name, None)),
-        Value::Object(map) => {
-            let (name, inside) = map.iter().next()?;
-            (map.len() == 1).then_some((name, Some(inside)))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
-    }
-}
-
-/// None where one of the groups cannot be read: then nothing is said of any.
-fn groups(value: &Value) -> Option<BTreeMap<GroupName, GroupLook>> {
-    let group = |(name, group): (&String, &Value)| {
-        let (status, _) = group.get("status").and_then(variant)?;
-        let places = group.get("parallel_tasks").and_then(Value::as_u64)?;
-        // Reset: its entries are being ended, and none is begun.
-        let paused = matches!(status, "Paused" | "Reset");
-        let places = u32::try_from(places).ok()?;
-        Some((GroupName::new(name), GroupLook { paused, places }))
-    };
-    value.as_object()?.iter().map(group).collect()
-}
-
 /// The document.
 struct Whole<'l>(&'l mut List);
 
-impl<'de> DeserializeSeed<'de> for Whole<'_> {
-    type Value = ();
+impl Of for Whole<'_> {
+    type Read = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Whole<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn map<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<Cow<'_, str>>()? {
             match key.as_ref() {
-                "tasks" => map.next_value_seed(Tasks(&mut *self.0))?,
-                "groups" => self.0.groups = groups(&map.next_value()?),
+                "tasks" => map.next_value_seed(Any(Tasks(&mut *self.0)))?,
+                "groups" => self.0.groups = map.next_value_seed(Any(Groups))?,
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(())
+    }
+
+    fn other<E: serde::de::Error>(self) -> Result<(), E> {
+        Err(E::custom("it is no object"))
     }
 }
 
 /// The map in it from id to entry.
 struct Tasks<'l>(&'l mut List);
 
-impl<'de> DeserializeSeed<'de> for Tasks<'_> {
-    type Value = ();
+impl Of for Tasks<'_> {
+    type Read = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
+    fn map<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.0.has_tasks = true;
+        while let Some(task) = map.next_key::<Cow<'_, str>>()? {
+            let entry = map.next_value_seed(Any(OneEntry))?;
+            self.0.take(&task, entry);
+        }
+        Ok(())
+    }
+
+    fn other<E: serde::de::Error>(self) -> Result<(), E> {
+        Err(E::custom("it is no object of tasks"))
     }
 }
 
-impl<'de> Visitor<'de> for Tasks<'_> {
-    type Value = ();
+/// The map in it from name to group. None where one of them cannot be read: then nothing is
+/// said of any.
+struct Groups;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of tasks")
+impl Of for Groups {
+    type Read = Option<BTreeMap<GroupName, GroupLook>>;
+
+    fn map<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Read, A::Error> {
+        let mut groups = Some(BTreeMap::new());
+        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+            let Group { status, places } = map.next_value_seed(Any(OneGroup))?;
+            let look = || {
+                // Reset: its entries are being ended, and none is begun.
+                let paused = matches!(status?.as_str(), "Paused" | "Reset");
+                Some(GroupLook { paused, places: u32::try_from(places?).ok()? })
+            };
+            groups = match (groups, look()) {
+                (Some(mut groups), Some(look)) if groups.len() < MOST_GROUPS => {
+                    groups.insert(GroupName::new(&*name), look);
+                    Some(groups)
+                }
+                (_, _) => None,
+            };
+        }
+        Ok(groups)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        self.0.has_tasks = true;
-        while let Some(task) = map.next_key::<Cow<'_, str>>()? {
-            let entry: Value = map.next_value()?;
-            self.0.take(&task, &entry);
-        }
-        Ok(())
+    fn other<E: serde::de::Error>(self) -> Result<Self::Read, E> {
+        Ok(None)
     }
 }
 

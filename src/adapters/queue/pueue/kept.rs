@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use daylily_lifecycle::ids::HeadnodeName;
 
 use crate::adapters::host::names::bounded_name;
+use crate::mask::masked_bytes;
 
 /// Enough to see what it is.
-const MOST: usize = 4 << 20;
+pub(super) const MOST: usize = 4 << 20;
 
 /// Keeps the document in place of an earlier one, whole or not at all.
 pub(super) fn keep(folder: &Path, headnode: &HeadnodeName, document: &[u8]) -> io::Result<PathBuf> {
@@ -24,7 +25,7 @@ pub(super) fn keep(folder: &Path, headnode: &HeadnodeName, document: &[u8]) -> i
         Ok(()) | Err(_) => {}
     }
     let mut new = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    new.write_all(&document[..document.len().min(MOST)])?;
+    new.write_all(&masked_bytes(&document[..document.len().min(MOST)]))?;
     new.sync_all()?;
     fs::rename(&beside, &file)?;
     Ok(file)

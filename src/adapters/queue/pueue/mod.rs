@@ -13,6 +13,9 @@ pub mod proof;
 mod kept;
 pub mod trouble;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,6 +66,9 @@ const AT_ONCE: usize = 200;
 /// What is kept of what a script says of several entries.
 const ANSWERS_MAX: usize = 4 << 20;
 
+/// As much is looked at of what a client says that ends with trouble.
+const SAID_MAX: usize = 64 << 10;
+
 /// The filter for lists that are too long with all that is others'.
 const OURS_ONLY: &str = "label%=dw-";
 
@@ -81,7 +87,7 @@ pub struct PueueSettings {
 
 impl PueueSettings {
     pub fn new(headnode: HeadnodeName, command: String, keep: PathBuf) -> Self {
-        let (patience, list_max) = (Duration::from_secs(20), 32 << 20);
+        let (patience, list_max) = (Duration::from_secs(20), 16 << 20);
         Self { headnode, command, keep, patience, list_max }
     }
 }
@@ -94,7 +100,7 @@ pub struct Pueue<S> {
     filtered: AtomicBool,
 }
 
-/// Why a look brought no list.
+/// Why a look brought no list, with as much of it as is kept.
 enum Missed {
     Fault(Fault),
     TooLong(Vec<u8>),
@@ -147,13 +153,13 @@ impl<S: Shell> Pueue<S> {
     async fn look_filtered(&self) -> Result<QueueLook, Missed> {
         let filter: &[&str] =
             if self.filtered.load(Ordering::Relaxed) { &[OURS_ONLY] } else { &[] };
-        match self.look_once(filter).await {
-            Err(Missed::TooLong(_)) if filter.is_empty() => {
-                self.filtered.store(true, Ordering::Relaxed);
-                self.look_once(&[OURS_ONLY]).await
-            }
-            other => other,
+        let looked = self.look_once(filter).await;
+        if filter.is_empty() && matches!(looked, Err(Missed::TooLong(_))) {
+            drop(looked);
+            self.filtered.store(true, Ordering::Relaxed);
+            return self.look_once(&[OURS_ONLY]).await;
         }
+        looked
     }
 
     async fn not_understood(&self, why: &str, document: Vec<u8>) -> Fault {
@@ -294,19 +300,21 @@ fn asked<'a>(settings: &'a PueueSettings, doing: Doing, around: &'a Surroundings
 fn listed(settings: &PueueSettings, answer: &Ended) -> Result<QueueLook, Missed> {
     let (around, list) = answers::looked(&answer.stdout);
     if answer.code != Some(0) {
-        let said = format!("{}\n{}", answer.stderr, String::from_utf8_lossy(list));
+        let said = &list[..list.len().min(SAID_MAX)];
+        let said = format!("{}\n{}", answer.stderr, String::from_utf8_lossy(said));
         if trouble::trouble(answer.code, &said) == Trouble::HungUp {
             return Err(Missed::HungUp(Box::new(around), said));
         }
         let asked = asked(settings, Doing::Looking, &around);
         return Err(trouble::fault(asked, answer.code, &said, None).into());
     }
+    let kept = || list[..list.len().min(kept::MOST)].to_vec();
     if answer.cut {
-        return Err(Missed::TooLong(list.to_vec()));
+        return Err(Missed::TooLong(kept()));
     }
     match document::read(list) {
         Ok(look) => Ok(QueueLook { instance: around.instance(), ..look }),
-        Err(odd) => Err(Missed::Odd(odd, list.to_vec())),
+        Err(odd) => Err(Missed::Odd(odd, kept())),
     }
 }
 

@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::answers::{self, Surroundings};
 use super::document;
 use super::trouble::{self, Asked, Doing, Trouble};
+use crate::adapters::host::remains::Listed;
 use crate::adapters::host::shell::{Answer, Ask, Ran, Shell};
-use crate::adapters::host::trial::Listed;
 use crate::adapters::queue::QueueLook;
 
 const EXAMINE: &str =
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Beside the client's answers.
 const GRACE: Duration = Duration::from_secs(15);
 
-const LIST_MAX: usize = 32 << 20;
+const LIST_MAX: usize = 16 << 20;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examined {

@@ -11,7 +11,7 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{Checksum, Listed, bounded, inside};
+use super::{Checksum, Listed, Problems, inside};
 
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
@@ -38,7 +38,7 @@ pub fn compare(
     (files, bytes): (&AtomicU64, &AtomicU64),
     stop: &CancellationToken,
 ) -> Result<Vec<String>, CompareError> {
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     let mut buffer = vec![0; CHUNK];
     for named in &listed.named {
         let shown = crate::tree::shown(named.path.as_ref());
@@ -82,15 +82,17 @@ pub fn compare(
         };
         files.fetch_add(1, Ordering::Relaxed);
         if said != found {
-            problems.push(format!(
-                "{shown} is not what {} says: its {kind} begins with {}, not with {}",
-                listed.name,
-                beginning(&found),
-                beginning(&said)
-            ));
+            problems.add(|| {
+                format!(
+                    "{shown} is not what {} says: its {kind} begins with {}, not with {}",
+                    listed.name,
+                    beginning(&found),
+                    beginning(&said)
+                )
+            });
         }
     }
-    Ok(bounded(problems))
+    Ok(problems.finish())
 }
 
 fn open(folder: &Path, path: &str) -> io::Result<File> {

@@ -127,7 +127,7 @@ fn understood(name: String, text: &str, settings: &ManifestSettings) -> Found {
             named.retain(|file| file.path != name && is_part_of_case(&file.path, settings));
             Found::There(Listed { name, named })
         }
-        Err(problems) => Found::Odd { name, problems: bounded(problems) },
+        Err(problems) => Found::Odd { name, problems },
     }
 }
 
@@ -136,25 +136,52 @@ fn is_part_of_case(path: &str, settings: &ManifestSettings) -> bool {
         && !path.split('/').any(|part| settings.ignore.matches(part))
 }
 
-fn bounded(mut problems: Vec<String>) -> Vec<String> {
-    if problems.len() > LISTED {
-        let more = problems.len() - LISTED;
-        problems.truncate(LISTED);
-        problems.push(format!("there are {more} problems more"));
+/// What is wrong with a manifest or with what it names. How much that is, is up to whoever
+/// sends it: only so much is kept.
+#[derive(Debug, Default)]
+struct Problems {
+    listed: Vec<String>,
+    more: usize,
+}
+
+impl Problems {
+    fn add(&mut self, tell: impl FnOnce() -> String) {
+        if self.listed.len() < LISTED {
+            self.listed.push(tell());
+        } else {
+            self.more += 1;
+        }
     }
-    problems
+
+    fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
+
+    fn many(&self) -> usize {
+        self.listed.len() + self.more
+    }
+
+    fn finish(mut self) -> Vec<String> {
+        if self.more > 0 {
+            self.listed.push(format!("there are {} problems more", self.more));
+        }
+        self.listed
+    }
 }
 
 /// What of a manifest is there, told by a walk through the folder.
 #[derive(Debug)]
 pub struct Presence<'a> {
     listed: &'a Listed,
+    /// How many different files it names.
+    files: u64,
     missing: HashSet<&'a str>,
 }
 
 impl<'a> Presence<'a> {
     pub fn of(listed: &'a Listed) -> Self {
-        Self { listed, missing: listed.named.iter().map(|file| file.path.as_str()).collect() }
+        let missing: HashSet<&str> = listed.named.iter().map(|file| file.path.as_str()).collect();
+        Self { listed, files: missing.len() as u64, missing }
     }
 
     /// A regular file is there.
@@ -168,10 +195,9 @@ impl<'a> Presence<'a> {
         self.missing.retain(|path| inside(folder, path).is_err());
         let mut missing = self.listed.named.iter().map(|file| file.path.as_str());
         let first = missing.find(|path| self.missing.contains(path));
-        let all: HashSet<&str> = self.listed.named.iter().map(|file| file.path.as_str()).collect();
         settle::Manifest::There {
             name: self.listed.name.clone(),
-            files: all.len() as u64,
+            files: self.files,
             missing: self.missing.len() as u64,
             first: first.map(|path| crate::tree::shown(path.as_ref())),
         }
@@ -191,5 +217,7 @@ fn inside(folder: &Path, path: &str) -> io::Result<PathBuf> {
     Ok(real)
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

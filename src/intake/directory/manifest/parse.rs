@@ -1,27 +1,45 @@
 //! Owns the formats of a manifest: what GNU coreutils write, with binary mode and escaped
 //! names, and the tagged lines of BSD. A line that is neither is told, never guessed at.
 
-use super::{Checksum, Named};
+use super::{Checksum, Named, Problems};
+use crate::tree::shortened;
 
-/// Reads the whole of it; all that is wrong at once.
+/// What the kernel takes for one path, in bytes.
+const LONGEST_PATH: usize = 4096;
+
+/// So many are found, of which few are listed.
+const MOST_MISTAKES: usize = 1_000;
+
+/// More than a manifest of the largest size names where names are as long as people's.
+const MOST_NAMED: usize = 400_000;
+
+/// Reads the whole of it; all that is wrong at once, as far as it is listed.
 pub(super) fn parse(manifest: &str, text: &str) -> Result<Vec<Named>, Vec<String>> {
     let mut named = Vec::new();
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(text.split('\n')) {
+        if problems.many() >= MOST_MISTAKES {
+            // It is no manifest, and nobody counts how much it is not one.
+            break;
+        }
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
         match parse_line(line) {
+            Ok(_) if named.len() >= MOST_NAMED => {
+                problems.add(|| format!("{manifest} names more than {MOST_NAMED} files"));
+                break;
+            }
             Ok(file) => named.push(file),
-            Err(why) => problems.push(format!("{manifest} line {number} {why}")),
+            Err(why) => problems.add(|| format!("{manifest} line {number} {why}")),
         }
     }
     if named.is_empty() && problems.is_empty() {
-        problems.push(format!("{manifest} names no file"));
+        problems.add(|| format!("{manifest} names no file"));
     }
-    if problems.is_empty() { Ok(named) } else { Err(problems) }
+    if problems.is_empty() { Ok(named) } else { Err(problems.finish()) }
 }
 
 fn parse_line(line: &str) -> Result<Named, String> {
@@ -57,7 +75,10 @@ fn tagged(line: &str) -> Result<Option<(&str, &str)>, String> {
     let length = match tag {
         "SHA256" | "SHA-256" => 64,
         "MD5" => 32,
-        _ => return Err(format!("has a checksum of the kind {tag:?}; SHA256 and MD5 are known")),
+        _ => {
+            let tag = shortened(tag);
+            return Err(format!("has a checksum of the kind {tag:?}; SHA256 and MD5 are known"));
+        }
     };
     if digits.len() != length || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(format!("has no {tag} checksum, which has {length} hexadecimal digits"));
@@ -106,9 +127,13 @@ fn unescaped(name: &str) -> Option<String> {
 
 /// The path within the case, without the `.` and doubled slashes that `find` likes.
 fn path(name: &str) -> Result<String, String> {
-    let shown = crate::tree::shown(name.as_ref());
+    if name.len() > LONGEST_PATH {
+        let bytes = name.len();
+        return Err(format!("names a path of {bytes} bytes, longer than any path can be"));
+    }
     let leaves = name.starts_with('/') || name.split('/').any(|part| part == "..");
     if leaves {
+        let shown = crate::tree::shown(name.as_ref());
         return Err(format!("names {shown}, and only files of the case itself can be named"));
     }
     let parts: Vec<&str> = name.split('/').filter(|part| !matches!(*part, "" | ".")).collect();

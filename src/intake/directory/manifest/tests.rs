@@ -176,6 +176,29 @@ fn many_disagreements_are_counted() {
 }
 
 #[test]
+fn what_is_said_of_a_manifest_is_bounded_whatever_is_in_it() {
+    let nothing_but_mistakes = "x\n".repeat(1_000_000);
+    let problems = wrong(&nothing_but_mistakes);
+    assert_eq!((problems.len(), problems[50].as_str()), (51, "there are 950 problems more"));
+    let long = "a".repeat(1 << 20);
+    for line in [
+        format!("{FOO}  {long}"),
+        format!("{FOO}  /{long}"),
+        format!("{FOO}  ../{long}"),
+        format!("{long} (x) = {FOO}"),
+        format!("SHA256 ({long}) = {long}"),
+        format!("SHA256 ({long}) = {FOO}"),
+        long.clone(),
+        "a".repeat(64) + &long,
+    ] {
+        let problems = wrong(&line);
+        assert!(problems.iter().map(String::len).sum::<usize>() < 1000, "{}", &line[..80]);
+    }
+    let many: String = (0..400_001).map(|n| format!("{FOO}  {n}\n")).collect();
+    assert_eq!(wrong(&many), ["SUMS names more than 400000 files"]);
+}
+
+#[test]
 fn nothing_outside_of_the_case_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let case = dir.path().join("case");

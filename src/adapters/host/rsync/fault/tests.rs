@@ -35,7 +35,7 @@ fn an_owner_that_changed_under_way_is_looked_at_again() {
 #[test]
 fn a_directory_that_went_away_is_tried_again() {
     let said = format!(
-        "/bin/sh: 1: cd: can't cd to /work/new/HG002\n\
+        "/bin/sh: 1: cd: can't cd to /data/new/HG002\n\
          daylily-watch: the directory cannot be entered\n{CLOSED}"
     );
     check(94, &said, FaultClass::TransientStep, "the directory cannot be entered");
@@ -68,12 +68,12 @@ fn no_flock_on_the_headnode_is_told() {
 fn a_full_disk_there_waits_for_room() {
     for errno in ["No space left on device (28)", "Disk quota exceeded (122)"] {
         let said = format!(
-            "rsync: [receiver] write failed on \"/work/new/HG002/a\": {errno}\n\
+            "rsync: [receiver] write failed on \"/data/new/HG002/a\": {errno}\n\
              rsync error: error in file IO (code 11) at receiver.c(657) [receiver=3.5.0]\n\
              rsync: [sender] write error: Broken pipe (32)\n"
         );
         let told = format!(
-            "no room left to write: [receiver] write failed on \"/work/new/HG002/a\": {errno}"
+            "no room left to write: [receiver] write failed on \"/data/new/HG002/a\": {errno}"
         );
         check(11, &said, FaultClass::NoSpace, &told);
     }
@@ -175,9 +175,9 @@ fn a_source_that_is_gone_or_fails_is_tried_again() {
 #[test]
 fn a_destination_that_is_closed_or_read_only_comes_back() {
     for (code, said) in [
-        (23, "rsync: [receiver] mkstemp \"/work/new/.a.QCH4yz\" failed: Permission denied (13)\n"),
-        (3, "rsync: [Receiver] change_dir#1 \"/work/new\" failed: Permission denied (13)\n"),
-        (11, "rsync: [Receiver] mkdir \"/work/new\" failed: No such file or directory (2)\n"),
+        (23, "rsync: [receiver] mkstemp \"/data/new/.a.QCH4yz\" failed: Permission denied (13)\n"),
+        (3, "rsync: [Receiver] change_dir#1 \"/data/new\" failed: Permission denied (13)\n"),
+        (11, "rsync: [Receiver] mkdir \"/data/new\" failed: No such file or directory (2)\n"),
         (
             23,
             "rsync: [generator] recv_generator: mkdir \"/w/x\" failed: Read-only file system (30)\n",

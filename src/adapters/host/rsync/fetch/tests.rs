@@ -2,7 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::parse;
+use std::collections::HashMap;
+
+use daylily_lifecycle::outcome::Fault;
+
+use super::There;
+
+fn parse(
+    answer: &[u8],
+    files: &BTreeSet<String>,
+    from: &str,
+) -> Result<HashMap<String, There>, Fault> {
+    super::parse(answer, files.iter(), from)
+}
 
 fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|&name| name.to_owned()).collect()

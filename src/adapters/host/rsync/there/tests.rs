@@ -18,8 +18,10 @@ fn a_look_is_understood() {
     assert_eq!(looked.at("link"), Some(&Found::As(Kind::Symlink { target: "sub/x".into() })));
     assert_eq!(looked.at("fifo"), Some(&Found::Odd));
     assert_eq!(looked.at("none"), None);
-    let entry = &looked.entries.as_ref().unwrap()["sub/a\nb"];
-    assert_eq!(entry.looked, "3 1700000000.123456789");
+    let entries = looked.entries.as_ref().unwrap();
+    assert_eq!(entries.get("sub/a\nb").unwrap().looked(), "3 1700000000.123456789");
+    assert_eq!(entries.get("fifo").unwrap().looked(), "0 1.000000000");
+    assert_eq!(entries.paths().collect::<Vec<_>>(), ["fifo", "link", "sub", "sub/a\nb"]);
     assert_eq!((looked.room.bytes, looked.room.files), (409_600, Some(7)));
     assert_eq!(looked.list.len(), 1);
 }
@@ -39,7 +41,7 @@ fn sums_are_read_with_escaped_names() {
     let sum = "a".repeat(64);
     let printed = format!("{sum}  sub/a b\n\\{sum}  back\\\\slash\n{sum} *binary\nodd\n\\{sum}\n");
     let read = sums(printed.as_bytes());
-    let mut names: Vec<&str> = read.keys().map(String::as_str).collect();
+    let mut names: Vec<&str> = read.keys().map(AsRef::as_ref).collect();
     names.sort_unstable();
     assert_eq!(names, ["back\\slash", "binary", "sub/a b"]);
 }

@@ -16,7 +16,10 @@ fn ask<'a>(script: &'static str, args: &[&str], stdin: &'a [u8]) -> Ask<'a> {
 fn said_to(shell: &str, ask: &Ask<'_>, path: &[String], env: &[(&str, &str)]) -> Output {
     let env: BTreeMap<String, String> =
         env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let input = input(ask, path, &env, "TOKEN", false).unwrap();
+    let (mut input, is_more) = input(ask, path, &env, "TOKEN", false).unwrap();
+    if is_more {
+        input.extend_from_slice(ask.stdin);
+    }
     let mut child = Command::new(shell)
         .args(["-c", LINE])
         .env_clear()
@@ -108,7 +111,7 @@ fn a_script_that_does_not_end_in_time_is_ended_with_what_it_started() {
 #[allow(clippy::disallowed_methods, reason = "the test is sshd here")]
 fn a_script_is_ended_when_nobody_waits_for_it_any_more() {
     let ask = Ask { limit: Duration::from_secs(20), ..ask("sleep 1000", &[], b"") };
-    let input = input(&ask, &[], &BTreeMap::new(), "TOKEN", false).unwrap();
+    let (input, _) = input(&ask, &[], &BTreeMap::new(), "TOKEN", false).unwrap();
     for shell in ["/bin/sh", "/bin/bash"] {
         let mut child = Command::new(shell)
             .args(["-c", LINE])

@@ -2,7 +2,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use proptest::prelude::{Strategy, any, prop, proptest};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::*;
 
@@ -181,6 +181,34 @@ fn groups_that_cannot_be_read_are_not_told_of() {
     for groups in [json!(null), json!([]), json!({"a": {}}), json!({"a": {"status": "Running"}})] {
         let document = json!({"tasks": {}, "groups": groups});
         assert_eq!(read(document.to_string().as_bytes()).unwrap().groups, None, "{groups}");
+    }
+}
+
+#[test]
+fn what_nobody_needs_is_bounded_and_said() {
+    let many: Map<String, Value> =
+        (0..100_001).map(|n| (n.to_string(), entry(&format!("dw-{n}"), json!("Queued")))).collect();
+    let document = json!({"tasks": many}).to_string();
+    assert_eq!(read(document.as_bytes()), Err(Odd::TooMany));
+    let groups: Map<String, Value> = (0..10_001)
+        .map(|n| (n.to_string(), json!({"status": "Running", "parallel_tasks": 1})))
+        .collect();
+    let document = json!({"tasks": {}, "groups": groups}).to_string();
+    assert_eq!(read(document.as_bytes()).unwrap().groups, None);
+    let long = "9".repeat(1 << 20);
+    let document = json!({"tasks": {&long: entry("dw-a", json!("Queued"))}}).to_string();
+    let said = read(document.as_bytes()).unwrap_err().to_string();
+    assert!(said.len() < 300 && said.ends_with("has no id that is one"), "{said}");
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        for place in [
+            format!("{{\"tasks\":{{}},\"x\":{deep}}}"),
+            format!("{{\"tasks\":{{\"1\":{{\"label\":\"x\",\"envs\":{deep}}}}}}}"),
+            format!("{{\"tasks\":{{\"1\":{{\"label\":\"dw-a\",\"status\":{deep}}}}}}}"),
+        ] {
+            // Understood or not, it comes to an end and takes no stack.
+            let _ = read(place.as_bytes());
+        }
     }
 }
 
