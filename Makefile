@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo servers test chaos soak check fmt lint doc docs fuzz deny advisories bench
+.PHONY: demo servers test model chaos soak check fmt lint doc docs fuzz deny advisories bench
 
 ## Build and run a small sample case in a temporary folder.
 demo:
@@ -20,6 +20,15 @@ THREADS = $$((3 * $$(nproc)))
 test: servers
 	$(CARGO) test --locked -p daylily-lifecycle
 	$(CARGO) test --locked -- --test-threads $(THREADS)
+
+LIVES ?= 1000000
+
+## A million lives of cases in a world where everything goes wrong, and a crash at every
+## point of every story: docs/proof.md.
+model:
+	$(CARGO) build --locked --profile model --test model
+	MODEL_POINTS=1000000 MODEL_PAIRS=20000 $(CARGO) test --locked --profile model --test model -- --nocapture crash
+	MODEL_LIVES=$(LIVES) $(CARGO) test --locked --profile model --test model -- --nocapture many_lives
 
 HOURS ?= 8
 SEED ?=

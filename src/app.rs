@@ -22,12 +22,14 @@ use crate::adapters::queue::Queue;
 use crate::adapters::queue::direct::Direct;
 use crate::adapters::queue::pueue::proof::Entries;
 use crate::adapters::queue::pueue::{Pueue, PueueSettings};
+use crate::chance::SystemChance;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, HeadnodeSettings, HostAddress, QueueKind, Settings};
+use crate::reconcile::here::disk::Disk;
 use crate::reconcile::{Context, Node};
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::open::StartWord;
+use crate::store::open::{Opened, StartWord};
 
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -52,18 +54,31 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
             "the database was brought up to date"
         );
     }
-    let word = |word: StartWord| word.as_str().to_owned();
-    let earlier = opened.earlier.into_iter().map(|(at, start)| (at.0, word(start)));
-    let owner = Owner {
-        database_id: opened.database.as_str().to_owned(),
-        generation: opened.generation.0,
-        earlier: earlier.collect(),
-        word: word(opened.word),
-    };
+    let owner = owner(&opened);
     let mut nodes = BTreeMap::new();
     for headnode in &settings.headnodes {
         nodes.insert(headnode.name.clone(), node(headnode, &settings, &owner)?);
     }
+    make_room(&store, &settings).await?;
+    let here = Arc::new(Disk::new(clock.clone()));
+    let (settings, nodes, chance) = (Arc::new(settings), Arc::new(nodes), Arc::new(SystemChance));
+    Ok(Context { settings, store, clock, chance, here, nodes })
+}
+
+/// Who a daemon is on its headnodes that has just opened its database.
+pub fn owner(opened: &Opened) -> Owner {
+    let word = |word: &StartWord| word.as_str().to_owned();
+    let earlier = opened.earlier.iter().map(|(at, start)| (at.0, word(start)));
+    Owner {
+        database_id: opened.database.as_str().to_owned(),
+        generation: opened.generation.0,
+        earlier: earlier.collect(),
+        word: word(&opened.word),
+    }
+}
+
+/// Makes rows in the database for what is configured.
+pub async fn make_room(store: &Store, settings: &Settings) -> Result<(), StoreError> {
     store.sync_intakes(settings.intakes.iter().map(|i| i.name.clone()).collect()).await?;
     store.sync_headnodes(settings.headnodes.iter().map(|h| h.name.clone()).collect()).await?;
     for headnode in &settings.headnodes {
@@ -71,7 +86,7 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
         let groups = groups.map(|group| (group.name.clone(), group.slots.clone())).collect();
         store.sync_slots(headnode.name.clone(), groups).await?;
     }
-    Ok(Context { settings: Arc::new(settings), store, clock, nodes: Arc::new(nodes) })
+    Ok(())
 }
 
 /// Runs scripts on this machine the way a local headnode does.

@@ -18,4 +18,5 @@ pub mod tree_fingerprint;
 pub mod tree_digest;
 pub mod file_time;
 pub mod clock;
+pub mod chance;
 pub mod telemetry;

@@ -17,7 +17,6 @@ use daylily_lifecycle::outcome::{Alive, Claim, Evidence, ExitRecord, Fault, Look
 use daylily_lifecycle::policy::{HeadnodeState, Part, SlotState};
 use daylily_lifecycle::record::Recorded;
 use jiff::Timestamp;
-use ulid::Ulid;
 
 use super::contact::host_fault;
 use super::naming::queue_kind;
@@ -209,7 +208,8 @@ impl Adoption<'_> {
         };
         let highest = case.iter().flat_map(Case::attempts).map(|attempt| attempt.number).max();
         let starts = case.as_ref().is_none_or(|case| case.state.name().is_before_submitting());
-        let id = case.map_or_else(|| CaseId::new(Ulid::generate().to_string()), |case| case.id);
+        let id =
+            case.map_or_else(|| CaseId::new(self.context.draw_id().to_string()), |case| case.id);
         for (place, unknown) in attempts.iter().enumerate() {
             let word = queue.words.get(&unknown.record.attempt).map(|word| word.says);
             let newer = highest.is_none_or(|highest| unknown.record.number > highest);

@@ -11,7 +11,7 @@ use daylily_lifecycle::ids::HeadnodeName;
 use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::policy::{HeadnodeCondition, HeadnodeState, Part, Pause};
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::advance::{Also, advance};
@@ -30,6 +30,9 @@ use crate::store::read::Reader;
 
 /// Requests are rows that nobody tells of, so they are looked for.
 const AT_LEAST: Duration = Duration::from_millis(500);
+
+/// How long the driver would sleep if there were no requests to look for.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A commit wakes the driver; many at once wake it once.
 const GATHER: Duration = Duration::from_millis(5);
@@ -69,6 +72,7 @@ pub struct Driver {
     poller: Poller,
     errands: Errands,
     wake: Arc<Notify>,
+    journalled: watch::Receiver<JournalId>,
     alive: Alive,
     also: Also,
     clocks: (Timestamp, Duration),
@@ -105,6 +109,7 @@ impl Driver {
             poller: Poller::new(context.clone(), wake.clone()),
             errands: Errands::new(context.clone(), wake.clone()),
             wake,
+            journalled: context.store.journalled(),
             alive: Alive {
                 pid: std::process::id(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -149,34 +154,47 @@ impl Driver {
     }
 
     async fn go_round(&mut self, until: Until, stop: &CancellationToken) -> Pass<Ending> {
-        let mut journalled = self.context.store.journalled();
         let broken = self.context.store.clone();
         let mut broken = std::pin::pin!(async move { broken.broken().await });
         loop {
-            while self.round().await? {
-                if stop.is_cancelled() {
-                    return Ok(Ending::Stopped);
-                }
+            let pause = self.turn(stop).await?.min(AT_LEAST);
+            if stop.is_cancelled() {
+                return Ok(Ending::Stopped);
             }
             if until == Until::AllDone && self.is_all_done()? {
                 return Ok(Ending::AllDone);
             }
-            let pause = self.pause()?;
             tokio::select! {
                 () = stop.cancelled() => return Ok(Ending::Stopped),
                 why = &mut broken => return Ok(Ending::Broken(why)),
-                () = self.wake.notified() => {}
-                changed = journalled.changed() => {
-                    if changed.is_err() {
-                        return Err(StoreError::Closed);
-                    }
-                    // What else is being committed comes with it.
-                    tokio::time::sleep(GATHER).await;
-                }
+                woken = self.woken() => woken?,
                 () = tokio::time::sleep(pause) => {}
             }
-            journalled.mark_unchanged();
         }
+    }
+
+    /// Goes round until nothing more is recorded, and says how long there is nothing to
+    /// do if nothing happens. It is what `run` repeats.
+    pub async fn turn(&mut self, stop: &CancellationToken) -> Pass<Duration> {
+        while self.round().await? && !stop.is_cancelled() {}
+        self.pause()
+    }
+
+    /// Waits until something of ours was recorded or has ended.
+    pub async fn woken(&mut self) -> Pass<()> {
+        tokio::select! {
+            biased;
+            () = self.wake.notified() => {}
+            changed = self.journalled.changed() => {
+                if changed.is_err() {
+                    return Err(StoreError::Closed);
+                }
+                // What else is being committed comes with it.
+                tokio::time::sleep(GATHER).await;
+            }
+        }
+        self.journalled.mark_unchanged();
+        Ok(())
     }
 
     /// One round of all reconcilers. True: something was recorded, so there is more to do.
@@ -323,7 +341,7 @@ impl Driver {
 
     fn pause(&self) -> Pass<Duration> {
         let (now, monotonic) = (self.context.clock.now(), self.context.clock.monotonic());
-        let mut pause = AT_LEAST;
+        let mut pause = LONGEST;
         if let Some(at) = self.reader.next_wake()? {
             pause = pause.min(Duration::try_from(at.duration_since(now)).unwrap_or_default());
         }

@@ -17,6 +17,7 @@ mod schedule;
 mod poll;
 mod contact;
 mod prune;
+pub mod here;
 mod errands;
 mod adopt;
 mod unknown;
@@ -36,9 +37,12 @@ use daylily_lifecycle::observation::{Observation, Observed};
 use daylily_lifecycle::record::Recorded;
 
 use tokio::sync::Notify;
+use ulid::Ulid;
 
+use self::here::Here;
 use crate::adapters::host::Host;
 use crate::adapters::queue::Queue;
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{HeadnodeSettings, IntakeSettings, Settings};
 use crate::store::Store;
@@ -53,6 +57,9 @@ pub struct Context {
     pub settings: Arc<Settings>,
     pub store: Store,
     pub clock: Arc<dyn Clock>,
+    pub chance: Arc<dyn Chance>,
+    /// The folders of this machine.
+    pub here: Arc<dyn Here>,
     pub nodes: Arc<BTreeMap<HeadnodeName, Node>>,
 }
 
@@ -95,6 +102,11 @@ impl Context {
         self.nodes.get(name)
     }
 
+    /// A new id of something, made now.
+    pub(crate) fn draw_id(&self) -> Ulid {
+        self.chance.id(self.clock.now())
+    }
+
     pub(crate) fn state_dir(&self) -> &PathBuf {
         &self.settings.state_dir
     }
@@ -128,5 +140,17 @@ fn ringing<F: Future>(wake: &Arc<Notify>, work: F) -> impl Future<Output = F::Ou
     async move {
         let _ring = ring;
         work.await
+    }
+}
+
+/// Runs what blocks on files beside the other tasks. A panic in it is ours.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is being shut down, and with it whoever waits here.
+            Err(_) => std::future::pending().await,
+        },
     }
 }

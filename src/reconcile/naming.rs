@@ -9,7 +9,6 @@ use daylily_lifecycle::attempt::{EndHow, Place, QueueKind};
 use daylily_lifecycle::case::Case;
 use daylily_lifecycle::ids::{Arrival, AttemptId};
 use daylily_lifecycle::observation::AttemptSeed;
-use ulid::Ulid;
 
 use super::{Context, Node, Pass};
 use crate::adapters::host::names::{bounded_name, bounded_name_with_room};
@@ -107,7 +106,7 @@ pub(super) fn attempt_seed(
     case: &Case,
     also_taken: &mut BTreeSet<String>,
 ) -> Pass<AttemptSeed> {
-    let id = AttemptId::new(format!("dw-{}", Ulid::generate()));
+    let id = AttemptId::new(format!("dw-{}", context.draw_id()));
     let number = case.attempts().map(|attempt| attempt.number).max().unwrap_or(0) + 1;
     let work_dir = node.settings.work_dir.to_string_lossy().into_owned();
     let folder = |mark| format!("{work_dir}/{}/{}", case.intake, remote_name(case, number, mark));

@@ -16,7 +16,8 @@ use daylily_lifecycle::ids::HeadnodeName;
 use daylily_lifecycle::policy::{HeadnodeState, Part};
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use tokio::task::{Id, JoinHandle, JoinSet};
+use tokio::task::{Id, JoinSet};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Context, Node, Pass, ringing};
 use crate::store::places::Headnode;
@@ -50,7 +51,8 @@ struct NodePoll {
     hurried: bool,
     /// When all directories were read last, on the monotonic clock.
     read_all: Option<Duration>,
-    bell: Option<JoinHandle<()>>,
+    /// It goes with its poller, however that goes.
+    bell: Option<AbortOnDropHandle<()>>,
     rung: Arc<std::sync::atomic::AtomicBool>,
 }
 
@@ -218,9 +220,7 @@ impl Poller {
 
     pub(super) async fn shut_down(mut self) {
         for node in self.nodes.values_mut() {
-            if let Some(bell) = node.bell.take() {
-                bell.abort();
-            }
+            node.bell = None;
         }
         self.tasks.shutdown().await;
     }
@@ -249,12 +249,10 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 fn listen(poll: &mut NodePoll, node: &Node, wanted: bool, rang: &Arc<Notify>) {
     let listening = poll.bell.as_ref().is_some_and(|bell| !bell.is_finished());
     if !wanted {
-        if let Some(bell) = poll.bell.take() {
-            bell.abort();
-        }
+        poll.bell = None;
     } else if !listening {
         let (host, rung, rang) = (node.host.clone(), poll.rung.clone(), rang.clone());
-        poll.bell = Some(tokio::spawn(async move {
+        poll.bell = Some(AbortOnDropHandle::new(tokio::spawn(async move {
             // A doorbell that fails is no loss: the interval goes on.
             while let Ok(heard) = host.bell(BELL).await {
                 if heard {
@@ -262,7 +260,7 @@ fn listen(poll: &mut NodePoll, node: &Node, wanted: bool, rang: &Arc<Notify>) {
                     rang.notify_one();
                 }
             }
-        }));
+        })));
     }
 }
 

@@ -51,6 +51,8 @@ use requests::{NewRequest, RequestId};
 use steps::Progress;
 use writer::{Verdict, Writer};
 
+pub use writer::Gate;
+
 /// How often the wait of five seconds for another program's lock is begun anew.
 const PATIENCE: u32 = 5;
 
@@ -64,6 +66,8 @@ pub struct Store {
     app_version: Arc<str>,
     /// Connections for reading that nobody uses at the moment.
     idle: Arc<Mutex<Vec<Reader>>>,
+    /// Reading has threads of its own.
+    reads_beside: bool,
 }
 
 /// What a plan says of a case, as far as it is stored.
@@ -103,6 +107,19 @@ impl Store {
         )
     }
 
+    /// As [`Store::open`], without a thread: reads and writes are done by whoever asks,
+    /// each passing the gate. What is dropped is left behind as a killed daemon leaves it.
+    pub fn open_without_thread(
+        state_dir: &Path,
+        now: Timestamp,
+        app_version: &str,
+        gate: Arc<dyn Gate>,
+    ) -> Result<(Self, Opened), StoreError> {
+        let open = open::open(state_dir, now, app_version)?;
+        let writer = writer::start_without_thread(open.db, open.path, open.lock, gate)?;
+        Ok((Self::with(writer, state_dir, app_version, record, false), open.opened))
+    }
+
     fn start(
         open: open::Open,
         state_dir: &Path,
@@ -111,14 +128,24 @@ impl Store {
         patience: u32,
     ) -> Result<(Self, Opened), StoreError> {
         let writer = writer::start(open.db, open.path, open.lock, patience)?;
-        let store = Self {
+        Ok((Self::with(writer, state_dir, app_version, recorder, true), open.opened))
+    }
+
+    fn with(
+        writer: Writer,
+        state_dir: &Path,
+        app_version: &str,
+        recorder: Recorder,
+        reads_beside: bool,
+    ) -> Self {
+        Self {
             writer,
             recorder,
             state_dir: Arc::from(state_dir),
             app_version: Arc::from(app_version),
             idle: Arc::default(),
-        };
-        Ok((store, open.opened))
+            reads_beside,
+        }
     }
 
     /// Waits until every other handle has gone too and the file is closed.
@@ -147,35 +174,42 @@ impl Store {
         Reader::open(&self.state_dir, &self.app_version)
     }
 
-    /// Reads on a thread that may block. What was answered before is seen.
+    /// Reads on a thread that may block, where there is one. What was answered before is seen.
     pub async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        if !self.reads_beside {
+            return self.read_here(read);
+        }
         let store = self.clone();
-        let reading = tokio::task::spawn_blocking(move || {
-            let idle = store.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let reader = match idle {
-                Some(reader) => reader,
-                None => store.reader()?,
-            };
-            let answer = read(&reader);
-            match &answer {
-                Err(error) if error.breaks() => {
-                    store.writer.tell_broken(&Why::new(&error.with_source()));
-                }
-                Ok(_) | Err(_) => {
-                    store.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
-                }
-            }
-            answer
-        });
-        match reading.await {
+        match tokio::task::spawn_blocking(move || store.read_here(read)).await {
             Ok(answer) => answer,
             Err(error) => {
                 Err(StoreError::Panicked { doing: "read the database", text: error.to_string() })
             }
         }
+    }
+
+    fn read_here<T>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let reader = match idle {
+            Some(reader) => reader,
+            None => self.reader()?,
+        };
+        let answer = read(&reader);
+        match &answer {
+            Err(error) if error.breaks() => {
+                self.writer.tell_broken(&Why::new(&error.with_source()));
+            }
+            Ok(_) | Err(_) => {
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+            }
+        }
+        answer
     }
 
     /// Records what was seen of a case. Slots that are not free any more make it

@@ -6,8 +6,8 @@
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use rusqlite::config::DbConfig;
@@ -32,12 +32,34 @@ pub(super) enum Verdict<T> {
 /// A way to hand work to the thread, and what may be seen of it without asking.
 #[derive(Clone)]
 pub(super) struct Writer {
-    jobs: Sender<Box<dyn Job>>,
+    jobs: Jobs,
     broken: Arc<watch::Sender<Option<Why>>>,
     /// The last entry of the journal.
     pub(super) journal: watch::Receiver<JournalId>,
     /// Its sender goes when the thread has let go of everything.
     ended: watch::Receiver<()>,
+}
+
+/// Who does the work.
+#[derive(Clone)]
+enum Jobs {
+    Thread(Sender<Box<dyn Job>>),
+    /// Whoever hands it over, for tests of which nothing happens beside anything else.
+    Caller(Arc<Caller>),
+}
+
+struct Caller {
+    desk: Mutex<Desk>,
+    gate: Arc<dyn Gate>,
+}
+
+/// Stands before each write, and between a write and its answer: a test ends the daemon
+/// there by never letting it through.
+#[async_trait::async_trait]
+pub trait Gate: Send + Sync + 'static {
+    async fn before(&self, doing: &'static str);
+
+    async fn after(&self, doing: &'static str);
 }
 
 /// What the thread owns, in the order in which it lets go of it.
@@ -62,12 +84,40 @@ pub(super) fn start(
     lock: StateLock,
     patience: u32,
 ) -> Result<Writer, StoreError> {
+    let (desk, writer) = desk(db, path, lock, patience)?;
     let (jobs, todo) = channel();
+    let (path, doing) = (desk.path.clone(), "start the writer of");
+    thread::Builder::new()
+        .name("store".to_owned())
+        .spawn(move || desk.work_off(&todo))
+        .map_err(|source| StoreError::File { doing, path, source })?;
+    Ok(writer(Jobs::Thread(jobs)))
+}
+
+/// No thread: whoever hands work over does it. What is not closed is left behind as a
+/// killed process leaves it.
+pub(super) fn start_without_thread(
+    db: Connected,
+    path: PathBuf,
+    lock: StateLock,
+    gate: Arc<dyn Gate>,
+) -> Result<Writer, StoreError> {
+    let kept = db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    kept.map_err(failed("set up the connection"))?;
+    let (desk, writer) = desk(db, path, lock, 0)?;
+    Ok(writer(Jobs::Caller(Arc::new(Caller { desk: Mutex::new(desk), gate }))))
+}
+
+fn desk(
+    db: Connected,
+    path: PathBuf,
+    lock: StateLock,
+    patience: u32,
+) -> Result<(Desk, impl FnOnce(Jobs) -> Writer), StoreError> {
     let broken = Arc::new(watch::Sender::new(None));
     let last = last_entry(&db).map_err(failed("read the end of the journal"))?;
     let (journal, journal_seen) = watch::channel(last);
     let (ended, ended_seen) = watch::channel(());
-    let file = |doing, source| StoreError::File { doing, path: path.clone(), source };
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let known = |path: PathBuf| match std::fs::metadata(&path) {
@@ -77,7 +127,7 @@ pub(super) fn start(
     let files = [known(path.clone())?, known(PathBuf::from(log))?];
     let desk = Desk {
         db,
-        path: path.clone(),
+        path,
         files,
         _lock: lock,
         patience,
@@ -85,11 +135,8 @@ pub(super) fn start(
         journal,
         _ended: ended,
     };
-    thread::Builder::new()
-        .name("store".to_owned())
-        .spawn(move || desk.work_off(&todo))
-        .map_err(|source| file("start the writer of", source))?;
-    Ok(Writer { jobs, broken, journal: journal_seen, ended: ended_seen })
+    let writer = move |jobs| Writer { jobs, broken, journal: journal_seen, ended: ended_seen };
+    Ok((desk, writer))
 }
 
 fn last_entry(db: &Connection) -> rusqlite::Result<JournalId> {
@@ -110,9 +157,17 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = Piece { doing, work: Some(work), answer: None, reply };
-        let sent = self.jobs.send(Box::new(job));
+        let sent = match &self.jobs {
+            Jobs::Thread(jobs) => jobs.send(Box::new(job)).is_ok(),
+            Jobs::Caller(caller) => {
+                caller.gate.before(doing).await;
+                let done = caller.work(Box::new(job));
+                caller.gate.after(doing).await;
+                done
+            }
+        };
         match (sent, answer.await) {
-            (Ok(()), Ok(answer)) => answer,
+            (true, Ok(answer)) => answer,
             // The thread is gone, and tells why if it had to give up.
             (_, _) => match self.is_broken() {
                 Some(why) => Err(StoreError::Broken { why }),
@@ -154,6 +209,13 @@ impl Writer {
         let Self { jobs, mut ended, .. } = self;
         drop(jobs);
         while ended.changed().await.is_ok() {}
+    }
+}
+
+impl Caller {
+    fn work(&self, job: Box<dyn Job>) -> bool {
+        let desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        desk.commit(vec![job]).is_ok()
     }
 }
 

@@ -89,6 +89,8 @@ pub struct FakeAttempt {
     pub executed: u32,
     /// How often a `stop` was.
     pub stopped: u32,
+    /// How often it was started while another of its case lived: exit code 97.
+    pub locked_out: u32,
 }
 
 #[derive(Debug)]
@@ -115,7 +117,20 @@ pub struct State {
     pub away: Option<Fault>,
     /// Refuses such calls until it is taken away.
     pub refused: BTreeMap<Call, Fault>,
+    /// What its scripts leave out.
+    pub without: Without,
     upsets: BTreeMap<Call, VecDeque<Upset>>,
+}
+
+/// Guards that are taken away to see that a proof notices.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Without {
+    /// `job.sh` executes its command whoever has the claim.
+    pub claim: bool,
+    /// Nothing compares the owner.
+    pub owner: bool,
+    /// `job.sh` does not mind another attempt of its case.
+    pub case_lock: bool,
 }
 
 impl FakeMachine {
@@ -136,6 +151,7 @@ impl FakeMachine {
             calls: BTreeMap::new(),
             away: None,
             refused: BTreeMap::new(),
+            without: Without::default(),
             upsets: BTreeMap::new(),
         };
         Arc::new(Self { state: Mutex::new(state), bell: Notify::new() })
@@ -213,7 +229,7 @@ impl FakeMachine {
         if let Some(Upset::Refuse(fault)) = upset {
             return Err(fault);
         }
-        if let Some(by) = by {
+        if let Some(by) = by.filter(|_| !state.without.owner) {
             compare(state.owner.as_ref(), by)?;
         }
         let done = deed(&mut state);
@@ -229,14 +245,17 @@ impl State {
     pub fn start(&mut self, attempt: &AttemptId, machine: Machine) -> Started {
         let at = self.now;
         let Some(this) = self.attempts.get(attempt) else { return Started::NotThere };
-        if this.claim != ClaimText::Absent {
+        if this.claim != ClaimText::Absent && !self.without.claim {
             return Started::ClaimedBefore;
         }
         let lock = job::case_lock(&this.job);
         let held = |other: &FakeAttempt| {
             (other.running || other.processes > 0) && job::case_lock(&other.job) == lock
         };
-        if self.attempts.values().any(held) {
+        if self.attempts.values().any(held) && !self.without.case_lock {
+            if let Some(this) = self.attempts.get_mut(attempt) {
+                this.locked_out += 1;
+            }
             return Started::CaseLocked;
         }
         if let Some(this) = self.attempts.get_mut(attempt) {
@@ -303,7 +322,8 @@ impl Host for FakeHost {
                     && self.owner.earlier.get(&owner.generation) == Some(&owner.word)
             };
             let known = state.owner.as_ref().is_some_and(earlier);
-            if !known && (state.owner.is_some() || owned_before) {
+            let compared = !state.without.owner;
+            if !known && (state.owner.is_some() || owned_before) && compared {
                 compare(state.owner.as_ref(), &self.owner)?;
             }
             state.owner = Some(self.owner.clone());
@@ -354,6 +374,7 @@ impl Host for FakeHost {
                 output: String::new(),
                 executed: 0,
                 stopped: 0,
+                locked_out: 0,
             });
             Ok(())
         })

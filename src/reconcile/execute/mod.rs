@@ -10,7 +10,7 @@ mod returning;
 mod ship;
 mod submit;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ struct InFlight {
 pub(super) struct Executor {
     context: Context,
     waiting: Vec<(Case, Action)>,
-    in_flight: HashMap<Key, InFlight>,
+    in_flight: BTreeMap<Key, InFlight>,
     tasks: JoinSet<Pass<()>>,
     looks: Arc<Semaphore>,
     scan_again: BTreeSet<CaseId>,
@@ -124,7 +124,7 @@ impl Executor {
         Self {
             context,
             waiting: Vec::new(),
-            in_flight: HashMap::new(),
+            in_flight: BTreeMap::new(),
             tasks: JoinSet::new(),
             looks: Arc::new(Semaphore::new(LOOKS)),
             scan_again: BTreeSet::new(),
@@ -232,6 +232,7 @@ impl Executor {
         let over = self.over.clone();
         self.tasks.spawn(async move {
             tokio::select! {
+                biased;
                 () = host.get_ready() => {}
                 () = over.cancelled() => {}
             }
@@ -450,16 +451,4 @@ async fn step_of_case_failed(
     let what = Observation::StepFailed { attempt: attempt.cloned(), step, fault };
     context.record(case.clone(), what).await?;
     Ok(())
-}
-
-/// Runs what blocks on files beside the other tasks. A panic in it is ours.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is being shut down, and with it whoever waits here.
-            Err(_) => std::future::pending().await,
-        },
-    }
 }

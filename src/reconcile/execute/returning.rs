@@ -2,28 +2,23 @@
 //! placed, its log kept, the intake's folder moved where the configuration wants it.
 //! One step: done as a whole, or again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use daylily_lifecycle::attempt::{Attempt, End, Stored};
 use daylily_lifecycle::case::{Case, State, StepName};
 use daylily_lifecycle::ids::{AttemptId, ByteCount};
 use daylily_lifecycle::observation::Observation;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
-use daylily_lifecycle::settle::Writers;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::folder::chain;
 use super::ship::telling;
 use super::{Context, Node, step_failed};
 use crate::adapters::host::{FetchOrder, OutputFile, Progress};
-use crate::config::IntakeSettings;
-use crate::intake::directory::mount::folder_at;
-use crate::intake::directory::scan::scan;
 use crate::reconcile::Pass;
+use crate::reconcile::here::MoveOrder;
 use crate::reconcile::naming::results_name;
-use crate::reconcile::scan::rules::Rules;
-use crate::results::{Placement, ResultsError, Summary, keep_log, move_folder};
+use crate::results::{Placement, Summary};
 
 /// What `show` prints of a log.
 const TAIL: u64 = 8 * 1024;
@@ -100,6 +95,7 @@ impl Home<'_> {
     async fn outputs(&self, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {
         let listing = self.node.host.outputs(&self.attempt.place.remote_dir, patterns);
         tokio::select! {
+            biased;
             found = listing => found,
             () = self.stop.cancelled() => {
                 Err(Fault::new(FaultClass::TransientStep, "the listing was stopped"))
@@ -132,7 +128,7 @@ impl Home<'_> {
             files: files.clone(),
             to: placement.staging(),
         };
-        if !placement.is_placed().map_err(|error| fault(&error))? {
+        if !self.context.here.is_placed(&placement)? {
             self.node.host.fetch(&order, progress, self.stop).await?;
         }
         let summary = Summary {
@@ -142,16 +138,8 @@ impl Home<'_> {
             ended: self.end.at,
             files,
         };
-        let placed = super::blocking(move || {
-            let path = placement.place(&summary)?;
-            // As placed, also where that was done before a crash.
-            let files = placement.placed()?.map(|placed| placed.files).unwrap_or_default();
-            Ok::<_, ResultsError>((path, files))
-        });
-        let (path, files) = placed.await.map_err(|error| fault(&error))?;
-        let bytes = files.iter().map(|file| file.bytes.0).fold(0, u64::saturating_add);
-        let count = u64::try_from(files.len()).unwrap_or(u64::MAX);
-        Ok((Some(path.to_string_lossy().into_owned()), count, ByteCount(bytes)))
+        let placed = self.context.here.place(placement, summary).await?;
+        Ok((Some(placed.path.to_string_lossy().into_owned()), placed.files, placed.bytes))
     }
 
     fn placement(&self) -> Placement {
@@ -171,53 +159,28 @@ impl Home<'_> {
 
     async fn keep_log(&self) -> Result<(), Fault> {
         let log = self.node.host.tail(&self.attempt.id, LOG.0).await?;
-        let (state_dir, id) = (self.context.state_dir().clone(), self.attempt.id.clone());
-        let kept = super::blocking(move || keep_log(&state_dir, &id, log.as_bytes(), LOG)).await;
-        kept.map(|_| ()).map_err(|error| fault(&error))
+        self.context.here.keep_log(self.context.state_dir(), &self.attempt.id, &log).await
     }
 
     async fn move_folder(&self, succeeded: bool) -> Result<Option<String>, Fault> {
         let Some(intake) = self.context.intake(&self.case.intake) else { return Ok(None) };
         let to = if succeeded { &intake.success_to } else { &intake.failure_to };
         let Some(to) = to.clone() else { return Ok(None) };
-        let from = PathBuf::from(&self.case.path);
-        if from.parent() == Some(to.as_path()) {
+        if Path::new(&self.case.path).parent() == Some(to.as_path()) {
             return Ok(Some(self.case.path.clone()));
         }
-        let (name, id) = (results_name(self.case), self.attempt.id.clone());
-        let (intake, case, now) = (intake.clone(), self.case.clone(), self.context.clock.now());
-        let moved = super::blocking(move || {
-            // What came later was not run, so it is not taken away with what was.
-            if is_another_by_now(&intake, &case, now) {
-                return Ok(None);
-            }
-            move_folder(&from, &to, &name, &id).map(Some)
-        });
-        let moved = moved.await.map_err(|error| fault(&error))?;
+        let order = MoveOrder {
+            case: self.case.clone(),
+            intake: intake.clone(),
+            to,
+            name: results_name(self.case),
+            attempt: self.attempt.id.clone(),
+            now: self.context.clock.now(),
+        };
+        let moved = self.context.here.move_folder(order).await?;
         if moved.is_none() {
             tracing::warn!(case = %self.case.name, "its folder changed, so it stays in the intake");
         }
         Ok(moved.map(|path| path.to_string_lossy().into_owned()))
     }
-}
-
-/// Whether the folder in the intake is there and is not what was run: changed, replaced,
-/// or being written to.
-fn is_another_by_now(intake: &IntakeSettings, case: &Case, now: Timestamp) -> bool {
-    let Ok(rules) = Rules::of(intake) else { return false };
-    let path = Path::new(&case.path);
-    let replaced = case.folder.is_some()
-        && folder_at(path).is_some_and(|folder| case.folder.as_ref() != Some(&folder));
-    match scan(path, &rules.scan, now) {
-        Ok(tree) => {
-            let changed = case.content.fingerprint.as_ref() != Some(&tree.fingerprint);
-            replaced || changed || matches!(tree.writers, Writers::Open { .. })
-        }
-        // Gone, or moved by an earlier try: moving knows.
-        Err(_) => replaced,
-    }
-}
-
-fn fault(error: &ResultsError) -> Fault {
-    Fault::new(error.class(), chain(error))
 }

@@ -103,6 +103,7 @@ pub(super) async fn telling<T>(
             context.store.progress(vec![told], at).await
         };
         tokio::select! {
+            biased;
             done = &mut transfer => return Ok(done),
             told = told => told?,
         };

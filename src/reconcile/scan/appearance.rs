@@ -5,7 +5,6 @@ use daylily_lifecycle::case::{CaseKind, Prior};
 use daylily_lifecycle::ids::{Arrival, CaseId};
 use daylily_lifecycle::observation::{Appeared, Observation};
 use jiff::{SignedDuration, Timestamp};
-use ulid::Ulid;
 
 use super::orders::Orders;
 use super::rules::Rules;
@@ -19,13 +18,14 @@ const LONG: SignedDuration = SignedDuration::from_hours(24);
 
 /// The first sight of a case. `last` had the name before.
 pub(super) fn appearance(
+    case: CaseId,
     settings: &IntakeSettings,
     found: &Found,
     last: Option<LastArrival>,
     baseline: Option<String>,
 ) -> Observation {
     Observation::Appeared(Box::new(Appeared {
-        case: CaseId::new(Ulid::generate().to_string()),
+        case,
         intake: settings.name.clone(),
         name: found.name.clone(),
         arrival: last.as_ref().map_or(Arrival::FIRST, |last| last.arrival.next()),
@@ -41,7 +41,7 @@ pub(super) fn appearance(
 
 /// Why a folder whose name is new counts as being here before us. It may walk through
 /// the folder, so it belongs on a thread that may block.
-pub(super) fn baseline(
+pub(crate) fn baseline(
     settings: &IntakeSettings,
     found: &Found,
     first_look: bool,

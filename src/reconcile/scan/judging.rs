@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
-use daylily_lifecycle::case::Case;
+use daylily_lifecycle::case::{Case, Order};
+use daylily_lifecycle::ids::FolderIdentity;
 use daylily_lifecycle::observation::Scanned;
-use daylily_lifecycle::settle::{FAR, Judged, Memory, judge};
+use daylily_lifecycle::settle::{FAR, Judged, Memory, Settle, Tree, judge};
 use jiff::Timestamp;
 
 use super::orders::{Matching, Orders, read_case_file};
@@ -62,10 +63,28 @@ pub fn scan_and_judge(
     let order = orders.order(matching, said);
     // Replaced in between, it is told by the next scan which one it is.
     let folder = before.filter(|before| folder_at(path).as_ref() == Some(before));
-    let judged = judge(&tree, &memory(case), &rules.settle, now);
+    tree.problems = problems;
+    Ok(judged(case, tree, folder, order, &rules.settle, now))
+}
+
+/// What a walk saw, by the intake's rules and by what is remembered of the case.
+pub fn judged(
+    case: &Case,
+    tree: Tree,
+    folder: Option<FolderIdentity>,
+    order: Order,
+    settle: &Settle,
+    now: Timestamp,
+) -> Scanned {
+    let judged = judge(&tree, &memory(case), settle, now);
     let settles_at = settles_at(&judged, now);
-    add(&judged.disagreements);
-    Ok(Scanned {
+    let mut problems = tree.problems;
+    for problem in &judged.disagreements {
+        if !problems.contains(problem) {
+            problems.push(problem.clone());
+        }
+    }
+    Scanned {
         files: tree.files,
         bytes: tree.bytes,
         fingerprint: tree.fingerprint,
@@ -77,7 +96,7 @@ pub fn scan_and_judge(
         folder,
         refuted: judged.refuted,
         order: Some(Box::new(order)),
-    })
+    }
 }
 
 fn memory(case: &Case) -> Memory<'_> {

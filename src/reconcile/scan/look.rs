@@ -10,7 +10,7 @@ use daylily_lifecycle::observation::{Decision, Observation};
 use daylily_lifecycle::policy::Unreadable;
 use jiff::{SignedDuration, Timestamp};
 
-use super::appearance::{appearance, baseline, is_another};
+use super::appearance::{appearance, is_another};
 use super::rules::Rules;
 use crate::config::IntakeSettings;
 use crate::intake::directory::listing::Found;
@@ -50,10 +50,7 @@ pub(super) async fn look(
         replaced: false,
     };
     let remembered = stored.as_ref().and_then(|intake| intake.mount.clone());
-    let asked = settings.clone();
-    let root = tokio::task::spawn_blocking(move || look_now(&asked, remembered.as_deref()));
-    let root =
-        root.await.unwrap_or_else(|error| RootLook::Unreadable { because: error.to_string() });
+    let root = context.here.look(&settings, remembered.as_deref()).await;
     let was_unreadable = stored.as_ref().is_some_and(|intake| intake.unreadable.is_some());
     match root {
         RootLook::Unreadable { because } => {
@@ -86,7 +83,7 @@ pub(super) async fn look(
     Ok(looked)
 }
 
-pub(super) fn look_now(settings: &IntakeSettings, remembered: Option<&str>) -> RootLook {
+pub(crate) fn look_now(settings: &IntakeSettings, remembered: Option<&str>) -> RootLook {
     let (root, mount_check) = (&settings.path, settings.mount_check.as_deref());
     match (check(root, remembered, mount_check), Rules::of(settings)) {
         (MountState::Unreadable { because }, _) => RootLook::Unreadable { because },
@@ -185,13 +182,13 @@ impl Round<'_> {
     async fn appear(&self, found: Found, last: Option<LastArrival>) -> Pass<Option<PathBuf>> {
         let (settings, first_look) = (self.settings, self.first_look);
         let now = self.context.clock.now();
-        let (asked, looked_at, before) = (settings.clone(), found.clone(), last.is_some());
-        let baseline = tokio::task::spawn_blocking(move || {
-            if before { None } else { baseline(&asked, &looked_at, first_look, now) }
-        });
-        let baseline = baseline.await.ok().flatten();
+        let baseline = match last {
+            Some(_) => None,
+            None => self.context.here.baseline(settings, &found, first_look, now).await,
+        };
+        let id = CaseId::new(self.context.draw_id().to_string());
         let arrival = last.as_ref().map_or(Arrival::FIRST, |case| case.arrival.next());
-        let what = appearance(settings, &found, last, baseline);
+        let what = appearance(id, settings, &found, last, baseline);
         let (name, intake) = (&found.name, &settings.name);
         tracing::debug!(case = %name, %intake, arrival = arrival.0, "appeared");
         self.context.store.appear(self.context.seen(what)).await?;

@@ -2,9 +2,9 @@
 //! there is what was mounted before. The watcher's hints only say where to look sooner;
 //! a look at the root every `rescan` finds what they missed.
 
-mod appearance;
+pub(crate) mod appearance;
 pub mod judging;
-mod look;
+pub(crate) mod look;
 pub mod orders;
 pub mod preview;
 pub mod rules;
@@ -14,17 +14,17 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use daylily_lifecycle::case::{Case, LastChange, StateName};
+use daylily_lifecycle::case::{Case, StateName};
 use daylily_lifecycle::ids::{CaseId, CaseName, IntakeName};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
 
+use super::here::Watch;
 use super::{Context, Pass, ringing};
-use crate::config::{self, IntakeSettings};
-use crate::intake::directory::watch::{WatchMode, WatchNews, Watcher};
+use crate::config::IntakeSettings;
+use crate::intake::directory::watch::WatchNews;
 use crate::store::read::Reader;
-use crate::tree::Names;
 use look::{Looked, look};
 
 /// Many events on one case lead to one scan in this time.
@@ -49,7 +49,7 @@ pub(super) struct Scanner {
 }
 
 struct IntakeWatch {
-    watcher: Arc<Mutex<Watcher>>,
+    watch: Box<dyn Watch>,
     news: Arc<Mutex<WatchNews>>,
     followed: BTreeSet<PathBuf>,
     /// When the root is looked at next, monotonic. None: not looked at yet.
@@ -177,10 +177,9 @@ impl Scanner {
                 }
             }
             if looked.replaced {
-                let watcher = intake.watcher.clone();
-                tokio::task::spawn_blocking(move || lock(&watcher).rewatch());
+                intake.watch.rewatch();
             }
-            intake.follow(looked.follow, self.context.clock.now(), &self.wake);
+            intake.follow(looked.follow, self.context.clock.now());
         }
         Ok(report)
     }
@@ -206,11 +205,6 @@ impl Scanner {
 impl IntakeWatch {
     fn start(context: &Context, settings: &IntakeSettings, wake: &Arc<Notify>) -> Self {
         let news: Arc<Mutex<WatchNews>> = Arc::default();
-        let mode = match settings.watch {
-            config::WatchMode::Auto => WatchMode::Auto,
-            config::WatchMode::Poll => WatchMode::Poll,
-        };
-        let ignore = Names::new(&settings.ignore).unwrap_or_default();
         let (told, wake) = (news.clone(), wake.clone());
         let tell = move |more: WatchNews| {
             let mut news = lock(&told);
@@ -219,9 +213,9 @@ impl IntakeWatch {
             news.trouble = more.trouble.or_else(|| news.trouble.take());
             wake.notify_one();
         };
-        let watcher = Watcher::start(&settings.path, mode, ignore, context.clock.clone(), tell);
+        let watch = context.here.watch(settings, Arc::new(tell));
         Self {
-            watcher: Arc::new(Mutex::new(watcher)),
+            watch,
             news,
             followed: BTreeSet::new(),
             next: None,
@@ -233,29 +227,13 @@ impl IntakeWatch {
     }
 
     /// Follows exactly these cases.
-    fn follow(&mut self, wanted: BTreeSet<PathBuf>, at: Timestamp, wake: &Arc<Notify>) {
+    fn follow(&mut self, wanted: BTreeSet<PathBuf>, at: Timestamp) {
         let gone: Vec<PathBuf> = self.followed.difference(&wanted).cloned().collect();
         let new: Vec<PathBuf> = wanted.difference(&self.followed).cloned().collect();
         self.followed = wanted;
-        if gone.is_empty() && new.is_empty() {
-            return;
+        if !gone.is_empty() || !new.is_empty() {
+            self.watch.follow(gone, new, at);
         }
-        let (watcher, news, wake) = (self.watcher.clone(), self.news.clone(), wake.clone());
-        tokio::task::spawn_blocking(move || {
-            let mut watcher = lock(&watcher);
-            for path in gone {
-                watcher.unfollow(&path);
-            }
-            for path in new {
-                watcher.follow(&path);
-                // What came between the first scan and the watch was told by nobody.
-                if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
-                    let change = LastChange { path: String::new(), at };
-                    lock(&news).dirty.entry(name.to_owned()).or_insert(change);
-                }
-            }
-            wake.notify_one();
-        });
     }
 }
 

@@ -18,6 +18,7 @@ use super::judging::scan_and_judge;
 use super::look::look_now;
 use super::orders::Orders;
 use super::rules::Rules;
+use crate::chance::{Chance as _, SystemChance};
 use crate::config::{IntakeSettings, Settings};
 use crate::intake::directory::listing::Found;
 use crate::intake::directory::root::RootLook;
@@ -156,7 +157,8 @@ impl LookAt<'_> {
                     None => baseline(self.intake, found, first_look, self.now),
                 };
                 let last = last.as_ref().map(LastArrival::from);
-                let what = appearance(self.intake, found, last, before);
+                let id = CaseId::new(SystemChance.id(self.now).to_string());
+                let what = appearance(id, self.intake, found, last, before);
                 match record(None, &self.seen(what)) {
                     Recorded::Changed(case) => (*case, false),
                     Recorded::Same

@@ -14,9 +14,11 @@ use daylily_watch::adapters::host::fake::{Call, FakeHost, FakeMachine};
 use daylily_watch::adapters::host::shell::Owner;
 use daylily_watch::adapters::queue::fake::FakeQueue;
 use daylily_watch::app::VERSION;
+use daylily_watch::chance::SystemChance;
 use daylily_watch::clock::{Clock as _, FakeClock, SystemClock};
 use daylily_watch::config;
 use daylily_watch::reconcile::driver::{Driver, Until};
+use daylily_watch::reconcile::here::disk::Disk;
 use daylily_watch::reconcile::{Context, Node};
 use daylily_watch::store::Store;
 use daylily_watch::store::read::Reader;
@@ -125,6 +127,8 @@ impl Stage {
             settings: Arc::new(settings),
             store,
             clock: self.clock.clone(),
+            chance: Arc::new(SystemChance),
+            here: Arc::new(Disk::new(self.clock.clone())),
             nodes: Arc::new(BTreeMap::from([(here(), node)])),
         }
     }

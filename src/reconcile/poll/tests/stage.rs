@@ -24,8 +24,10 @@ use crate::adapters::host::{Host, Job};
 use crate::adapters::queue::fake::{FakeQueue, Listed};
 use crate::adapters::queue::{Entry, GroupLook};
 use crate::app::VERSION;
+use crate::chance::SystemChance;
 use crate::clock::{Clock as _, FakeClock};
 use crate::config;
+use crate::reconcile::here::disk::Disk;
 use crate::reconcile::poll::Poller;
 use crate::reconcile::{Context, Node};
 use crate::store::Store;
@@ -102,6 +104,8 @@ impl Stage {
             settings: Arc::new(settings),
             store,
             clock: clock.clone(),
+            chance: Arc::new(SystemChance),
+            here: Arc::new(Disk::new(clock.clone())),
             nodes: Arc::new(BTreeMap::from([(hpc(), node)])),
         };
         let poller = Poller::new(context.clone(), Arc::new(Notify::new()));

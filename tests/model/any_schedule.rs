@@ -1,0 +1,117 @@
+//! The laws over any schedule of faults: proptest draws it, and takes out of one that
+//! breaks a law all that is not needed for that.
+
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
+use proptest::test_runner::TestCaseError;
+
+use crate::schedule::{Ask, CasePlan, Class, Fate, Happening, Lie, Mishap, Planned, Schedule};
+use crate::world::live;
+
+/// How many cases a drawn life has at most.
+const CASES: usize = 3;
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        6 => Just(Fate::Exits(0)),
+        2 => (1..4).prop_map(Fate::Exits),
+        1 => Just(Fate::Vanishes),
+        1 => (1..60_u32).prop_map(Fate::LeavesProcesses),
+        1 => Just(Fate::RunsForEver),
+        1 => Just(Fate::IsDeaf),
+    ]
+}
+
+fn case() -> impl Strategy<Value = CasePlan> {
+    (0..600_u32, 0..3_u32, fate(), 10..600_u32, 0..200_u32, any::<bool>()).prop_map(
+        |(arrives, gpus, fate, runs, lingers, unheard)| CasePlan {
+            arrives,
+            gpus,
+            fate,
+            runs,
+            lingers,
+            unheard,
+        },
+    )
+}
+
+fn class() -> impl Strategy<Value = Class> {
+    prop_oneof![
+        Just(Class::Host),
+        Just(Class::Step),
+        Just(Class::Space),
+        Just(Class::Unclear),
+        Just(Class::Person),
+        Just(Class::Broken),
+    ]
+}
+
+fn mishap() -> impl Strategy<Value = Mishap> {
+    let lie = prop_oneof![Just(Lie::Empty), Just(Lie::Over), Just(Lie::Runs), Just(Lie::Blind)];
+    prop_oneof![
+        class().prop_map(Mishap::Refused),
+        Just(Mishap::Lost),
+        (1..3_000_u32).prop_map(Mishap::Late),
+        (1..3_000_u32).prop_map(Mishap::Slow),
+        Just(Mishap::KilledBefore),
+        Just(Mishap::KilledAfter),
+        (1..3_000_u32).prop_map(Mishap::KilledAndLate),
+        lie.prop_map(Mishap::Lie),
+    ]
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let ask = prop_oneof![
+        2 => Just(Ask::Cancel),
+        2 => Just(Ask::Rerun),
+        1 => Just(Ask::Hold),
+        1 => Just(Ask::Resume),
+        1 => Just(Ask::Retry),
+    ];
+    prop_oneof![
+        Just(Happening::Kill),
+        Just(Happening::Restart),
+        any::<bool>().prop_map(Happening::HostAway),
+        any::<bool>().prop_map(Happening::QueueAway),
+        Just(Happening::QueueWiped),
+        Just(Happening::QueueReset),
+        any::<bool>().prop_map(Happening::QueuePaused),
+        Just(Happening::Reboot),
+        any::<bool>().prop_map(Happening::Unmounted),
+        any::<bool>().prop_map(Happening::IntakeAway),
+        any::<bool>().prop_map(Happening::DiskFull),
+        (-3_600..3_600).prop_map(Happening::ClockStep),
+        (0..CASES).prop_map(Happening::Written),
+        (0..CASES).prop_map(Happening::Taken),
+        (0..CASES).prop_map(Happening::PutBack),
+        (0..CASES, ask).prop_map(|(case, ask)| Happening::Asked(case, ask)),
+    ]
+}
+
+fn schedule() -> impl Strategy<Value = Schedule> {
+    let event = (0..2_000_u32, happening()).prop_map(|(at, what)| Planned { at, what });
+    let cases = vec(case(), 1..=CASES);
+    let mishaps = btree_map(1..80_u32, mishap(), 0..6);
+    (any::<u64>(), cases, vec(event, 0..6), mishaps, vec(0..300_u64, 0..3)).prop_map(
+        |(seed, cases, events, mishaps, kills)| Schedule {
+            seed,
+            cases,
+            events,
+            mishaps,
+            kills,
+            ..Schedule::default()
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_schedule_of_faults_breaks_a_law(schedule in schedule()) {
+        if let Err(broken) = live(&schedule, false).verdict {
+            let story = live(&schedule, true).story.join("\n");
+            return Err(TestCaseError::fail(format!("{broken}\n{story}")));
+        }
+    }
+}
