@@ -79,6 +79,9 @@ impl Laws {
                 let Some(after) = reader.case(&id).map_err(|error| error.to_string())? else {
                     let handed_over = before.is_some_and(|case| case.attempts().count() > 0);
                     law!(!handed_over, "law 7: case {id} with attempts was dropped");
+                    if let (Some(story), Some(before)) = (&mut self.story, &before) {
+                        story.push(format!("{} is dropped", before.name));
+                    }
                     continue;
                 };
                 if let Some(before) = &before {
