@@ -25,6 +25,7 @@ use crate::wait::{LIMIT, until_seen};
 enum At {
     Ship,
     Prepare,
+    Outputs,
 }
 
 /// A host on which our own code fails at a step for the cases named `boom`.
@@ -92,6 +93,7 @@ impl Host for Booming {
     }
 
     async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {
+        assert!(self.1 != At::Outputs || !dir.ends_with("boom"), "index out of bounds");
         self.0.outputs(dir, patterns).await
     }
 
@@ -116,7 +118,7 @@ impl Host for Booming {
 const CONFIG: &str = "
 intakes: [{name: new, path: ./new, settle: {quiet: 100ms}, rescan: 1s}]
 headnodes: [{name: here, host: local, work_dir: ./work, groups: [{name: default, slots: 2}]}]
-pipelines: {default: {command: 'true'}}
+pipelines: {default: {command: 'echo x >made', expect: [made]}}
 poll: {min: 100ms, max: 1s}
 ";
 
@@ -141,6 +143,11 @@ async fn a_case_on_which_our_own_code_panics_is_held_and_stops_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_while_several_are_handed_over_holds_only_the_case_it_is_about() {
     assert_eq!(panicking(At::Prepare).await, 1, "whether it was handed over is not known");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_while_what_it_made_is_looked_for_keeps_no_place() {
+    assert_eq!(panicking(At::Outputs).await, 0, "its end was seen");
 }
 
 /// Runs a good and a booming case; returns how many slots the held one has.

@@ -11,7 +11,7 @@ use daylily_lifecycle::ids::HeadnodeName;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::ShellHost;
@@ -139,7 +139,8 @@ impl Shell for LocalShell {
         let mut command = tokio::process::Command::new("/bin/sh");
         command.arg("-c").arg(ask.script).arg("daylily-watch").args(&ask.args);
         command.env_clear().envs(&self.env).current_dir("/").process_group(0);
-        command.stdin(if ask.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
+        let reads = !ask.stdin.is_empty() || ask.more.is_some();
+        command.stdin(if reads { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| trouble("start", error))?;
         let mut group = Group::of(&child);
@@ -147,14 +148,14 @@ impl Shell for LocalShell {
         let stdin = child.stdin.take();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let talk = async {
-            let say = async {
+            let tell = async {
                 if let Some(mut stdin) = stdin {
                     // A script that ended early says so by its code.
-                    let _ = stdin.write_all(ask.stdin).await;
+                    let _ = say(&ask, &mut stdin).await;
                 }
             };
             let ((), out, err) =
-                tokio::join!(say, keep_some(stdout, ask.keep), keep_some(stderr, STDERR_MAX));
+                tokio::join!(tell, keep_some(stdout, ask.keep), keep_some(stderr, STDERR_MAX));
             (out, err, child.wait().await)
         };
         let Ok((out, err, ended)) = tokio::time::timeout(ask.limit, talk).await else {
@@ -170,6 +171,16 @@ impl Shell for LocalShell {
         let stderr = masked(&String::from_utf8_lossy(&stderr)).into_owned();
         Ok(Ran::Ended(Answer { code: status.code(), stdout, cut, stderr }))
     }
+}
+
+/// Writes all that a script is given to read.
+pub(super) async fn say(ask: &Ask<'_>, to: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
+    to.write_all(ask.stdin).await?;
+    let pieces = (0..).map_while(|number| ask.more?.piece(number));
+    for piece in pieces {
+        to.write_all(&piece).await?;
+    }
+    Ok(())
 }
 
 /// Reads all, so that the writer never blocks, and keeps the first `most` bytes.

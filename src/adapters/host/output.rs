@@ -47,7 +47,8 @@ pub async fn output(
         Begin::At(byte) => byte.to_string(),
     };
     let args = vec![dir.to_owned(), begin, most.to_string()];
-    let ask = Ask { script: OUTPUT, args, stdin: &[], limit: LIMIT, keep: most + FIRST_LINE };
+    let ask =
+        Ask { script: OUTPUT, args, stdin: &[], more: None, limit: LIMIT, keep: most + FIRST_LINE };
     let answer = match shell.run(ask).await? {
         Ran::Ended(answer) => answer,
         Ran::TimedOut => {

@@ -103,7 +103,7 @@ pub(super) async fn ask(
     args: &[&str],
 ) -> Result<Answer, Fault> {
     let args = args.iter().map(|&arg| arg.to_owned()).collect();
-    let ask = Ask { script, args, stdin: &[], limit: SHORT, keep: 64 << 10 };
+    let ask = Ask { script, args, stdin: &[], more: None, limit: SHORT, keep: 64 << 10 };
     match shell.run(ask).await? {
         Ran::Ended(answer) => Ok(answer),
         Ran::TimedOut => {

@@ -54,12 +54,23 @@ pub struct Heard {
     pub clock_skew_ms: Option<i64>,
 }
 
+/// What a script is given to read that is too long to be in memory as a whole.
+pub trait Feed: std::fmt::Debug + Send + Sync {
+    /// In bytes, of all pieces together.
+    fn length(&self) -> usize;
+
+    /// The same each time it is asked for. None: there are no more.
+    fn piece(&self, number: usize) -> Option<Vec<u8>>;
+}
+
 #[derive(Debug, Clone)]
 pub struct Ask<'a> {
     pub script: &'static str,
     /// `$1`, `$2` and so on.
     pub args: Vec<String>,
     pub stdin: &'a [u8],
+    /// What comes behind it there.
+    pub more: Option<&'a dyn Feed>,
     pub limit: Duration,
     /// At most this much of standard output is kept.
     pub keep: usize,
@@ -208,11 +219,23 @@ impl<S: Shell> WorkDir<S> {
         stdin: &[u8],
         keep: usize,
     ) -> Result<Ran, Fault> {
+        self.ask_fed(script, args, stdin, None, keep).await
+    }
+
+    /// The same with more to read.
+    pub(crate) async fn ask_fed(
+        &self,
+        script: Script,
+        args: &[&str],
+        stdin: &[u8],
+        more: Option<&dyn Feed>,
+        keep: usize,
+    ) -> Result<Ran, Fault> {
         let Owner { database_id, generation, word, .. } = &self.owner;
         let ours = [self.path.clone(), database_id.clone(), generation.to_string(), word.clone()];
         let args = ours.into_iter().chain(args.iter().map(|&a| a.to_owned())).collect();
         let Script { text: script, limit, .. } = script;
-        let ran = self.shell.run(Ask { script, args, stdin, limit, keep }).await?;
+        let ran = self.shell.run(Ask { script, args, stdin, more, limit, keep }).await?;
         if let Ran::Ended(answer) = &ran
             && let Some(fault) = self.misfit(answer)
         {

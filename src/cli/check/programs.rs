@@ -17,7 +17,8 @@ pub(super) async fn programs(report: &mut Report, settings: &Settings) {
     }
     let copies = settings.headnodes.iter().any(|h| far(&h.host) && matches!(h.ship, Ship::Copy));
     let shell = app::shell_here();
-    let ask = Ask { script: LOOK, args: Vec::new(), stdin: &[], limit: SHORT, keep: 4096 };
+    let ask =
+        Ask { script: LOOK, args: Vec::new(), stdin: &[], more: None, limit: SHORT, keep: 4096 };
     let said = match shell.run(ask).await {
         Ok(Ran::Ended(answer)) => String::from_utf8_lossy(&answer.stdout).into_owned(),
         Ok(Ran::TimedOut) => String::new(),

@@ -33,7 +33,7 @@ pub(super) fn furnish(folder: &Path, name: &str, number: usize, dice: &mut Dice)
         files.insert(format!("./d{}/f{file}", file % 3), noise(dice, size));
     }
     if number % 8 == 3 {
-        let size = (1 << 20) + dice.roll(1 << 20);
+        let size = (1 << 18) + dice.roll(1 << 19);
         files.insert("./big".to_owned(), noise(dice, size));
     }
     let mut sums = String::new();

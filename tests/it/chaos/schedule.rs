@@ -149,6 +149,8 @@ pub(crate) struct Schedule {
     pub(crate) site: Site,
     pub(crate) cases: usize,
     pub(crate) steps: Vec<Step>,
+    /// From then on no step waits for its moment, where somebody waits for the round.
+    pub(crate) hurries_after: Option<Duration>,
 }
 
 /// What one round shows in CI: 200 cases, 20 kills of the daemon, 5 of pueued, 5 cuts of
@@ -178,7 +180,9 @@ const SHOWN: [(Fault, usize); 19] = [
 impl Schedule {
     pub(crate) fn shown(seed: u64, may_mount: bool) -> Self {
         let faults = SHOWN.iter().flat_map(|&(fault, times)| vec![fault; times]);
-        Self::make(Dice::of(seed), seed, Site::SshPueue, 200, faults.collect(), may_mount)
+        let faults = faults.collect();
+        let made = Self::make(Dice::of(seed), seed, Site::SshPueue, 200, faults, may_mount);
+        Self { hurries_after: Some(Duration::from_secs(80)), ..made }
     }
 
     /// A round of a soak: other numbers each time, with a queue and without.
@@ -197,7 +201,7 @@ impl Schedule {
 
     /// One case and no faults.
     pub(crate) fn quiet(seed: u64) -> Self {
-        Self { seed, site: Site::SshPueue, cases: 1, steps: Vec::new() }
+        Self { seed, site: Site::SshPueue, cases: 1, steps: Vec::new(), hurries_after: None }
     }
 
     /// The same with its first steps alone.
@@ -233,7 +237,7 @@ impl Schedule {
             }
         };
         let steps = faults.into_iter().enumerate().map(step).collect();
-        Self { seed, site, cases, steps }
+        Self { seed, site, cases, steps, hurries_after: None }
     }
 }
 

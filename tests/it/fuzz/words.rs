@@ -23,7 +23,12 @@ fn any_words_arrive_at_a_script_as_they_are_and_are_never_run() {
         let without_nul = |text: String| text.replace('\0', "");
         let words: Vec<String> = words.into_iter().map(without_nul).collect();
         // A PATH is told apart at colons.
-        (words, without_nul(value), without_nul(folder).replace(':', ""), stdin)
+        (
+            words,
+            without_nul(value),
+            without_nul(folder).replace(':', "").chars().take(60).collect::<String>(),
+            stdin,
+        )
     });
     for shell in shells() {
         let far = Far::with(Login::Shell(shell), &[]);
@@ -33,8 +38,14 @@ fn any_words_arrive_at_a_script_as_they_are_and_are_never_run() {
             let path = vec![format!("x{folder}")];
             let there = SshShell::new(far.masters.clone(), far.clock.clone(), path, env);
             let limit = Duration::from_secs(30);
-            let ask =
-                Ask { script: ECHO, args: words.clone(), stdin: &stdin, limit, keep: 8 << 20 };
+            let ask = Ask {
+                script: ECHO,
+                args: words.clone(),
+                stdin: &stdin,
+                more: None,
+                limit,
+                keep: 8 << 20,
+            };
             let answer = match runtime.block_on(there.run(ask)) {
                 Ok(Ran::Ended(answer)) => answer,
                 other => panic!("{shell}: {other:?}"),

@@ -132,7 +132,14 @@ pub(crate) fn settings(sshd: &Sshd, sockets: &Path) -> LineSettings {
 
 /// A script without anything to read, and a limit that it does not reach.
 pub(crate) fn script(script: &'static str) -> Ask<'static> {
-    Ask { script, args: Vec::new(), stdin: b"", limit: Duration::from_secs(30), keep: 1 << 20 }
+    Ask {
+        script,
+        args: Vec::new(),
+        stdin: b"",
+        more: None,
+        limit: Duration::from_secs(30),
+        keep: 1 << 20,
+    }
 }
 
 /// What a script prints that ends with 0.

@@ -235,6 +235,8 @@ fn the_drill_of_a_lost_disk_ends_or_holds_every_case_and_runs_nothing_twice(site
     for name in ["ended-later", "running-later", "waits-later"] {
         world.until_state(name, StateName::Ready);
     }
+    // A job's own record comes a moment after its claim.
+    world.until("those from before have begun", |world| world.runs().len() == 6);
     world.is_looked_at_again();
     assert_eq!(world.runs().len(), 6, "nothing has begun: {:?}", world.runs());
     let said = world.verb(&["adopt", HEADNODE, "--reason", "the disk was lost"]);

@@ -25,7 +25,7 @@ pub(in crate::adapters::host) struct Line {
     pub(in crate::adapters::host) shipped: bool,
     /// Of the content that was copied, for the second look.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(in crate::adapters::host) blake3: Option<String>,
+    pub(in crate::adapters::host) blake3: Option<Box<str>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -152,7 +152,7 @@ impl Ship<'_> {
                     digest.file(&line.path, size, hash);
                     shipped.files += 1;
                     shipped.bytes.0 += size;
-                    line.blake3 = Some(hash.to_hex().to_string());
+                    line.blake3 = Some(hash.to_hex().as_str().into());
                     self.mover.file();
                 }
             }
@@ -267,7 +267,7 @@ impl Ship<'_> {
                 (Verify::Checksum, Some(hash)) => {
                     let (folder, name) = trail.at(&line.path)?;
                     let back = hash_back(folder, name, self.mover)?;
-                    if back.to_hex().as_str() == hash {
+                    if *back.to_hex().as_str() == **hash {
                         Ok(())
                     } else {
                         Err(self.differs(&line.path))

@@ -121,6 +121,15 @@ const NOT_BEGUN: &[Row] = &[
         FaultClass::FatalHost,
         "flock is not found on the headnode\nhint: install util-linux there",
     ),
+    // Of results, by rsync here: its look for names that nobody asked for takes a backslash
+    // before a wildcard for something else.
+    row(
+        &[],
+        &[Says::Begins("ERROR: rejecting unrequested file-list name")],
+        FaultClass::FatalCase,
+        "rsync on this machine does not take a result of that name: {}\n\
+         hint: let it have another name, without a backslash, or leave it out of `results.fetch`",
+    ),
     row(
         &[],
         &[

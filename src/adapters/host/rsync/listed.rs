@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::adapters::host::copy::list::{Kind, Line, walk_order};
+use crate::adapters::host::shell::Feed;
 
 /// Lines by path; a path may have several.
 #[derive(Debug, Default)]
@@ -59,6 +60,55 @@ impl<'a> From<&'a Line> for Written<'a> {
     fn from(line: &'a Line) -> Self {
         let blake3 = line.blake3.as_deref();
         Self { path: &line.path, kind: &line.kind, shipped: line.shipped, blake3 }
+    }
+}
+
+/// A list as it is sent: written piece by piece, as it is as long as a case has files.
+pub(super) struct Sending<F> {
+    line: F,
+    lines: usize,
+    length: usize,
+}
+
+/// So many lines are one piece.
+const PIECE: usize = 2_000;
+
+impl<F: Fn(usize, &mut Vec<u8>) -> Result<(), serde_json::Error> + Send + Sync> Sending<F> {
+    /// `line` writes the line of a number below `lines`.
+    pub(super) fn new(lines: usize, line: F) -> Result<Self, serde_json::Error> {
+        let mut sending = Self { line, lines, length: 0 };
+        for number in 0..lines.div_ceil(PIECE) {
+            sending.length += sending.written(number)?.len();
+        }
+        Ok(sending)
+    }
+
+    fn written(&self, number: usize) -> Result<Vec<u8>, serde_json::Error> {
+        let mut text = Vec::new();
+        let end = self.lines.min((number + 1) * PIECE);
+        for line in number * PIECE..end {
+            (self.line)(line, &mut text)?;
+        }
+        Ok(text)
+    }
+}
+
+impl<F> std::fmt::Debug for Sending<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sending").field("lines", &self.lines).finish_non_exhaustive()
+    }
+}
+
+impl<F: Fn(usize, &mut Vec<u8>) -> Result<(), serde_json::Error> + Send + Sync> Feed
+    for Sending<F>
+{
+    fn length(&self) -> usize {
+        self.length
+    }
+
+    fn piece(&self, number: usize) -> Option<Vec<u8>> {
+        // Each was written once before.
+        (number * PIECE < self.lines).then(|| self.written(number).unwrap_or_default())
     }
 }
 

@@ -12,7 +12,7 @@ use daylily_lifecycle::outcome::{Fault, FaultClass};
 use tokio_util::sync::CancellationToken;
 
 use super::command::{Begin, INCOMING, Way};
-use super::listed::Written;
+use super::listed::{Sending, Written};
 use super::plan::{Case, Plan, Removal, left_overs, plan};
 use super::progress::Far;
 use super::source::{self, Hashes, Tree, is_marker};
@@ -21,7 +21,7 @@ use super::{Progress, RsyncTransfer, ShipOrder, Shipped, blocking, listed};
 use crate::adapters::host::Verify;
 use crate::adapters::host::copy::fault::{fatal, transient};
 use crate::adapters::host::copy::list::{Kind, Line};
-use crate::adapters::host::shell::{About, Ran, Script, Shell};
+use crate::adapters::host::shell::{About, Feed, Ran, Script, Shell};
 
 macro_rules! script {
     ($($part:literal),+) => {
@@ -176,13 +176,11 @@ impl<S: Shell> Ship<'_, S> {
 
     async fn begin(&self, list: &[&Line]) -> Result<(), Fault> {
         let (order, receiver) = (self.order, &self.receiver);
-        let mut stdin = receiver.script.clone().into_bytes();
-        let script_length = stdin.len();
-        for &line in list {
-            write(&mut stdin, &Written::from(line))?;
-        }
+        let sending =
+            Sending::new(list.len(), |line, text| listed::write(text, &Written::from(list[line])));
+        let sending = sending.map_err(unwritten)?;
         let umask = format!("{:04o}", self.transfer.settings.umask & 0o777);
-        let lengths = [script_length, stdin.len() - script_length].map(|n| n.to_string());
+        let lengths = [receiver.script.len(), sending.length()].map(|n| n.to_string());
         let [script_length, list_length] = &lengths;
         let args = [
             &order.lock,
@@ -194,7 +192,7 @@ impl<S: Shell> Ship<'_, S> {
             script_length,
             list_length,
         ];
-        self.locked(BEGIN, &args, &stdin).await
+        self.locked(BEGIN, &args, receiver.script.as_bytes(), Some(&sending)).await
     }
 
     async fn remove(&self, removals: &[Removal]) -> Result<(), Fault> {
@@ -208,7 +206,7 @@ impl<S: Shell> Ship<'_, S> {
                 stdin.push(0);
             }
         }
-        self.locked(REMOVE, &[&self.order.lock, &self.order.dest], &stdin).await
+        self.locked(REMOVE, &[&self.order.lock, &self.order.dest], &stdin, None).await
     }
 
     /// Sends what is not there yet and tells how far it is, what is there included.
@@ -266,13 +264,22 @@ impl<S: Shell> Ship<'_, S> {
                 | FaultClass::NeedsPerson => fault,
             })
         };
-        let there = self.look("").await?;
+        // What is there as it was meant is ticked off as it is read, and not kept.
+        let mut as_meant = vec![false; tree.lines.len()];
+        let dest = &self.order.dest;
+        let answer = self.transfer.work_dir.must(LOOK, &[dest, ""], &[], LOOK_MAX).await?;
+        let there = Looked::parse_some(&answer, dest, "", &mut |path, found| {
+            let Some(place) = tree.place(path) else { return true };
+            let same = matches!(found, Found::As(kind) if tree.lines[place].kind.matches(kind));
+            as_meant[place] = same;
+            !same
+        })?;
+        drop(answer);
         self.claim(&there, tree, sent).await?;
         walk.await?;
-        for line in tree.lines.iter().filter(|line| !is_marker(self.order, line)) {
-            match there.at(&line.path) {
-                Some(Found::As(kind)) if line.kind.matches(kind) => {}
-                Some(_) | None => return Err(self.differs(&line.path)),
+        for (line, as_meant) in tree.lines.iter().zip(as_meant) {
+            if !as_meant && !is_marker(self.order, line) {
+                return Err(self.differs(&line.path));
             }
         }
         if self.order.verify == Verify::Checksum {
@@ -342,21 +349,27 @@ impl<S: Shell> Ship<'_, S> {
     }
 
     async fn done(&self, lines: &[Line], hashes: &Hashes) -> Result<(), Fault> {
-        let mut list = Vec::new();
-        for (at, line) in lines.iter().enumerate() {
+        let sending = Sending::new(lines.len(), |at, text| {
             let hex = hashes.blake3(at).map(|hash| hash.to_hex());
             let blake3 = hex.as_ref().map(|hex| hex.as_str());
-            write(&mut list, &Written { shipped: true, blake3, ..Written::from(line) })?;
-        }
-        let (order, length) = (self.order, list.len().to_string());
+            listed::write(text, &Written { shipped: true, blake3, ..Written::from(&lines[at]) })
+        });
+        let sending = sending.map_err(unwritten)?;
+        let (order, length) = (self.order, sending.length().to_string());
         let args = [&order.lock, &order.dest, &order.manifest, &length, INCOMING];
-        self.locked(DONE, &args, &list).await
+        self.locked(DONE, &args, &[], Some(&sending)).await
     }
 
     /// Runs a script that begins with `ship_lock.sh`.
-    async fn locked(&self, script: Script, args: &[&str], stdin: &[u8]) -> Result<(), Fault> {
+    async fn locked(
+        &self,
+        script: Script,
+        args: &[&str],
+        stdin: &[u8],
+        more: Option<&dyn Feed>,
+    ) -> Result<(), Fault> {
         let work_dir = &self.transfer.work_dir;
-        match work_dir.ask(script, args, stdin, 1024).await? {
+        match work_dir.ask_fed(script, args, stdin, more, 1024).await? {
             Ran::Ended(answer) if answer.code == Some(0) => Ok(()),
             Ran::Ended(answer) if answer.code == Some(HELD) => {
                 Err(transient("an earlier transfer is still ending"))
@@ -387,7 +400,6 @@ fn total(order: &ShipOrder, lines: &[Line]) -> Far {
     total
 }
 
-fn write(list: &mut Vec<u8>, line: &Written<'_>) -> Result<(), Fault> {
-    let written = listed::write(list, line);
-    written.map_err(|error| fatal(format_args!("the list of the case: {error}")))
+fn unwritten(error: serde_json::Error) -> Fault {
+    fatal(format_args!("the list of the case: {error}"))
 }

@@ -33,7 +33,7 @@ pub(super) struct Tree {
     /// In the order of a walk, the marker among them.
     pub(super) lines: Vec<Line>,
     /// When the inode of each changed last. A time that was put back does not hide that.
-    touched: Vec<i128>,
+    touched: Vec<i64>,
     fingerprint: Fingerprint,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn walk(order: &ShipOrder, ended: &CancellationToken) -> Result<Tree,
     let (mut lines, mut touched) = (Vec::new(), Vec::new());
     let fingerprint = walk_telling(order, ended, &mut |line, changed| {
         lines.push(line);
-        touched.push(changed);
+        touched.push(nanoseconds(changed));
         Ok(())
     })?;
     lines.shrink_to_fit();
@@ -131,7 +131,7 @@ impl Tree {
                 .count();
             let same = self.lines.get(next).is_some_and(|before| {
                 let file = matches!(line.kind, Kind::File { .. });
-                *before == line && (!file || self.touched.get(next) == Some(&touched))
+                *before == line && (!file || self.touched.get(next) == Some(&nanoseconds(touched)))
             });
             if !same {
                 other = Some(line.path);
@@ -165,6 +165,11 @@ impl Tree {
         }
         digest.finish()
     }
+}
+
+/// Enough for the next two hundred years, in half the room.
+fn nanoseconds(touched: i128) -> i64 {
+    i64::try_from(touched).unwrap_or(i64::MAX)
 }
 
 fn is_the_one_ordered(seen: &Fingerprint, order: &ShipOrder) -> Result<(), Fault> {
@@ -210,7 +215,7 @@ pub(super) fn hash(
 struct Before {
     size: u64,
     modified: Stamp,
-    touched: i128,
+    touched: i64,
 }
 
 fn hash_file(
@@ -234,7 +239,7 @@ fn hash_file(
             meta.is_file()
                 && meta.len() == before.size
                 && Stamp::of(&meta) == before.modified
-                && touched == before.touched,
+                && nanoseconds(touched) == before.touched,
         )
     };
     if !same(&file)? {

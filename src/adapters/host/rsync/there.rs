@@ -123,6 +123,16 @@ impl Looked {
         dest: &str,
         list: &str,
     ) -> Result<Self, Fault> {
+        Self::parse_some(answer, dest, list, &mut |_, _| true)
+    }
+
+    /// The same with those entries alone that are to be kept.
+    pub(super) fn parse_some(
+        answer: &[u8],
+        dest: &str,
+        list: &str,
+        keep: &mut dyn FnMut(&str, &Found) -> bool,
+    ) -> Result<Self, Fault> {
         let odd = || {
             let said = beginning(answer);
             let text = format!("what is in {dest} cannot be understood: {said:?}");
@@ -143,7 +153,9 @@ impl Looked {
             // No case has a name that is not UTF-8, so it cannot be in anything's way.
             let Ok(path) = std::str::from_utf8(path) else { continue };
             let (found, looked) = entry(sort, size, time, target).ok_or_else(odd)?;
-            entries.add(path, found, looked).ok_or_else(odd)?;
+            if keep(path, &found) {
+                entries.add(path, found, looked).ok_or_else(odd)?;
+            }
         }
         let entries = match kind {
             b"folder" => Some(entries.sorted()),

@@ -89,7 +89,7 @@ proptest! {
         stdin in bytes(), time in any::<bool>(),
     ) {
         let limit = std::time::Duration::from_secs(3);
-        let ask = Ask { script: "true", args, stdin: &stdin, limit, keep: 10 };
+        let ask = Ask { script: "true", args, stdin: &stdin, more: None, limit, keep: 10 };
         let env = BTreeMap::from([("NAME".to_owned(), value)]);
         let Ok((input, is_more)) = input(&ask, &[folder], &env, "TOKEN", time) else {
             return Ok(());

@@ -42,7 +42,9 @@ pub(super) fn input(
     time: bool,
 ) -> Result<(Vec<u8>, bool), PreludeError> {
     let within = match std::str::from_utf8(ask.stdin) {
-        Ok(text) if ask.stdin.len() <= WITHIN && !text.contains('\0') => Some(text),
+        Ok(text) if ask.stdin.len() <= WITHIN && !text.contains('\0') && ask.more.is_none() => {
+            Some(text)
+        }
         Ok(_) | Err(_) => None,
     };
     let mut text = String::new();
@@ -73,7 +75,10 @@ pub(super) fn input(
     match within {
         Some("") => {}
         Some(read) => text.push_str(&format!("printf %s {} |\n", quote(read)?)),
-        None => text.push_str(&format!("head -c {} <&3 |\n", ask.stdin.len())),
+        None => {
+            let length = ask.stdin.len() + ask.more.map_or(0, |more| more.length());
+            text.push_str(&format!("head -c {length} <&3 |\n"));
+        }
     }
     // Less than a millisecond would be no limit at all.
     let limit = ask.limit.as_secs_f64().max(0.001);

@@ -18,6 +18,7 @@ use super::log::fault;
 use super::login::ran_nothing;
 use super::masters::{Masters, ScriptLine};
 use super::prelude::{KILL_AFTER, LINE, input};
+use crate::adapters::host::local::say;
 use crate::adapters::host::shell::{Answer, Ask, Heard, Ran, Shell};
 use crate::clock::Clock;
 use crate::mask::masked;
@@ -108,16 +109,16 @@ impl SshShell {
         let (Some(mut stdin), Some(stdout), Some(stderr)) = (stdin, stdout, stderr) else {
             return Err(self.masters.lost(line));
         };
-        let say = async {
+        let tell = async {
             // A script that ended early says so by its code.
             if stdin.write_all(&input).await.is_ok() && is_more {
-                let _ = stdin.write_all(ask.stdin).await;
+                let _ = say(ask, &mut stdin).await;
             }
             stdin
         };
         // Its input stays open till it has ended: the end of it would end the script.
         let (open, out, err) = tokio::join!(
-            say,
+            tell,
             sift(stdout, &token, ask.keep, &*self.clock),
             sift(stderr, &token, STDERR_MAX, &*self.clock),
         );

@@ -165,7 +165,7 @@ async fn ask(
     let patience = PATIENCE.as_secs().to_string();
     let args = [command, &patience].iter().chain(args).map(|&arg| arg.to_owned()).collect();
     let limit = PATIENCE + GRACE;
-    match shell.run(Ask { script, args, stdin: &[], limit, keep: LIST_MAX }).await? {
+    match shell.run(Ask { script, args, stdin: &[], more: None, limit, keep: LIST_MAX }).await? {
         Ran::Ended(answer) => Ok(answer),
         Ran::TimedOut => {
             let text = format!("a script about pueue has not ended for {} s", limit.as_secs());

@@ -75,7 +75,7 @@ pub(super) async fn commands(report: &mut Report, at: &At<'_>, shell: &dyn Shell
         let mut args = pipeline.shell.clone();
         args.push(format!("command -v {word}"));
         let script = "exec \"$@\" >/dev/null 2>&1";
-        let ask = Ask { script, args, stdin: &[], limit: SHORT, keep: 1 };
+        let ask = Ask { script, args, stdin: &[], more: None, limit: SHORT, keep: 1 };
         Some(async move { (name, word, shell.run(ask).await) })
     });
     for (name, word, ran) in join_all(looks).await {

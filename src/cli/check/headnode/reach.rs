@@ -117,7 +117,8 @@ fn not_connected(report: &mut Report, at: &At<'_>, host: &str, mut fault: Fault)
 /// can be run there.
 async fn login(report: &mut Report, at: &At<'_>, shell: &dyn Shell) -> bool {
     let (check, headnode) = (at.name("login"), &at.headnode.name);
-    let ask = Ask { script: ":", args: Vec::new(), stdin: &[], limit: NOTHING, keep: 1 };
+    let ask =
+        Ask { script: ":", args: Vec::new(), stdin: &[], more: None, limit: NOTHING, keep: 1 };
     match shell.run(ask).await {
         Ok(Ran::Ended(answer)) if answer.code == Some(0) => {}
         Ok(Ran::Ended(answer)) => {

@@ -292,3 +292,13 @@ fn what_a_shell_says_of_a_missing_program_is_known_by_whatever_name_it_has() {
         begins(12, &said, FaultClass::FatalHost, "flock is not found on the headnode\nhint: ");
     }
 }
+
+#[test]
+fn a_name_that_rsync_here_refuses_is_the_cases_trouble_and_not_the_headnodes() {
+    let said = "ERROR: rejecting unrequested file-list name: results/a\\*b\n\
+                rsync error: requested action not supported (code 4) at flist.c(1013) \
+                [Receiver=3.2.7]\n";
+    let fault = super::fault(Some(4), said);
+    assert_eq!(fault.class, FaultClass::FatalCase);
+    assert!(fault.text.contains("results/a\\*b") && fault.text.contains("hint: "), "{fault}");
+}

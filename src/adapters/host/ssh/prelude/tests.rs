@@ -8,7 +8,7 @@ use crate::adapters::host::shell::Ask;
 
 fn ask<'a>(script: &'static str, args: &[&str], stdin: &'a [u8]) -> Ask<'a> {
     let args = args.iter().map(|&arg| arg.to_owned()).collect();
-    Ask { script, args, stdin, limit: Duration::from_secs(10), keep: 1 << 20 }
+    Ask { script, args, stdin, more: None, limit: Duration::from_secs(10), keep: 1 << 20 }
 }
 
 /// Says it to a shell, as sshd does.
