@@ -42,7 +42,7 @@ fn a_crash_at_every_point_of_every_story_breaks_no_law() {
         lives.extend((0..points).map(|point| (at, point)));
     }
     let points = lives.len();
-    let lives = share(lives, "MODEL_POINTS", 150);
+    let lives = share(lives, "MODEL_POINTS", 100);
     let tried = lives.len();
     let failed = in_parallel(lives, |(at, point)| {
         let Story { name, schedule, .. } = &stories[at];
@@ -67,7 +67,7 @@ fn a_second_crash_while_the_first_is_repaired_breaks_no_law() {
         }
     }
     let all = lives.len();
-    let lives = share(lives, "MODEL_PAIRS", 40);
+    let lives = share(lives, "MODEL_PAIRS", 20);
     let tried = lives.len();
     let failed = in_parallel(lives, |(at, first, second)| {
         let Story { name, schedule, .. } = &stories[at];

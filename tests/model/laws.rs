@@ -77,8 +77,12 @@ impl Laws {
             for id in touched {
                 let before = self.known.remove(&id);
                 let Some(after) = reader.case(&id).map_err(|error| error.to_string())? else {
-                    let handed_over = before.is_some_and(|case| case.attempts().count() > 0);
+                    let has_attempts = |case: &Case| case.attempts().count() > 0;
+                    let handed_over = before.as_ref().is_some_and(has_attempts);
                     law!(!handed_over, "law 7: case {id} with attempts was dropped");
+                    if let (Some(story), Some(before)) = (&mut self.story, &before) {
+                        story.push(format!("{} is dropped", before.name));
+                    }
                     continue;
                 };
                 if let Some(before) = &before {

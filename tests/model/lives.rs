@@ -228,7 +228,7 @@ pub(crate) fn told(schedule: Schedule) -> String {
 #[allow(clippy::print_stderr, reason = "the count is what this shows")]
 #[allow(clippy::disallowed_methods, reason = "how long it takes is printed")]
 fn many_lives_break_no_law() {
-    let wanted = setting("MODEL_LIVES", 200);
+    let wanted = setting("MODEL_LIVES", 100);
     let first = setting("MODEL_SEED", 1);
     let worlds: Vec<u64> = (first..first + wanted.div_ceil(CASES)).collect();
     let begun = std::time::Instant::now();

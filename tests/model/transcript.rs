@@ -17,7 +17,7 @@ use crate::time::instant;
 use crate::world::{World, of};
 
 /// Before each line of what is seen.
-const SEEN: &str = "    ";
+const SEEN: &str = "  |";
 
 /// However little there is to do, a daemon goes round.
 const ROUND: Duration = Duration::from_secs(2);
@@ -89,7 +89,7 @@ fn play(script: &str) -> String {
                 continue;
             }
             for seen in stage.perform(line).await.lines() {
-                let seen = format!("{SEEN}{seen}");
+                let seen = format!("{SEEN} {seen}");
                 played.push_str(seen.trim_end());
                 played.push('\n');
             }

@@ -7,12 +7,12 @@ use crate::stories::{Story, all};
 use crate::world::live;
 use daylily_watch::adapters::host::fake::Without;
 
-/// What breaks in the stories of adding, with a crash at each point.
+/// What breaks in the stories of adding, with a crash at every fourth point.
 fn broken(without: Without) -> Vec<String> {
     let mut lives = Vec::new();
     for Story { schedule, .. } in all().into_iter().filter(|story| story.name.contains("adding")) {
         let points = live(&schedule, false).points;
-        lives.extend((0..points).map(|point| Schedule {
+        lives.extend((0..points).step_by(4).map(|point| Schedule {
             kills: vec![point],
             without,
             ..schedule.clone()
