@@ -9,7 +9,7 @@ use daylily_lifecycle::observation::{
 };
 use daylily_lifecycle::outcome::{AfterClaim, Conclusion, Look, Seen, conclude};
 
-use super::words::count;
+use super::words::{count, one_line};
 
 /// What happened, as a clause.
 pub(super) fn describe(observed: &Observed) -> String {
@@ -37,7 +37,7 @@ pub(super) fn describe(observed: &Observed) -> String {
             format!("was copied: {}", content(*files, *bytes))
         }
         Observation::StepFailed { step, fault, .. } => {
-            format!("{} did not work: {}", doing(*step), fault.text)
+            format!("{} did not work: {}", doing(*step), one_line(&fault.text))
         }
         Observation::Submitted { task: None, .. } => "its job was handed over".to_owned(),
         Observation::Submitted { task: Some(task), .. } => {
@@ -103,7 +103,7 @@ fn describe_look(look: &Look) -> String {
     // What was known before is not in the entry; the words below hold either way.
     let conclusion = conclude(look, Seen { claimed_at: None, in_queue: false, queue_wiped: false });
     match conclusion {
-        Conclusion::CouldNotLook { why } => format!("could not be looked at: {why}"),
+        Conclusion::CouldNotLook { why } => format!("could not be looked at: {}", one_line(&why)),
         Conclusion::Impossible => "left an end record although its job was taken back".to_owned(),
         Conclusion::Ended { code, signal, .. } => format!("ended {}", ending(code, signal)),
         Conclusion::EndedWithLeftOvers { code, signal, .. } => {
@@ -184,7 +184,9 @@ fn describe_request(request: &Request) -> String {
 
 fn describe_decision(decision: &Decision) -> String {
     match decision {
-        Decision::Hold { why, reason } => format!("held for a person: {}", held(*why, reason)),
+        Decision::Hold { why, reason } => {
+            format!("held for a person: {}", one_line(&held(*why, reason)))
+        }
         Decision::Reject { problem } => format!("needs correction: {problem}"),
         Decision::Reconsider => "what was missing is there now".to_owned(),
         Decision::End { why: EndingWhy::Cancel } => "its processes are to end".to_owned(),

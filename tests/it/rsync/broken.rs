@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
+use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::FaultClass;
+use daylily_watch::adapters::host::ShipOrder;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -37,6 +39,29 @@ fn a_transfer_cut_half_way_goes_on_where_it_was() {
     assert!(again < 130 * MIB, "it sent {again} bytes again");
     let hash = blake3::hash(&fs::read(world.source.join("big")).unwrap());
     assert_eq!(blake3::hash(&fs::read(world.dest().join("big")).unwrap()), hash);
+}
+
+#[test]
+fn the_first_cases_of_an_intake_may_come_at_once() {
+    let world = fast();
+    world.write("a", b"a");
+    let order = |intake: usize, n: usize| {
+        let case = format!("intake {intake}/case {n}");
+        let at = |path: String| world.work.join(path).to_str().unwrap().to_owned();
+        ShipOrder {
+            attempt: AttemptId::new(format!("dw-{intake}-{n}")),
+            dest: at(case.clone()),
+            manifest: at(format!(".daylily-watch/cases/{case}.list")),
+            lock: at(format!(".daylily-watch/dw-{intake}-{n}/ship.lock")),
+            ..world.order()
+        }
+    };
+    for intake in 0..6 {
+        let all: Vec<_> = (0..4).map(|n| world.start_order(order(intake, n))).collect();
+        for shipping in all {
+            shipping.end().unwrap();
+        }
+    }
 }
 
 #[test]

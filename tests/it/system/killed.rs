@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use daylily_lifecycle::case::StateName;
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::same::assert_same;
 use super::setup::{Setup, UNTIL_LET_GO, slowly};
@@ -220,7 +222,15 @@ fn a_killed_daemon_leaves_nobody_listening_for_ever(site: Site) {
         });
         here.count()
     };
-    world.until("somebody listens", |_| listeners() > 0);
+    let daemon = Pid::from_raw(world.pid());
+    world.until("somebody listens to a daemon that stands still", |_| {
+        kill(daemon, Signal::SIGSTOP).unwrap();
+        let somebody = listeners() > 0;
+        if !somebody {
+            kill(daemon, Signal::SIGCONT).unwrap();
+        }
+        somebody
+    });
     world.kill();
     // Behind ssh it ends with the session.
     assert!(site.is_far() || listeners() > 0);

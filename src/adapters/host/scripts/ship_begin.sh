@@ -7,14 +7,14 @@ dest=$1 list=$2
 put_begin "${lock%/*}" "$5" "$6" || exit 1
 folder=${list%/*}
 for made in "${folder%/*}" "$folder"; do
-    [ -d "$made" ] || mkdir "$made" || exit 1
+    made "$made" || exit 1
 done
 cat /proc/sys/kernel/random/boot_id >"$list.boot" && keep "$list.united" "$7" &&
     sync "$list.boot" "$list.united" && mv -f "$list.united" "$list" && sync "$folder" || exit 1
 umask "$3"
 # More would make a work_dir on the mount point of one that is not mounted.
 for made in "${dest%/*}" "$dest"; do
-    [ -d "$made" ] || mkdir "$made" || exit 1
+    made "$made" || exit 1
 done
 [ ! -L "$dest" ] && cd "$dest" || exit 1
 rm -rf "./$4" && mkdir "./$4" && chmod 700 "./$4"

@@ -3,7 +3,13 @@
 # just stopped needs a moment to notice.
 lock=$1
 shift
-[ -d "${lock%/*}" ] || mkdir "${lock%/*}" || exit 1
+
+# made DIRECTORY: it is there. Another ship may make it at the same moment.
+made() {
+    [ -d "$1" ] || mkdir "$1" 2>/dev/null || [ -d "$1" ] || mkdir "$1"
+}
+
+made "${lock%/*}" || exit 1
 command exec 9>>"$lock" || exit 1
 flock -w 3 -E 75 9 || exit $?
 
