@@ -47,6 +47,8 @@ struct NodePoll {
     interval: Duration,
     /// The reading that is under way.
     in_flight: Option<Id>,
+    /// Whether its time had come, or something happened.
+    in_turn: bool,
     /// Asked for while one was under way.
     hurried: bool,
     /// When all directories were read last, on the monotonic clock.
@@ -79,6 +81,7 @@ impl Poller {
                 next: Duration::ZERO,
                 interval: context.settings.poll.min,
                 in_flight: None,
+                in_turn: false,
                 hurried: false,
                 read_all: None,
                 bell: None,
@@ -148,8 +151,9 @@ impl Poller {
                 continue;
             }
             let running = reader.running(name)?;
-            let read_all = rung
-                || poll.hurried
+            // One that comes out of its turn says nothing of how quiet it is there.
+            poll.in_turn = !rung && !poll.hurried;
+            let read_all = !poll.in_turn
                 || poll.read_all.is_none_or(|at| monotonic.saturating_sub(at) >= READ_ALL);
             let work = Work {
                 context: self.context.clone(),
@@ -192,8 +196,10 @@ impl Poller {
                 }
                 poll.interval = if polled.lively {
                     settings.min
-                } else {
+                } else if poll.in_turn {
                     (poll.interval * 2).clamp(settings.min, settings.max)
+                } else {
+                    poll.interval
                 };
                 let now = self.context.clock.now();
                 let wait = match polled.next_try {

@@ -39,6 +39,16 @@ async fn a_reading_is_one_request_and_one_look_at_directories() {
 }
 
 #[tokio::test]
+async fn after_something_was_started_the_next_reading_comes_soon_although_nothing_is_new() {
+    let mut stage = Stage::new().await;
+    stage.running().await;
+    stage.pass(60).await;
+    stage.tick().await;
+    stage.tick().await;
+    assert_eq!(stage.calls_within(Call::Words, 2).await, 1);
+}
+
+#[tokio::test]
 async fn the_directory_of_a_job_that_runs_is_read_when_its_queue_says_otherwise() {
     let mut stage = Stage::new().await;
     let (case, attempt) = stage.running().await;
