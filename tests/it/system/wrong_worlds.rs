@@ -14,6 +14,7 @@ use super::setup::{Setup, UNTIL_LET_GO};
 use super::site::{Site, on_sites};
 use super::world::{LIMIT, World, processes_of, write};
 use crate::namespace::ran_in_one;
+use crate::wait;
 
 on_sites! {
     two_headnodes_that_change_places_run_nothing_twice: here, ssh_direct;
@@ -210,7 +211,10 @@ impl Small {
 
     fn turn(&self, flags: MsFlags) {
         let flags = MsFlags::MS_REMOUNT | flags;
-        mount(Some("tmpfs"), &self.0, Some("tmpfs"), flags, Some("size=4m")).unwrap();
+        // What a killed daemon had started may still have a file open.
+        wait::until("nobody writes there", LIMIT, || {
+            mount(Some("tmpfs"), &self.0, Some("tmpfs"), flags, Some("size=4m")).is_ok()
+        });
     }
 }
 
