@@ -24,6 +24,8 @@ pub struct Seen {
     pub records: Vec<String>,
     /// In the folder that was asked about.
     pub files: usize,
+    /// How many jobs have written their end.
+    pub ended: usize,
     /// Whether a daemon has ever had its work_dir in it.
     pub may_have_attempts: bool,
 }
@@ -60,6 +62,7 @@ impl<S: Shell> Playground<S> {
             match line.split_once(' ') {
                 Some(("record", name)) => seen.records.push(name.to_owned()),
                 Some(("files", count)) => seen.files = count.trim().parse().unwrap_or(0),
+                Some(("ended", count)) => seen.ended = count.trim().parse().unwrap_or(0),
                 None if line == "attempts" => seen.may_have_attempts = true,
                 None if line == "end" => return Ok(seen),
                 Some(_) | None => {}

@@ -321,7 +321,7 @@ impl Bench {
     /// `and_ends`: also its job ends before the daemon is started again.
     async fn running(&mut self, name: &str, step: Step, and_ends: bool) -> anyhow::Result<Met> {
         self.offer(name, step.files())?;
-        let case = self.until_case(name, "running", is_running).await?;
+        self.until_case(name, "running", is_running).await?;
         if !and_ends {
             let met = self.killed(name, None).await?;
             self.let_go(name).await?;
@@ -329,12 +329,13 @@ impl Bench {
         }
         self.kill().await?;
         let state = self.state(name)?;
+        let before = self.look(name).await?.ended;
         self.let_go(name).await?;
-        // What it makes is complete a moment before its record is.
-        let in_its_folder = case.content.files + 1;
-        self.sees(name, LIMIT, |seen| seen.files as u64 >= in_its_folder).await?;
-        tokio::time::sleep(A_WHILE * 2).await;
+        let (ended, _) = self.sees(name, LIMIT, |seen| seen.ended > before).await?;
         self.start().await?;
+        if !ended {
+            anyhow::bail!("the job of {name} did not end while no daemon ran");
+        }
         Ok(Met::Killed(format!("{state}, then its job ended")))
     }
 
