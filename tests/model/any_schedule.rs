@@ -5,6 +5,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
 
+use crate::lives::setting;
 use crate::schedule::{Ask, CasePlan, Class, Fate, Happening, Lie, Mishap, Planned, Schedule};
 use crate::world::live;
 
@@ -104,8 +105,12 @@ fn schedule() -> impl Strategy<Value = Schedule> {
     )
 }
 
+fn cases() -> u32 {
+    u32::try_from(setting("MODEL_SCHEDULES", 24)).unwrap_or(u32::MAX)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn no_schedule_of_faults_breaks_a_law(schedule in schedule()) {
@@ -114,4 +119,24 @@ proptest! {
             return Err(TestCaseError::fail(format!("{broken}\n{story}")));
         }
     }
+}
+
+/// What is recorded while all waits for the next thing to happen is looked at as well.
+#[test]
+fn a_folder_that_changes_at_the_very_end_is_known_to_the_checker() {
+    let gone = CasePlan { fate: Fate::Vanishes, runs: 10, ..CasePlan::PLAIN };
+    let lingering = CasePlan { runs: 68, lingers: 56, ..CasePlan::PLAIN };
+    let schedule = Schedule {
+        cases: vec![gone, lingering],
+        events: vec![
+            Planned { at: 698, what: Happening::Asked(1, Ask::Hold) },
+            Planned { at: 1257, what: Happening::Unmounted(true) },
+            Planned { at: 1755, what: Happening::Written(1) },
+        ],
+        mishaps: [(4, Mishap::Late(141)), (42, Mishap::KilledAndLate(2860)), (53, Mishap::Lost)]
+            .into(),
+        kills: vec![72],
+        ..Schedule::default()
+    };
+    assert_eq!(live(&schedule, false).verdict, Ok(()));
 }

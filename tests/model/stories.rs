@@ -34,8 +34,8 @@ impl Story {
 }
 
 /// The number of the call by which this is first done in a plain life.
-fn call(what: &str) -> u32 {
-    let names = live(&Schedule::of(vec![PLAIN]), true).names;
+fn call(what: &str, plan: CasePlan) -> u32 {
+    let names = live(&Schedule::of(vec![plan]), true).names;
     let is_call = |name: &&String| !WRITES.iter().any(|write| name.ends_with(write));
     let calls = names.iter().filter(|name| name.starts_with("before")).filter(is_call);
     let at = calls.clone().position(|name| *name == format!("before {what}"));
@@ -91,7 +91,7 @@ pub(crate) fn all() -> Vec<Story> {
         cancelled("cancelled in the queue", "queued"),
         cancelled("cancelled while it runs", "running"),
         cancelled("cancelled while its results come home", "returning")
-            .going_wrong(&[(call("fetch"), Mishap::Slow(50))]),
+            .going_wrong(&[(call("fetch", long), Mishap::Slow(50))]),
         story("cancelled, and deaf to it", "cancelled", deaf)
             .with(&[(when("running", deaf), Happening::Asked(0, Ask::Cancel))]),
         story("failed and run again", "failed", failing)
@@ -99,11 +99,11 @@ pub(crate) fn all() -> Vec<Story> {
         story("succeeded and run again", "succeeded", PLAIN)
             .with(&[(when("succeeded", PLAIN) + 20, Happening::Asked(0, Ask::Rerun))]),
         story("the answer of the adding is lost", "succeeded", PLAIN)
-            .going_wrong(&[(call("add"), Mishap::Lost)]),
+            .going_wrong(&[(call("add", PLAIN), Mishap::Lost)]),
         story("the adding arrives a minute late", "succeeded", long)
-            .going_wrong(&[(call("add"), Mishap::KilledAndLate(600))]),
+            .going_wrong(&[(call("add", long), Mishap::KilledAndLate(600))]),
         story("the queue says nothing of what it was given", "ready, held", long)
-            .going_wrong(&[(call("add") + 1, Mishap::Lie(Lie::Empty))]),
+            .going_wrong(&[(call("add", long) + 1, Mishap::Lie(Lie::Empty))]),
         story("its entry alone is gone from the queue", "ready, held", long)
             .with(&[(when("queued", long), Happening::QueueWiped)]),
         story("the queue is wiped while it runs", "succeeded", long)
@@ -113,14 +113,14 @@ pub(crate) fn all() -> Vec<Story> {
         story("the headnode reboots while it runs", "succeeded", long)
             .with(&[(when("running", long), Happening::Reboot)]),
         story("the copying is interrupted", "succeeded", PLAIN).going_wrong(&[
-            (call("ship"), Mishap::Refused(Class::Step)),
-            (call("ship") + 1, Mishap::Lost),
+            (call("ship", PLAIN), Mishap::Refused(Class::Step)),
+            (call("ship", PLAIN) + 1, Mishap::Lost),
         ]),
         story("the daemon dies copying, and the copying goes on", "succeeded", PLAIN)
-            .going_wrong(&[(call("ship"), Mishap::KilledAndLate(50))]),
+            .going_wrong(&[(call("ship", PLAIN), Mishap::KilledAndLate(50))]),
         story("the way home is interrupted", "succeeded", PLAIN).going_wrong(&[
-            (call("fetch"), Mishap::Lost),
-            (call("fetch") + 2, Mishap::Refused(Class::Step)),
+            (call("fetch", PLAIN), Mishap::Lost),
+            (call("fetch", PLAIN) + 2, Mishap::Refused(Class::Step)),
         ]),
         story("the folder changes while it is copied", "succeeded", PLAIN)
             .with(&[(when("shipping", PLAIN), Happening::Written(0))]),

@@ -14,7 +14,8 @@ use daylily_watch::cli::{history, show, slots, status, why};
 
 use crate::schedule::{Ask, CasePlan, Class, Fate, Happening, Lie, Mishap, name};
 use crate::time::instant;
-use crate::world::{World, of};
+use crate::world::World;
+use crate::world::people::of;
 
 /// Before each line of what is seen.
 const SEEN: &str = "  |";

@@ -2,31 +2,31 @@
 //! of a schedule. Nothing runs beside anything else, and time is that of the runtime, so
 //! a schedule has one life and no other.
 
+mod chair;
+pub(crate) mod people;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
-use daylily_lifecycle::attempt::Attempt;
 use daylily_lifecycle::case::StateName;
-use daylily_lifecycle::ids::{Actor, AttemptId, ByteCount};
+use daylily_lifecycle::ids::{AttemptId, ByteCount};
 use daylily_lifecycle::outcome::{Fault, FaultClass, QueueWord};
 use daylily_watch::adapters::host::fake::{Call, Started};
 use daylily_watch::adapters::host::shell::Owner;
-use daylily_watch::app::VERSION;
-use daylily_watch::chance::SeededChance;
 use daylily_watch::clock::Clock as _;
 use daylily_watch::config::{self, Settings};
-use daylily_watch::store::read::Reader;
-use daylily_watch::store::requests::{self, NewRequest};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::daemon::{Daemon, Seat, temporary_folder};
+use chair::Chair;
+use people::of;
+
+use crate::daemon::{Daemon, temporary_folder};
 use crate::ground::{CONFIG, Ground};
-use crate::laws::{Laws, Verdict, executed_once, is_set_aside};
+use crate::laws::{Verdict, executed_once, is_set_aside};
 use crate::passage::Points;
-use crate::schedule::{Ask, CasePlan, Fate, Happening, Schedule, name};
+use crate::schedule::{CasePlan, Fate, Happening, Schedule, name};
 use crate::time::{instant, tenths};
 
 /// A life that has not ended by itself so long after the last thing that went wrong
@@ -101,16 +101,6 @@ pub(crate) struct World {
     story: Vec<String>,
 }
 
-/// A state_dir, and perhaps somebody on it.
-pub(crate) struct Chair {
-    pub(crate) seat: Seat,
-    pub(crate) daemon: Option<Daemon>,
-    pub(crate) laws: Laws,
-    pub(crate) reader: Option<Reader>,
-    /// When its daemon has something to do by itself.
-    next: Instant,
-}
-
 fn settings() -> &'static Settings {
     static SETTINGS: OnceLock<Settings> = OnceLock::new();
     SETTINGS.get_or_init(|| {
@@ -182,7 +172,14 @@ impl World {
 
     /// Goes on until all is over.
     async fn live(&mut self) -> Verdict {
-        while !self.is_over() {
+        loop {
+            if self.is_over() {
+                // What was recorded in the last wait is only known when it is looked at.
+                self.check()?;
+                if self.is_over() {
+                    break;
+                }
+            }
             if self.calm && instant().duration_since(self.begun) > FOR_EVER + self.length() {
                 break;
             }
@@ -444,38 +441,6 @@ impl World {
         }
     }
 
-    /// Asks for something of the case of this name, if there is one.
-    pub(crate) fn ask_of(&mut self, verb: &str, name: &str) {
-        let case = self.seats[0].laws.find(name).map(|case| case.id.to_string());
-        let mut args = serde_json::Map::new();
-        if verb == Ask::Urgent.verb() {
-            args.insert("priority".to_owned(), "urgent".into());
-        }
-        if let Some(case) = case {
-            self.ask(verb, &case, args);
-        }
-    }
-
-    pub(crate) fn ask(
-        &mut self,
-        verb: &str,
-        target: &str,
-        args: serde_json::Map<String, serde_json::Value>,
-    ) {
-        let request = NewRequest {
-            at: self.ground.clock.now(),
-            actor: Actor::new("anna (uid 1000)"),
-            verb: verb.to_owned(),
-            target: target.to_owned(),
-            args,
-            reason: Some("because".to_owned()),
-        };
-        if self.seats[0].reader.is_some() {
-            let filed = requests::file(self.seats[0].seat.state_dir(), VERSION, &request);
-            filed.expect("anybody may ask");
-        }
-    }
-
     /// The daemon is dead from here on.
     pub(crate) fn kill(&mut self) {
         if let Some(daemon) = &self.seats[0].daemon {
@@ -591,59 +556,6 @@ impl World {
         self.at(Duration::ZERO, Due::DaemonStarts(at));
     }
 
-    async fn calm_down(&mut self) {
-        self.calm = true;
-        self.tell("nothing goes wrong any more, and anna puts right what she can");
-        for chair in &self.seats {
-            chair.seat.points.calm();
-        }
-        for happening in [
-            Happening::HostAway(false),
-            Happening::QueueAway(false),
-            Happening::QueuePaused(false),
-            Happening::Unmounted(false),
-            Happening::IntakeAway(false),
-            Happening::DiskFull(false),
-            Happening::PauseAll(false),
-        ] {
-            self.happens(happening).await;
-        }
-        self.ask("resume", "", of("headnode", "hpc".into()));
-        for case in 0..self.schedule.cases.len() {
-            if matches!(self.schedule.cases[case].fate, Fate::RunsForEver | Fate::IsDeaf) {
-                self.happens(Happening::Asked(case, Ask::Cancel)).await;
-            }
-        }
-        self.at(Duration::from_secs(600), Due::LookedAt(20));
-    }
-
-    /// Slots that nobody uses go back to those who wait for them.
-    fn look_at_what_is_held(&mut self, times: u32) {
-        let state = self.ground.machine.state();
-        let is_dead = |attempt: &Attempt| {
-            let there = state.attempts.get(&attempt.id);
-            there.is_none_or(|there| !there.running && there.processes == 0)
-        };
-        let dead: Vec<String> = self.seats[0]
-            .laws
-            .cases()
-            .filter(|case| case.hold.is_some())
-            .filter(|case| {
-                let mut holding = case.attempts().filter(|a| !a.tenure.slots().is_empty());
-                holding.any(is_dead)
-            })
-            .map(|case| case.id.to_string())
-            .collect();
-        drop(state);
-        for case in dead {
-            self.tell(&format!("anna asks: confirm-dead {case}"));
-            self.ask("confirm-dead", &case, serde_json::Map::new());
-        }
-        if times > 0 {
-            self.at(Duration::from_secs(3_600), Due::LookedAt(times - 1));
-        }
-    }
-
     fn lived(mut self, verdict: Verdict) -> Lived {
         let points = &self.seats[0].seat.points;
         Lived {
@@ -656,90 +568,4 @@ impl World {
             verdict,
         }
     }
-}
-
-/// One option of a request.
-pub(crate) fn of(
-    key: &str,
-    value: serde_json::Value,
-) -> serde_json::Map<String, serde_json::Value> {
-    serde_json::Map::from_iter([(key.to_owned(), value)])
-}
-
-impl Chair {
-    fn new(dir: &TempDir, at: usize, seed: u64, points: Arc<Points>, told: bool) -> Self {
-        let mut settings = settings().clone();
-        settings.state_dir = dir.path().join(at.to_string());
-        std::fs::create_dir(&settings.state_dir).expect("a folder can be made");
-        if at == 0 {
-            copy_of_a_new_database(&settings.state_dir);
-        }
-        Self {
-            seat: Seat { settings, points, chance: Arc::new(SeededChance::new(seed)) },
-            daemon: None,
-            laws: Laws::new(told),
-            reader: None,
-            next: instant(),
-        }
-    }
-
-    /// Whether the daemon has come to its beginning alive.
-    async fn start(&mut self, ground: &Ground) -> bool {
-        let started = self.seat.start(ground).await.expect("the database is whole");
-        if started.is_none() {
-            rest().await;
-        }
-        self.daemon = started;
-        self.next = instant();
-        if self.reader.is_none() {
-            let reader = Reader::open(self.seat.state_dir(), VERSION);
-            self.reader = Some(reader.expect("the database is there"));
-        }
-        self.daemon.is_some()
-    }
-
-    /// Everything of a killed daemon is gone but its files.
-    async fn leave(&mut self, ground: &Ground) {
-        self.daemon = None;
-        ground.home.is_unwatched();
-        rest().await;
-    }
-
-    /// A daemon that is told to stop lets end what it has begun.
-    async fn end(&mut self, daemon: Daemon, ground: &Ground) {
-        let Daemon { driver, stop, life, store } = daemon;
-        drop(store);
-        let ended = driver.run(daylily_watch::reconcile::driver::Until::Stopped, stop);
-        tokio::select! {
-            biased;
-            () = life.ended() => {}
-            ended = ended => drop(ended.expect("the database is whole")),
-        }
-        self.leave(ground).await;
-    }
-}
-
-/// Lets tasks go that were aborted, and with them what they hold.
-async fn rest() {
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
-}
-
-/// A database as the first start makes it: made once, copied for each life.
-fn copy_of_a_new_database(state_dir: &Path) {
-    static NEW: OnceLock<Vec<u8>> = OnceLock::new();
-    let new = NEW.get_or_init(|| {
-        let dir = temporary_folder();
-        let now = crate::time::beginning();
-        let (store, _) = daylily_watch::store::Store::open(dir.path(), now, VERSION)
-            .expect("a new database can be made");
-        drop(store);
-        let copy = dir.path().join("copy.db");
-        Reader::open(dir.path(), VERSION)
-            .and_then(|reader| reader.back_up(&copy))
-            .expect("it can be copied");
-        std::fs::read(copy).expect("it can be read")
-    });
-    std::fs::write(state_dir.join("daylily.db"), new).expect("it can be written");
 }

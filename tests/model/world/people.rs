@@ -1,0 +1,108 @@
+//! Owns what people do in a world: what they ask for, and how they put right in the end
+//! what only they can.
+
+use std::time::Duration;
+
+use daylily_lifecycle::attempt::Attempt;
+use daylily_lifecycle::ids::Actor;
+use daylily_watch::app::VERSION;
+use daylily_watch::clock::Clock as _;
+use daylily_watch::store::requests::{self, NewRequest};
+
+use super::{Due, World};
+use crate::schedule::{Ask, Fate, Happening};
+
+impl World {
+    /// Asks for something of the case of this name, if there is one.
+    pub(crate) fn ask_of(&mut self, verb: &str, name: &str) {
+        let case = self.seats[0].laws.find(name).map(|case| case.id.to_string());
+        let mut args = serde_json::Map::new();
+        if verb == Ask::Urgent.verb() {
+            args.insert("priority".to_owned(), "urgent".into());
+        }
+        if let Some(case) = case {
+            self.ask(verb, &case, args);
+        }
+    }
+
+    pub(crate) fn ask(
+        &mut self,
+        verb: &str,
+        target: &str,
+        args: serde_json::Map<String, serde_json::Value>,
+    ) {
+        let request = NewRequest {
+            at: self.ground.clock.now(),
+            actor: Actor::new("anna (uid 1000)"),
+            verb: verb.to_owned(),
+            target: target.to_owned(),
+            args,
+            reason: Some("because".to_owned()),
+        };
+        if self.seats[0].reader.is_some() {
+            let filed = requests::file(self.seats[0].seat.state_dir(), VERSION, &request);
+            filed.expect("anybody may ask");
+        }
+    }
+
+    pub(super) async fn calm_down(&mut self) {
+        self.calm = true;
+        self.tell("nothing goes wrong any more, and anna puts right what she can");
+        for chair in &self.seats {
+            chair.seat.points.calm();
+        }
+        for happening in [
+            Happening::HostAway(false),
+            Happening::QueueAway(false),
+            Happening::QueuePaused(false),
+            Happening::Unmounted(false),
+            Happening::IntakeAway(false),
+            Happening::DiskFull(false),
+            Happening::PauseAll(false),
+        ] {
+            self.happens(happening).await;
+        }
+        self.ask("resume", "", of("headnode", "hpc".into()));
+        for case in 0..self.schedule.cases.len() {
+            if matches!(self.schedule.cases[case].fate, Fate::RunsForEver | Fate::IsDeaf) {
+                self.happens(Happening::Asked(case, Ask::Cancel)).await;
+            }
+        }
+        self.at(Duration::from_secs(600), Due::LookedAt(20));
+    }
+
+    /// Slots that nobody uses go back to those who wait for them.
+    pub(super) fn look_at_what_is_held(&mut self, times: u32) {
+        let state = self.ground.machine.state();
+        let is_dead = |attempt: &Attempt| {
+            let there = state.attempts.get(&attempt.id);
+            there.is_none_or(|there| !there.running && there.processes == 0)
+        };
+        let dead: Vec<String> = self.seats[0]
+            .laws
+            .cases()
+            .filter(|case| case.hold.is_some())
+            .filter(|case| {
+                let mut holding = case.attempts().filter(|a| !a.tenure.slots().is_empty());
+                holding.any(is_dead)
+            })
+            .map(|case| case.id.to_string())
+            .collect();
+        drop(state);
+        for case in dead {
+            self.tell(&format!("anna asks: confirm-dead {case}"));
+            self.ask("confirm-dead", &case, serde_json::Map::new());
+        }
+        if times > 0 {
+            self.at(Duration::from_secs(3_600), Due::LookedAt(times - 1));
+        }
+    }
+}
+
+/// One option of a request.
+pub(crate) fn of(
+    key: &str,
+    value: serde_json::Value,
+) -> serde_json::Map<String, serde_json::Value> {
+    serde_json::Map::from_iter([(key.to_owned(), value)])
+}
