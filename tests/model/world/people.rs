@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use daylily_lifecycle::attempt::Attempt;
+use daylily_lifecycle::case::StateName;
 use daylily_lifecycle::ids::Actor;
 use daylily_watch::app::VERSION;
 use daylily_watch::clock::Clock as _;
 use daylily_watch::store::requests::{self, NewRequest};
 
 use super::{Due, World};
-use crate::schedule::{Ask, Fate, Happening};
+use crate::schedule::{Ask, Fate, Happening, name};
 
 impl World {
     /// Asks for something of the case of this name, if there is one.
@@ -63,16 +64,28 @@ impl World {
             self.happens(happening).await;
         }
         self.ask("resume", "", of("headnode", "hpc".into()));
+        self.cancel_what_never_ends();
+        self.at(Duration::from_secs(600), Due::LookedAt(20));
+    }
+
+    /// Also what came late and was not there to be cancelled before.
+    fn cancel_what_never_ends(&mut self) {
         for case in 0..self.schedule.cases.len() {
-            if matches!(self.schedule.cases[case].fate, Fate::RunsForEver | Fate::IsDeaf) {
-                self.happens(Happening::Asked(case, Ask::Cancel)).await;
+            let plan = self.schedule.cases[case];
+            let found = self.seats[0].laws.find(&name(case));
+            let lives = found.is_some_and(|case| {
+                !case.state.name().is_terminal() && case.state.name() != StateName::Cancelling
+            });
+            if lives && matches!(plan.fate, Fate::RunsForEver | Fate::IsDeaf) {
+                self.tell(&Happening::Asked(case, Ask::Cancel).to_string());
+                self.ask_of(Ask::Cancel.verb(), &name(case));
             }
         }
-        self.at(Duration::from_secs(600), Due::LookedAt(20));
     }
 
     /// Slots that nobody uses go back to those who wait for them.
     pub(super) fn look_at_what_is_held(&mut self, times: u32) {
+        self.cancel_what_never_ends();
         let state = self.ground.machine.state();
         let is_dead = |attempt: &Attempt| {
             let there = state.attempts.get(&attempt.id);
