@@ -55,6 +55,14 @@ fn shown(ship: &config::Ship, case: &Case) -> Option<String> {
     }
 }
 
+/// Whether the case's job works in the very folder that lies in its intake.
+pub(super) fn runs_in_place(settings: &Settings, case: &Case) -> bool {
+    let Some(attempt) = case.attempts().last() else { return false };
+    let node = settings.headnodes.iter().find(|node| node.name == attempt.place.headnode);
+    node.and_then(|node| shown(&node.ship, case))
+        .is_some_and(|shown| shown == attempt.place.remote_dir)
+}
+
 /// Where the results of a case go by name: every attempt to the same place.
 pub(super) fn results_name(case: &Case) -> String {
     let mark = mark(case);

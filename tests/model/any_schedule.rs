@@ -44,11 +44,19 @@ fn class() -> impl Strategy<Value = Class> {
         Just(Class::Unclear),
         Just(Class::Person),
         Just(Class::Broken),
+        Just(Class::Throttled),
+        Just(Class::Case),
     ]
 }
 
 fn mishap() -> impl Strategy<Value = Mishap> {
-    let lie = prop_oneof![Just(Lie::Empty), Just(Lie::Over), Just(Lie::Runs), Just(Lie::Blind)];
+    let lie = prop_oneof![
+        Just(Lie::Empty),
+        Just(Lie::Over),
+        Just(Lie::Runs),
+        Just(Lie::Blind),
+        Just(Lie::Twice)
+    ];
     prop_oneof![
         class().prop_map(Mishap::Refused),
         Just(Mishap::Lost),

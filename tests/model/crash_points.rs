@@ -14,6 +14,8 @@ use crate::world::{Lived, live};
 fn share<T>(all: Vec<T>, setting: &str, usual: u64) -> Vec<T> {
     let wanted = usize::try_from(crate::lives::setting(setting, usual)).unwrap_or(usize::MAX);
     let stride = all.len().div_ceil(wanted.max(1)).max(1);
+    // Points before and after a deed take turns: an even stride would meet one side only.
+    let stride = if stride > 1 { stride | 1 } else { 1 };
     all.into_iter().step_by(stride).collect()
 }
 

@@ -181,9 +181,31 @@ impl Laws {
         Ok(())
     }
 
-    /// What must hold when nothing happens any more.
-    pub(crate) fn check_the_end(&self, reader: &Reader) -> Verdict {
-        let aside = is_set_aside(reader)?;
+    /// Each folder that is in the intake is a case, and what came of it is told.
+    pub(crate) fn lost_no_folder(&self, ground: &Ground) -> Verdict {
+        for (name, identity, content) in ground.home.folders() {
+            let Some(case) = self.find(&name) else {
+                return Err(format!("law 7: folder {name} is no case"));
+            };
+            law!(
+                case.folder.as_ref() == Some(&identity),
+                "law 7: folder {name} ({identity}) is not that of its case: {:?}",
+                case.folder
+            );
+            let ran = matches!(case.state.name(), StateName::Succeeded | StateName::Failed);
+            law!(
+                !ran || case.content.fingerprint.as_ref() == Some(&content)
+                    || case.changed.is_some(),
+                "law 7: nobody tells that {name} changed after it was handed over"
+            );
+        }
+        Ok(())
+    }
+
+    /// What must hold when nothing happens any more. Of several daemons on copies of one
+    /// database, all but one may find that the headnode is not theirs.
+    pub(crate) fn check_the_end(&self, reader: &Reader, one_of_several: bool) -> Verdict {
+        let aside = one_of_several && is_set_aside(reader)?;
         for (id, case) in &self.known {
             let over = case.state.name().is_terminal() || case.state.name() == StateName::Rejected;
             let held = case.hold.as_ref().is_some_and(|hold| !hold.reason.is_empty());

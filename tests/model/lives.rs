@@ -88,12 +88,14 @@ impl Dice {
     }
 
     fn mishap(&self) -> Mishap {
-        let class = match self.below(16) {
+        let class = match self.below(18) {
             0..6 => Class::Host,
             6..10 => Class::Step,
             10 | 11 => Class::Space,
             12 | 13 => Class::Unclear,
             14 => Class::Person,
+            15 => Class::Throttled,
+            16 => Class::Case,
             _ => Class::Broken,
         };
         match self.below(16) {
@@ -104,11 +106,12 @@ impl Dice {
             10 => Mishap::KilledBefore,
             11 => Mishap::KilledAfter,
             12 | 13 => Mishap::KilledAndLate(self.delay()),
-            _ => Mishap::Lie(match self.below(4) {
+            _ => Mishap::Lie(match self.below(5) {
                 0 => Lie::Empty,
                 1 => Lie::Over,
                 2 => Lie::Runs,
-                _ => Lie::Blind,
+                3 => Lie::Blind,
+                _ => Lie::Twice,
             }),
         }
     }

@@ -11,7 +11,7 @@ use daylily_lifecycle::outcome::{Fault, FaultClass};
 use daylily_watch::store::Gate;
 use tokio::sync::{Notify, oneshot};
 
-use crate::schedule::{Class, Lie, Mishap};
+use crate::schedule::{Class, Lie, Mishap, Schedule, Strike};
 use crate::time::tenths;
 
 /// Everything that is counted over all lives of a daemon.
@@ -32,15 +32,16 @@ struct Counted {
     story: Option<Vec<String>>,
     /// A point by its name, for transcripts: `after add`.
     named: Option<String>,
-    /// What goes wrong with the next call of a name, for transcripts.
-    awaiting: Vec<(String, Mishap)>,
+    /// What goes wrong with the next call of a name.
+    awaiting: Vec<Strike>,
 }
 
 impl Points {
-    pub(crate) fn new(kills: &[u64], mishaps: &BTreeMap<u32, Mishap>, told: bool) -> Arc<Self> {
+    pub(crate) fn new(schedule: &Schedule, told: bool) -> Arc<Self> {
         let counted = Counted {
-            kills: kills.to_vec(),
-            mishaps: mishaps.clone(),
+            kills: schedule.kills.clone(),
+            mishaps: schedule.mishaps.clone(),
+            awaiting: schedule.strikes.clone(),
             names: told.then(Vec::new),
             story: told.then(Vec::new),
             ..Counted::default()
@@ -77,14 +78,16 @@ impl Points {
     }
 
     /// The next call of this name goes wrong.
-    pub(crate) fn upset(&self, name: &str, mishap: Mishap) {
-        self.counted().awaiting.push((name.to_owned(), mishap));
+    pub(crate) fn upset(&self, what: &str, mishap: Mishap) {
+        let strike = Strike { what: what.to_owned(), after: None, mishap };
+        self.counted().awaiting.push(strike);
     }
 
     /// Nothing goes wrong any more.
     pub(crate) fn calm(&self) {
         let mut counted = self.counted();
         counted.mishaps.clear();
+        counted.awaiting.clear();
         counted.kills.clear();
     }
 
@@ -92,9 +95,13 @@ impl Points {
         let mut counted = self.counted();
         counted.calls += 1;
         let calls = counted.calls;
-        let awaited = counted.awaiting.iter().position(|(name, _)| name == what);
+        let is_it = |strike: &Strike| strike.after.is_none() && strike.what == what;
+        let awaited = counted.awaiting.iter().position(is_it);
+        for strike in &mut counted.awaiting {
+            strike.after = strike.after.take().filter(|after| after != what);
+        }
         let mishap = match awaited {
-            Some(at) => counted.awaiting.remove(at).1,
+            Some(at) => counted.awaiting.remove(at).mishap,
             None => counted.mishaps.remove(&calls)?,
         };
         counted.met += 1;
@@ -246,6 +253,8 @@ fn fault(class: Class) -> Fault {
         Class::Space => Fault::new(FaultClass::NoSpace, "no space left on device"),
         Class::Unclear => Fault::new(FaultClass::Ambiguous, "the answer was cut off"),
         Class::Person => Fault::new(FaultClass::NeedsPerson, "hpc asks for a password"),
+        Class::Throttled => Fault::new(FaultClass::Throttled, "too many requests"),
+        Class::Case => Fault::new(FaultClass::FatalCase, "its folder is not one"),
         Class::Broken => Fault::new(FaultClass::FatalHost, "what it answers is not understood"),
     }
 }

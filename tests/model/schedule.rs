@@ -15,6 +15,8 @@ pub(crate) struct Schedule {
     pub(crate) events: Vec<Planned>,
     /// By the number of the call out of the daemon, counted over all its lives.
     pub(crate) mishaps: BTreeMap<u32, Mishap>,
+    /// By the name of the call, in the order in which calls of one name are to be hit.
+    pub(crate) strikes: Vec<Strike>,
     /// The crash points at which the daemon is killed, counted over all its lives.
     pub(crate) kills: Vec<u64>,
     pub(crate) without: Without,
@@ -91,6 +93,15 @@ pub(crate) enum Ask {
     Urgent,
 }
 
+/// What goes wrong with the next call of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Strike {
+    pub(crate) what: String,
+    /// Not before a call of this name.
+    pub(crate) after: Option<String>,
+    pub(crate) mishap: Mishap,
+}
+
 /// What goes wrong with one call out of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mishap {
@@ -120,6 +131,8 @@ pub(crate) enum Class {
     Unclear,
     Person,
     Broken,
+    Throttled,
+    Case,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +145,8 @@ pub(crate) enum Lie {
     Runs,
     /// No directory can be read.
     Blind,
+    /// It was not done once but twice, and the answer is that of the first time.
+    Twice,
 }
 
 impl CasePlan {
@@ -145,7 +160,7 @@ impl Schedule {
     }
 
     pub(crate) fn faults(&self) -> usize {
-        self.mishaps.len() + self.events.len()
+        self.mishaps.len() + self.strikes.len() + self.events.len()
     }
 }
 

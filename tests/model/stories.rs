@@ -1,7 +1,9 @@
 //! The stories that are told again with a crash at every point: what mostly happens, and
 //! what field-lessons and ATTEMPT.md warn of.
 
-use crate::schedule::{Ask, CasePlan, Class, Fate, Happening, Lie, Mishap, Planned, Schedule};
+use crate::schedule::{
+    Ask, CasePlan, Class, Fate, Happening, Lie, Mishap, Planned, Schedule, Strike,
+};
 use crate::world::live;
 
 const PLAIN: CasePlan = CasePlan::PLAIN;
@@ -27,36 +29,24 @@ impl Story {
         self
     }
 
-    fn going_wrong(mut self, mishaps: &[(u32, Mishap)]) -> Self {
-        self.schedule.mishaps = mishaps.iter().copied().collect();
+    /// Each hits the next call of its name.
+    fn going_wrong(mut self, strikes: &[(&str, Mishap)]) -> Self {
+        let strike = |(what, mishap): &(&str, Mishap)| Strike {
+            what: (*what).to_owned(),
+            after: None,
+            mishap: *mishap,
+        };
+        self.schedule.strikes = strikes.iter().map(strike).collect();
+        self
+    }
+
+    /// It hits the first call of its name after one of another.
+    fn going_wrong_after(mut self, after: &str, what: &str, mishap: Mishap) -> Self {
+        let (what, after) = (what.to_owned(), Some(after.to_owned()));
+        self.schedule.strikes.push(Strike { what, after, mishap });
         self
     }
 }
-
-/// The number of the call by which this is first done in a plain life.
-fn call(what: &str, plan: CasePlan) -> u32 {
-    let names = live(&Schedule::of(vec![plan]), true).names;
-    let is_call = |name: &&String| !WRITES.iter().any(|write| name.ends_with(write));
-    let calls = names.iter().filter(|name| name.starts_with("before")).filter(is_call);
-    let at = calls.clone().position(|name| *name == format!("before {what}"));
-    let at = at.unwrap_or_else(|| panic!("nobody does {what}: {:?}", calls.collect::<Vec<_>>()));
-    u32::try_from(at).expect("a life is short") + 1
-}
-
-/// What the store does is no call out of the daemon.
-const WRITES: [&str; 11] = [
-    "record an observation",
-    "record a request",
-    "answer a request",
-    "store plans",
-    "note that attempts were seen",
-    "store progress",
-    "note that conditions were checked",
-    "set up the slots",
-    "set up the intakes",
-    "store an intake",
-    "store a headnode",
-];
 
 /// When a plain case with these plans is in each state, in tenths of a second.
 fn when(state: &str, plan: CasePlan) -> u32 {
@@ -91,7 +81,7 @@ pub(crate) fn all() -> Vec<Story> {
         cancelled("cancelled in the queue", "queued"),
         cancelled("cancelled while it runs", "running"),
         cancelled("cancelled while its results come home", "returning")
-            .going_wrong(&[(call("fetch", long), Mishap::Slow(50))]),
+            .going_wrong(&[("fetch", Mishap::Slow(50))]),
         story("cancelled, and deaf to it", "cancelled", deaf)
             .with(&[(when("running", deaf), Happening::Asked(0, Ask::Cancel))]),
         story("failed and run again", "failed", failing)
@@ -99,11 +89,16 @@ pub(crate) fn all() -> Vec<Story> {
         story("succeeded and run again", "succeeded", PLAIN)
             .with(&[(when("succeeded", PLAIN) + 20, Happening::Asked(0, Ask::Rerun))]),
         story("the answer of the adding is lost", "succeeded", PLAIN)
-            .going_wrong(&[(call("add", PLAIN), Mishap::Lost)]),
+            .going_wrong(&[("add", Mishap::Lost)]),
         story("the adding arrives a minute late", "succeeded", long)
-            .going_wrong(&[(call("add", long), Mishap::KilledAndLate(600))]),
-        story("the queue says nothing of what it was given", "ready, held", long)
-            .going_wrong(&[(call("add", long) + 1, Mishap::Lie(Lie::Empty))]),
+            .going_wrong(&[("add", Mishap::KilledAndLate(600))]),
+        story("the queue says nothing of what it was just given", "succeeded", long)
+            .going_wrong_after("add", "look at the queue", Mishap::Lie(Lie::Empty)),
+        story("the queue says nothing of what waits in it", "ready, held", long)
+            .going_wrong_after("add", "look at the queue", Mishap::Slow(1))
+            .going_wrong_after("add", "look at the queue", Mishap::Lie(Lie::Empty)),
+        story("what was added is there twice", "succeeded", long)
+            .going_wrong(&[("add", Mishap::Lie(Lie::Twice))]),
         story("its entry alone is gone from the queue", "ready, held", long)
             .with(&[(when("queued", long), Happening::QueueWiped)]),
         story("the queue is wiped while it runs", "succeeded", long)
@@ -112,16 +107,12 @@ pub(crate) fn all() -> Vec<Story> {
             .with(&[(when("running", long), Happening::QueueReset)]),
         story("the headnode reboots while it runs", "succeeded", long)
             .with(&[(when("running", long), Happening::Reboot)]),
-        story("the copying is interrupted", "succeeded", PLAIN).going_wrong(&[
-            (call("ship", PLAIN), Mishap::Refused(Class::Step)),
-            (call("ship", PLAIN) + 1, Mishap::Lost),
-        ]),
+        story("the copying is interrupted", "succeeded", PLAIN)
+            .going_wrong(&[("ship", Mishap::Refused(Class::Step)), ("ship", Mishap::Lost)]),
         story("the daemon dies copying, and the copying goes on", "succeeded", PLAIN)
-            .going_wrong(&[(call("ship", PLAIN), Mishap::KilledAndLate(50))]),
-        story("the way home is interrupted", "succeeded", PLAIN).going_wrong(&[
-            (call("fetch", PLAIN), Mishap::Lost),
-            (call("fetch", PLAIN) + 2, Mishap::Refused(Class::Step)),
-        ]),
+            .going_wrong(&[("ship", Mishap::KilledAndLate(50))]),
+        story("the way home is interrupted", "succeeded", PLAIN)
+            .going_wrong(&[("fetch", Mishap::Lost), ("fetch", Mishap::Refused(Class::Step))]),
         story("the folder changes while it is copied", "succeeded", PLAIN)
             .with(&[(when("shipping", PLAIN), Happening::Written(0))]),
         story("the folder goes and comes back", "dropped", PLAIN).with(&[
@@ -164,6 +155,10 @@ fn every_story_ends_as_it_should_when_nobody_kills_the_daemon() {
         let lived = live(&schedule, true);
         let story = lived.story.join("\n");
         assert_eq!(lived.verdict, Ok(()), "{name}\n{story}");
+        for Strike { what, mishap, .. } in &schedule.strikes {
+            let told = format!("{what}: {mishap:?}");
+            assert!(story.contains(&told), "{name}: it never met {told}\n{story}");
+        }
         let end = state_at_the_end(&lived.story);
         if !ends.starts_with(end) {
             others.push_str(&format!("{name}: {end}, not {ends}\n{story}\n"));

@@ -118,7 +118,7 @@ fn is_over(state: StateName) -> bool {
 impl World {
     pub(crate) fn new(schedule: &Schedule, told: bool) -> Self {
         let dir = temporary_folder();
-        let points = Points::new(&schedule.kills, &schedule.mishaps, told);
+        let points = Points::new(schedule, told);
         let begun = instant();
         let mut world = Self {
             ground: Ground::new(schedule.without),
@@ -185,11 +185,13 @@ impl World {
             }
             self.step(None).await?;
         }
+        let one_of_several = self.seats.len() > 1;
         for chair in &self.seats {
             if let Some(reader) = &chair.reader {
-                chair.laws.check_the_end(reader)?;
+                chair.laws.check_the_end(reader, one_of_several)?;
             }
         }
+        self.seats[0].laws.lost_no_folder(&self.ground)?;
         let mut wanted = BTreeMap::new();
         for chair in &self.seats {
             chair.laws.wanted(&mut wanted);
@@ -210,7 +212,7 @@ impl World {
             cases.all(|case| is_over(case.state.name()) || case.hold.is_some())
                 || self.seats.len() > 1 && chair.reader.as_ref().is_some_and(set_aside)
         };
-        let arrived = || self.seats[0].laws.cases().count() >= self.schedule.cases.len().min(1);
+        let arrived = || self.seats[0].laws.lost_no_folder(&self.ground).is_ok();
         let due = self.due.values().any(|due| !matches!(due, Due::LookedAt(_)));
         self.calm && !due && arrived() && self.seats.iter().all(ended)
     }
@@ -547,7 +549,7 @@ impl World {
     /// A copy of the database is put beside, and a daemon started on it.
     fn copy(&mut self) {
         let Some(reader) = &self.seats[0].reader else { return };
-        let points = Points::new(&[], &BTreeMap::new(), self.told);
+        let points = Points::new(&Schedule::default(), self.told);
         let at = self.seats.len();
         let chair = Chair::new(&self.dir, at, self.schedule.seed ^ 1, points, self.told);
         reader.back_up(&chair.seat.state_dir().join("daylily.db")).expect("it can be copied");

@@ -27,7 +27,7 @@ pub(super) struct Looked {
     pub(super) follow: BTreeSet<PathBuf>,
     /// Cases to be scanned: something outside them says that they may have changed.
     pub(super) touched: Vec<CaseId>,
-    /// Finished cases whose folder was changed at this instant, after their end.
+    /// Finished cases whose folder was changed at this instant, after they were complete.
     pub(super) changed: Vec<(CaseId, Timestamp)>,
     pub(super) turned: bool,
     /// Another folder is at the root's path: watches of the old one tell nothing.
@@ -196,10 +196,11 @@ impl Round<'_> {
     }
 }
 
-/// A finished case's folder that was touched after the end: told once, never run again.
+/// A finished case's folder that was touched after it was complete, also while its job ran
+/// and nobody looked: told once, never run again.
 fn changed_since(found: &Found, last: &LastArrival, looked: &mut Looked) {
     let ran = matches!(last.state, StateName::Succeeded | StateName::Failed);
-    let later = last.finished_at.is_some_and(|ended| found.changed > ended);
+    let later = last.ready_at.is_some_and(|complete| found.changed > complete);
     if ran && later && !last.changed {
         looked.changed.push((last.case.clone(), found.changed));
     }

@@ -125,7 +125,8 @@ pub struct LastArrival {
     pub state: StateName,
     pub folder: Option<FolderIdentity>,
     pub digest: Option<Digest>,
-    pub finished_at: Option<Timestamp>,
+    /// When it was complete, so that a later change is none of what was handed over.
+    pub ready_at: Option<Timestamp>,
     /// A change after it was handed over has been told.
     pub changed: bool,
 }
@@ -138,7 +139,7 @@ impl From<&Case> for LastArrival {
             state: case.state.name(),
             folder: case.folder.clone(),
             digest: case.content.digest.clone(),
-            finished_at: case.finished_at,
+            ready_at: case.ready_at,
             changed: case.changed.is_some(),
         }
     }
@@ -196,7 +197,7 @@ impl Reader {
     ) -> Result<Option<LastArrival>, StoreError> {
         self.at_once("look for a name", |db| {
             db.prepare_cached(
-                "SELECT id, arrival, state, folder, digest, finished_at, changed_since FROM cases
+                "SELECT id, arrival, state, folder, digest, ready_at, changed_since FROM cases
                  WHERE intake = ? AND name = ? ORDER BY arrival DESC LIMIT 1",
             )?
             .query_row([intake.as_str(), name.as_str()], |row| {
@@ -206,7 +207,7 @@ impl Reader {
                     state: row.get::<_, AsWord<_>>("state")?.0,
                     folder: row.get::<_, Option<String>>("folder")?.map(FolderIdentity::new),
                     digest: row.get::<_, Option<String>>("digest")?.map(Digest::new),
-                    finished_at: instant(row, "finished_at")?,
+                    ready_at: instant(row, "ready_at")?,
                     changed: row.get::<_, Option<String>>("changed_since")?.is_some(),
                 })
             })

@@ -8,7 +8,7 @@ use daylily_lifecycle::case::StateName;
 
 use super::setup::{Setup, UNTIL_LET_GO};
 use super::site::{Site, on_sites};
-use super::world::{World, write};
+use super::world::{World, now, write};
 
 fn an_earlier_arrival_is_not_run_again_with_the_content_of_a_later_one(site: Site) {
     let world = World::started(Setup { rescan: "1s", ..Setup::at(site) });
@@ -86,11 +86,55 @@ fn a_case_whose_intake_is_configured_no_more_waits_and_keeps_no_slot(site: Site)
     world.is_settled();
 }
 
+/// Nobody looks while the job runs: what looks at the intake comes once in an hour.
+fn a_change_that_no_look_saw_while_the_job_ran_is_told_after_its_end(site: Site) {
+    let setup = Setup { rescan: "1h", ..Setup::job(site, UNTIL_LET_GO) };
+    let mut world = World::started(setup);
+    write(&world.intake().join("busy/input"), "x");
+    world.until_state("busy", StateName::Running);
+    let ready = world.case("busy").unwrap().ready_at.unwrap();
+    // Change times are compared by the second, and the kernel's clock for files lags.
+    world.until("a change is later", |_| now().duration_since(ready).as_millis() > 1_100);
+    write(&world.intake().join("busy/late.txt"), "late");
+    world.let_go();
+    world.until_succeeded(&["busy"]);
+    world.kill();
+    world.start();
+    world.until("it is told", |world| world.case("busy").unwrap().changed.is_some());
+    world.until_because("busy", "late.txt changed in the intake");
+    assert_eq!(world.runs().len(), 1);
+    world.is_settled();
+}
+
+/// The job runs in the folder that lies in the intake: what it writes there is no change
+/// that anybody made.
+fn what_a_job_writes_into_a_shared_folder_is_no_change_of_the_case(site: Site) {
+    let mut setup = Setup { rescan: "1s", ..Setup::job(site, UNTIL_LET_GO) };
+    setup
+        .headnode
+        .push("ship: {shared: {here: ./new_cases, there: \"{dir}/new_cases\"}}".to_owned());
+    let world = World::started(setup);
+    write(&world.intake().join("shared/input"), "x");
+    world.until_state("shared", StateName::Running);
+    write(&world.intake().join("shared/log.txt"), "half-way");
+    world.is_looked_at();
+    world.let_go();
+    world.until_succeeded(&["shared"]);
+    assert!(world.intake().join("shared/out.txt").try_exists().unwrap(), "it ran elsewhere");
+    world.is_looked_at();
+    assert_eq!(world.case("shared").unwrap().changed, None);
+    assert_eq!(fs::read_to_string(world.results_of("shared").join("out.txt")).unwrap(), "x");
+    assert_eq!(world.runs().len(), 1);
+    world.is_settled();
+}
+
 on_sites! {
     an_earlier_arrival_is_not_run_again_with_the_content_of_a_later_one: here, ssh_pueue;
     results_are_counted_also_when_bringing_them_home_was_repeated: here, ssh_pueue;
     // The folder lies in the intake.
     a_folder_that_changed_while_its_job_ran_is_not_moved_away: here;
+    a_change_that_no_look_saw_while_the_job_ran_is_told_after_its_end: here;
+    what_a_job_writes_into_a_shared_folder_is_no_change_of_the_case: here;
     // The configuration of the intake is what changes.
     a_case_whose_intake_is_configured_no_more_waits_and_keeps_no_slot: here;
 }

@@ -21,7 +21,7 @@ pub(crate) struct Setup {
     pub(crate) intake: Vec<String>,
     /// The list of groups.
     pub(crate) groups: String,
-    /// More lines of the headnode.
+    /// More lines of the headnode; `{dir}` is the folder of the world.
     pub(crate) headnode: Vec<String>,
     /// What a job does between its two records.
     pub(crate) job: String,
@@ -130,7 +130,7 @@ results: {{fetch: {fetch}}}
             settle = self.settle,
             intake = lines("    ", &self.intake),
             groups = self.groups,
-            headnode = lines("    ", &self.headnode),
+            headnode = lines("    ", &self.headnode).replace("{dir}", &dir.to_string_lossy()),
             runs = dir.join("elsewhere/runs").display(),
             go = dir.join("elsewhere/go").display(),
             elsewhere = dir.join("elsewhere").display(),

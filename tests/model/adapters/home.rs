@@ -94,6 +94,16 @@ impl Home {
         }
     }
 
+    /// The folders that are there, each with what tells it from another and its content.
+    pub(crate) fn folders(&self) -> Vec<(String, FolderIdentity, Fingerprint)> {
+        let state = self.state();
+        let of = |(name, folder): (&String, &Folder)| {
+            let identity = FolderIdentity::new(folder.identity.to_string());
+            (name.clone(), identity, Fingerprint::new(format!("f{}", folder.content)))
+        };
+        state.folders.iter().map(of).collect()
+    }
+
     pub(crate) fn is_away(&self, away: bool) {
         self.state().away = away;
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use daylily_lifecycle::attempt::QueueKind;
 use daylily_lifecycle::ids::{AttemptId, GroupName, TaskId};
 use daylily_lifecycle::outcome::{Fault, FaultClass, QueueWord};
-use daylily_watch::adapters::queue::fake::FakeQueue;
+use daylily_watch::adapters::queue::fake::{FakeQueue, Listed};
 use daylily_watch::adapters::queue::{Entry, Queue, QueueLook};
 
 use crate::passage::Passage;
@@ -39,6 +39,7 @@ impl Queue for ModelQueue {
     async fn add(&self, entries: &[Entry]) -> Vec<Result<Option<TaskId>, Fault>> {
         let (queue, entries) = (self.queue.clone(), entries.to_vec());
         let count = entries.len();
+        let (again, same) = (self.queue.clone(), entries.clone());
         let deed = async move { queue.add(&entries).await };
         // Whoever hears nothing of an adding cannot tell whether it happened.
         let failed = move |fault: Fault| {
@@ -48,7 +49,13 @@ impl Queue for ModelQueue {
             };
             vec![Err(Fault { class, ..fault }); count]
         };
-        self.passage.call_or("add", deed, failed, |answer, _| answer).await
+        let twice = move |answer, lie| {
+            if lie == Lie::Twice {
+                add_again(&again, &same);
+            }
+            answer
+        };
+        self.passage.call_or("add", deed, failed, twice).await
     }
 
     async fn remove(&self, attempts: &[AttemptId]) -> Result<(), Fault> {
@@ -69,6 +76,15 @@ impl Queue for ModelQueue {
     async fn version(&self) -> Result<Option<String>, Fault> {
         let queue = self.queue.clone();
         self.passage.call("ask the version", async move { queue.version().await }).await
+    }
+}
+
+/// A second entry for each, as somebody who adds by hand leaves them.
+fn add_again(queue: &FakeQueue, entries: &[Entry]) {
+    let mut list = queue.list();
+    for entry in entries {
+        let task = TaskId::new(list.len().to_string());
+        list.push(Listed { entry: entry.clone(), task, says: QueueWord::Waiting });
     }
 }
 
@@ -96,7 +112,7 @@ fn lied(mut look: QueueLook, lie: Lie) -> QueueLook {
                 word.says = QueueWord::Running;
             }
         }
-        Lie::Blind => {}
+        Lie::Blind | Lie::Twice => {}
     }
     look
 }
