@@ -16,8 +16,9 @@ servers:
 # Most tests wait for something: three at a time for each processor keep it busy.
 THREADS = $$((3 * $$(nproc)))
 
-# What tests invent is the same each time, so that a change is judged by what it changes;
-# `fuzz`, `model` and `soak` look for what nobody has thought of. Any number draws others.
+# What proptest invents is the same each time, so that a change is judged by what it
+# changes; `fuzz`, `model` and `soak` look for what nobody has thought of. Any number draws
+# others.
 DRAW ?= 1
 
 ## Everything that is tested, the pure crate first.
