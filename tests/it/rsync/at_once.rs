@@ -128,6 +128,22 @@ fn what_is_large_limited_to_be_compared_or_marked_goes_by_rsync() {
 }
 
 #[test]
+fn a_headnode_by_which_no_result_could_come_home_is_told_at_once() {
+    let bin = tempfile::tempdir().unwrap();
+    fs::set_permissions(bin.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for tool in fs::read_dir("/usr/bin").unwrap().flatten() {
+        if tool.file_name() != "rsync" {
+            std::os::unix::fs::symlink(tool.path(), bin.path().join(tool.file_name())).unwrap();
+        }
+    }
+    let line = format!("SetEnv PATH={} HOME=/nonexistent", bin.path().display());
+    let mut world = World::at_once(Headnode::of(Sshd::with(Login::Plain, &[&line])));
+    world.settings.path = Vec::new();
+    world.write("a", b"a");
+    assert_fault(world.ship(), FaultClass::FatalHost, "sudo apt-get install rsync");
+}
+
+#[test]
 fn a_folder_that_is_there_already_is_looked_at_first() {
     let world = new();
     fs::create_dir_all(world.dest()).unwrap();
