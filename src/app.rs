@@ -173,6 +173,7 @@ fn rsync(headnode: &HeadnodeSettings) -> RsyncSettings {
         },
         bandwidth: RsyncSettings::share(headnode.bandwidth, headnode.max_transfers),
         stall_after: RsyncSettings::STALL_AFTER,
+        at_once: Some(RsyncSettings::AT_ONCE),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Shipping and fetching: one suite over the copy on this machine and over rsync.
+//! Shipping and fetching: one suite over the copy on this machine, over rsync, and over the
+//! way that small cases take.
 
 /// Each test by either way.
 macro_rules! over_both {
@@ -14,6 +15,20 @@ macro_rules! over_both {
             $(#[test]
             fn $name() {
                 super::$name(crate::copy::rig::Rig::Rsync);
+            })+
+        }
+    };
+}
+
+/// The same, and for small cases that were never there by the way that they take.
+macro_rules! over_each {
+    ($($name:ident),+ $(,)?) => {
+        over_both!($($name),+);
+
+        mod at_once {
+            $(#[test]
+            fn $name() {
+                super::$name(crate::copy::rig::Rig::AtOnce);
             })+
         }
     };

@@ -2,7 +2,8 @@
 //! opened. What [`super::copy`] promises holds here too: what is there is looked at before
 //! anything is written, the list says durably what may be written, nothing is removed but
 //! what an earlier ship brought, and what was copied is looked at again from both sides.
-//! rsync only moves bytes; its word that all went well is never enough.
+//! rsync only moves bytes; its word that all went well is never enough. A small case that
+//! was never there travels without it, in one question.
 
 mod fault;
 mod command;
@@ -12,6 +13,7 @@ mod there;
 mod listed;
 mod plan;
 mod source;
+mod archive;
 mod ship;
 mod fetch;
 mod moved;
@@ -84,10 +86,15 @@ pub struct RsyncSettings {
     pub bandwidth: Option<ByteCount>,
     /// A transfer of which nothing moves for so long is ended.
     pub stall_after: Duration,
+    /// A case of no more than this that was never there goes in one question and not by
+    /// rsync. None: none does.
+    pub at_once: Option<ByteCount>,
 }
 
 impl RsyncSettings {
     pub const STALL_AFTER: Duration = Duration::from_secs(60);
+    /// Little enough not to hold up what else goes over the connection for scripts.
+    pub const AT_ONCE: ByteCount = ByteCount(256 << 10);
 
     /// What one of `transfers` at the same time may take of a headnode's bandwidth.
     pub fn share(bandwidth: Option<ByteCount>, transfers: u32) -> Option<ByteCount> {

@@ -8,7 +8,7 @@ use daylily_lifecycle::outcome::FaultClass;
 use super::rig::Rig;
 use super::world::{World, assert_fault, corrupt, inode};
 
-over_both!(
+over_each!(
     what_the_case_no_longer_has_is_removed,
     what_the_pipeline_made_is_never_removed,
     a_shipped_file_that_changed_there_and_is_gone_here_is_a_question_for_a_person,

@@ -10,7 +10,7 @@ use daylily_lifecycle::outcome::FaultClass;
 use super::rig::Rig;
 use super::world::{World, assert_fault, write};
 
-over_both!(
+over_each!(
     odd_names_are_copied_as_they_are,
     control_characters_in_names_are_refused,
     a_name_that_is_not_utf8_is_refused,

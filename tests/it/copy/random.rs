@@ -91,3 +91,24 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    // Each has a headnode of its own.
+    #![proptest_config(proptest::test_runner::Config {
+        cases: 12,
+        failure_persistence: None,
+        ..proptest::test_runner::Config::default()
+    })]
+
+    #[test]
+    fn any_small_tree_goes_in_one_question_and_is_identical(tree in trees()) {
+        let mut world = World::new(Rig::AtOnce);
+        world.settings.program = "/nonexistent/rsync".into();
+        plant(&world.source, &tree);
+        let shipped = world.ship().unwrap();
+        world.assert_copied();
+        let mut digest = TreeDigest::new();
+        tell(&mut digest, &world.dest(), &world.dest());
+        assert_eq!(shipped.digest, Some(digest.finish()));
+    }
+}

@@ -1,5 +1,5 @@
-//! The two ways by which a case gets to a headnode, for tests that hold for both: the copy
-//! on this machine, and rsync through a real sshd that lets another user in.
+//! The ways by which a case gets to a headnode, for tests that hold for each: the copy on
+//! this machine, and rsync or one question through a real sshd that lets another user in.
 
 use std::fs;
 use std::os::unix::fs::lchown;
@@ -22,6 +22,8 @@ use crate::ssh::far::Far;
 pub(crate) enum Rig {
     Copy,
     Rsync,
+    /// To the same headnode, small cases that were never there in one question.
+    AtOnce,
 }
 
 /// A headnode behind a real sshd, with a work_dir that is ours.
@@ -83,6 +85,7 @@ pub(crate) fn settings() -> RsyncSettings {
         verify: Verify::Quick,
         bandwidth: Some(ByteCount(32 << 20)),
         stall_after: Duration::from_secs(30),
+        at_once: None,
     }
 }
 

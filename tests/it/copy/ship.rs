@@ -9,7 +9,7 @@ use super::rig::Rig;
 use super::world::{World, assert_fault, inode, mode, set_mode};
 use crate::wait::until;
 
-over_both!(
+over_each!(
     nested_and_empty_folders_files_and_symlinks_are_copied,
     a_case_without_anything_is_copied_as_an_empty_folder,
     ignored_names_are_neither_copied_nor_counted,

@@ -9,7 +9,7 @@ use super::rig::Rig;
 use super::world::{LONG, World, assert_fault, corrupt, inode};
 use crate::wait::until;
 
-over_both!(shipping_again_repairs_what_the_verification_can_see,);
+over_each!(shipping_again_repairs_what_the_verification_can_see,);
 
 /// Damages the first file in the destination while the second is still copied.
 fn ship_with_damage(verify: Verify, damage: fn(&std::path::Path)) -> Result<Shipped, Fault> {

@@ -48,12 +48,22 @@ impl World {
                 Self::with_work_dir(dir, work)
             }
             Rig::Rsync => Self::on(Headnode::start()),
+            Rig::AtOnce => Self::at_once(Headnode::start()),
         }
     }
 
     pub(crate) fn on(node: Headnode) -> Self {
         let world = Self::with_work_dir(tempfile::tempdir().unwrap(), node.work());
         Self { node: Some(node), ..world }
+    }
+
+    /// Where small cases that were never there go in one question.
+    pub(crate) fn at_once(node: Headnode) -> Self {
+        let mut world = Self::on(node);
+        world.settings.at_once = Some(RsyncSettings::AT_ONCE);
+        // Nothing is held up that has no size.
+        world.settings.bandwidth = None;
+        world
     }
 
     pub(crate) fn with_work_dir(dir: TempDir, work: PathBuf) -> Self {

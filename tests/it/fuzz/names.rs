@@ -102,6 +102,7 @@ async fn the_whole_way(far: &Far, given: &Given) {
             verify: Verify::Checksum,
             bandwidth: None,
             stall_after: RsyncSettings::STALL_AFTER,
+            at_once: None,
         };
         RsyncTransfer::new(line, work_dir.clone(), owner("ours", 1), settings)
     });

@@ -17,6 +17,13 @@ pub(in crate::adapters::host) struct Need {
     pub(in crate::adapters::host) files: u64,
 }
 
+impl Need {
+    /// What has to be free for it.
+    pub(in crate::adapters::host) fn with_spare(&self) -> u64 {
+        self.bytes.saturating_add(SPARE.max(self.bytes / 20))
+    }
+}
+
 /// File systems do worse when full, and folders and lists need room as well.
 const SPARE: u64 = 16 * 1024 * 1024;
 
@@ -33,7 +40,7 @@ impl Room {
     /// Whether what is needed fits in, said of `shown`.
     pub(in crate::adapters::host) fn holds(self, need: &Need, shown: &str) -> Result<(), Fault> {
         let free = self.bytes;
-        let needed = need.bytes.saturating_add(SPARE.max(need.bytes / 20));
+        let needed = need.with_spare();
         if free < needed {
             let (free, needed) = (ByteCount(free), ByteCount(needed));
             let text = format!("{shown} has {free} free and this case needs {needed}");

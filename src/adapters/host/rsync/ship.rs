@@ -1,6 +1,9 @@
 //! Owns the order of a ship: look at both sides, decide, say durably what may be written,
 //! take away what is gone, let rsync move the bytes, look at both sides again, and only
-//! then say what was shipped.
+//! then say what was shipped. A small case that was never there goes through the same in one
+//! question.
+
+mod at_once;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -66,6 +69,10 @@ pub(super) async fn ship<S: Shell>(
     tree.is_the_one_ordered(order)?;
     let lines = tree.lines.as_slice();
 
+    if let Some(hashes) = ship.at_once(&tree).await? {
+        return Ok(ship.shipped(&tree, &hashes));
+    }
+
     let begin = async {
         let there = ship.look(&order.manifest).await?;
         let case = Case { meant: lines, there: &there, dest: &order.dest, verify: order.verify };
@@ -102,9 +109,7 @@ pub(super) async fn ship<S: Shell>(
         ship.send_marker(marker).await?;
     }
     ship.done(lines, &hashes).await?;
-    ship.tell(total);
-    let digest = Some(tree.digest(order, &hashes));
-    Ok(Shipped { files: total.files, bytes: ByteCount(total.bytes), digest })
+    Ok(ship.shipped(&tree, &hashes))
 }
 
 /// What rsync was given, and the list that was there before.
@@ -192,7 +197,7 @@ impl<S: Shell> Ship<'_, S> {
             script_length,
             list_length,
         ];
-        self.locked(BEGIN, &args, receiver.script.as_bytes(), Some(&sending)).await
+        self.locked(BEGIN, &args, receiver.script.as_bytes(), Some(&sending)).await.map(drop)
     }
 
     async fn remove(&self, removals: &[Removal]) -> Result<(), Fault> {
@@ -206,7 +211,7 @@ impl<S: Shell> Ship<'_, S> {
                 stdin.push(0);
             }
         }
-        self.locked(REMOVE, &[&self.order.lock, &self.order.dest], &stdin, None).await
+        self.locked(REMOVE, &[&self.order.lock, &self.order.dest], &stdin, None).await.map(drop)
     }
 
     /// Sends what is not there yet and tells how far it is, what is there included.
@@ -245,25 +250,6 @@ impl<S: Shell> Ship<'_, S> {
         hashes: &Hashes,
         sent: &Sent<'_>,
     ) -> Result<(), Fault> {
-        let walk = async {
-            let (order, tree, ended) = (self.order.clone(), Arc::clone(tree), self.ended.clone());
-            let same = blocking(move || tree.is_still_there(&order, &ended)).await;
-            same.map_err(|fault| match fault.class {
-                // What cannot be shipped now could be a moment ago.
-                FaultClass::FatalCase => transient(format_args!(
-                    "{} has changed since it was complete: {}",
-                    self.order.source.display(),
-                    fault.text
-                )),
-                FaultClass::TransientHost
-                | FaultClass::TransientStep
-                | FaultClass::NoSpace
-                | FaultClass::Throttled
-                | FaultClass::Ambiguous
-                | FaultClass::FatalHost
-                | FaultClass::NeedsPerson => fault,
-            })
-        };
         // What is there as it was meant is ticked off as it is read, and not kept.
         let mut as_meant = vec![false; tree.lines.len()];
         let dest = &self.order.dest;
@@ -276,7 +262,7 @@ impl<S: Shell> Ship<'_, S> {
         })?;
         drop(answer);
         self.claim(&there, tree, sent).await?;
-        walk.await?;
+        self.still_there(tree).await?;
         for (line, as_meant) in tree.lines.iter().zip(as_meant) {
             if !as_meant && !is_marker(self.order, line) {
                 return Err(self.differs(&line.path));
@@ -286,6 +272,27 @@ impl<S: Shell> Ship<'_, S> {
             self.compare(tree, hashes).await?;
         }
         self.remove(&left_overs(&there)).await
+    }
+
+    /// Whether the source has not moved since it was walked.
+    async fn still_there(&self, tree: &Arc<Tree>) -> Result<(), Fault> {
+        let (order, tree, ended) = (self.order.clone(), Arc::clone(tree), self.ended.clone());
+        let same = blocking(move || tree.is_still_there(&order, &ended)).await;
+        same.map_err(|fault| match fault.class {
+            // What cannot be shipped now could be a moment ago.
+            FaultClass::FatalCase => transient(format_args!(
+                "{} has changed since it was complete: {}",
+                self.order.source.display(),
+                fault.text
+            )),
+            FaultClass::TransientHost
+            | FaultClass::TransientStep
+            | FaultClass::NoSpace
+            | FaultClass::Throttled
+            | FaultClass::Ambiguous
+            | FaultClass::FatalHost
+            | FaultClass::NeedsPerson => fault,
+        })
     }
 
     /// Adds to the list what rsync made of files that were cut short or changed while it
@@ -349,28 +356,32 @@ impl<S: Shell> Ship<'_, S> {
     }
 
     async fn done(&self, lines: &[Line], hashes: &Hashes) -> Result<(), Fault> {
-        let sending = Sending::new(lines.len(), |at, text| {
-            let hex = hashes.blake3(at).map(|hash| hash.to_hex());
-            let blake3 = hex.as_ref().map(|hex| hex.as_str());
-            listed::write(text, &Written { shipped: true, blake3, ..Written::from(&lines[at]) })
-        });
+        let sending = Sending::new(lines.len(), |at, text| shipped_line(text, lines, hashes, at));
         let sending = sending.map_err(unwritten)?;
         let (order, length) = (self.order, sending.length().to_string());
         let args = [&order.lock, &order.dest, &order.manifest, &length, INCOMING];
-        self.locked(DONE, &args, &[], Some(&sending)).await
+        self.locked(DONE, &args, &[], Some(&sending)).await.map(drop)
     }
 
-    /// Runs a script that begins with `ship_lock.sh`.
+    /// The answer where all of it is there.
+    fn shipped(&self, tree: &Tree, hashes: &Hashes) -> Shipped {
+        let total = total(self.order, &tree.lines);
+        self.tell(total);
+        let digest = Some(tree.digest(self.order, hashes));
+        Shipped { files: total.files, bytes: ByteCount(total.bytes), digest }
+    }
+
+    /// Runs a script that takes the lock.
     async fn locked(
         &self,
         script: Script,
         args: &[&str],
         stdin: &[u8],
         more: Option<&dyn Feed>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<u8>, Fault> {
         let work_dir = &self.transfer.work_dir;
         match work_dir.ask_fed(script, args, stdin, more, 1024).await? {
-            Ran::Ended(answer) if answer.code == Some(0) => Ok(()),
+            Ran::Ended(answer) if answer.code == Some(0) => Ok(answer.stdout),
             Ran::Ended(answer) if answer.code == Some(HELD) => {
                 Err(transient("an earlier transfer is still ending"))
             }
@@ -387,6 +398,18 @@ impl<S: Shell> Ship<'_, S> {
     fn differs(&self, path: &str) -> Fault {
         transient(format_args!("{}/{path} is not what was copied there", self.order.dest))
     }
+}
+
+/// Adds what is said of one entry once it is there.
+fn shipped_line(
+    text: &mut Vec<u8>,
+    lines: &[Line],
+    hashes: &Hashes,
+    at: usize,
+) -> Result<(), serde_json::Error> {
+    let hex = hashes.blake3(at).map(|hash| hash.to_hex());
+    let blake3 = hex.as_ref().map(|hex| hex.as_str());
+    listed::write(text, &Written { shipped: true, blake3, ..Written::from(&lines[at]) })
 }
 
 fn total(order: &ShipOrder, lines: &[Line]) -> Far {

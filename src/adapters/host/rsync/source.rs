@@ -15,6 +15,7 @@ use nix::sys::stat::Mode;
 use sha2::Digest as _;
 use tokio_util::sync::CancellationToken;
 
+use super::archive::Archive;
 use super::command::{INCOMING, PARTIAL};
 use super::stopped;
 use crate::adapters::host::ShipOrder;
@@ -26,6 +27,7 @@ use crate::tree_digest::TreeDigest;
 use crate::tree_fingerprint::TreeFingerprint;
 
 const CHUNK: usize = 1 << 20;
+const SECOND: i64 = 1_000_000_000;
 
 /// A case's folder as one walk saw it.
 #[derive(Debug)]
@@ -212,6 +214,35 @@ pub(super) fn hash(
     Ok(hashes)
 }
 
+/// Reads all of a small tree, each file once, into an archive.
+pub(super) fn pack(
+    order: &ShipOrder,
+    tree: &Tree,
+    ended: &CancellationToken,
+) -> Result<(Hashes, Archive), Fault> {
+    let mut hashes = Hashes { blake3: vec![None; tree.lines.len()], sha256: Vec::new() };
+    let (mut archive, mut buffer) = (Archive::default(), vec![0; CHUNK]);
+    for (at, (line, &touched)) in tree.lines.iter().zip(&tree.touched).enumerate() {
+        let when =
+            Stamp { seconds: touched.div_euclid(SECOND), nanoseconds: touched.rem_euclid(SECOND) };
+        match &line.kind {
+            Kind::Folder => archive.folder(&line.path, when),
+            Kind::Symlink { target } => archive.symlink(&line.path, when, target),
+            &Kind::File { size, modified } => {
+                let path = order.source.join(&line.path);
+                let before = Before { size, modified, touched };
+                let mut content = Vec::new();
+                let mode = read_file(&path, &before, &mut buffer, ended, &mut |bytes| {
+                    content.extend_from_slice(bytes);
+                })?;
+                hashes.blake3[at] = Some(blake3::hash(&content));
+                archive.file(&line.path, modified, mode & 0o111 != 0, &content);
+            }
+        }
+    }
+    Ok((hashes, archive))
+}
+
 struct Before {
     size: u64,
     modified: Stamp,
@@ -225,6 +256,25 @@ fn hash_file(
     buffer: &mut [u8],
     ended: &CancellationToken,
 ) -> Result<(blake3::Hash, Option<[u8; 32]>), Fault> {
+    let (mut blake3, mut sha256) = (blake3::Hasher::new(), with_sha256.then(sha2::Sha256::new));
+    read_file(path, before, buffer, ended, &mut |bytes| {
+        blake3.update(bytes);
+        if let Some(sha256) = &mut sha256 {
+            sha256.update(bytes);
+        }
+    })?;
+    Ok((blake3.finalize(), sha256.map(|hasher| hasher.finalize().into())))
+}
+
+/// Reads all of a file, which must be the one that was walked from beginning to end. Answers
+/// with its mode.
+fn read_file(
+    path: &Path,
+    before: &Before,
+    buffer: &mut [u8],
+    ended: &CancellationToken,
+    take: &mut dyn FnMut(&[u8]),
+) -> Result<u32, Fault> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     let fd = nix::fcntl::open(path, flags, Mode::empty()).map_err(|errno| match errno {
         Errno::ELOOP | Errno::ENXIO => changed(path),
@@ -245,7 +295,6 @@ fn hash_file(
     if !same(&file)? {
         return Err(changed(path));
     }
-    let (mut blake3, mut sha256) = (blake3::Hasher::new(), with_sha256.then(sha2::Sha256::new));
     let mut read = 0;
     // One that grows as fast as it is read would never end.
     while read <= before.size {
@@ -255,10 +304,7 @@ fn hash_file(
         match file.read(buffer) {
             Ok(0) => break,
             Ok(count) => {
-                blake3.update(&buffer[..count]);
-                if let Some(sha256) = &mut sha256 {
-                    sha256.update(&buffer[..count]);
-                }
+                take(&buffer[..count]);
                 read += count as u64;
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -268,7 +314,7 @@ fn hash_file(
     if read != before.size || !same(&file)? {
         return Err(changed(path));
     }
-    Ok((blake3.finalize(), sha256.map(|hasher| hasher.finalize().into())))
+    Ok(file.metadata().map_err(trouble)?.mode())
 }
 
 /// Of a file on this machine, without following a symlink.

@@ -8,7 +8,8 @@ newline='
 '
 
 prepare() {
-    mkdir -p "$attempt" "cases/$intake" && cd "$attempt" || return 1
+    [ -d "$attempt" ] && [ -d "cases/$intake" ] || mkdir -p "$attempt" "cases/$intake" || return 1
+    cd "$attempt" || return 1
     for lock in lock ship.lock "../cases/$intake/$case_lock"; do
         command : >>"$lock" || return 1
     done
@@ -16,9 +17,9 @@ prepare() {
         echo 'job.sh did not come whole' >&2
         return 1
     fi
-    printf '%s\n' "$json" >"case.json.$$" && sync "case.json.$$" && mv -f "case.json.$$" case.json || return 1
-    mv -f "../job.sh.$$" "job.sh.$$" && chmod 700 "job.sh.$$" && sync "job.sh.$$" || return 1
-    mv -f "job.sh.$$" job.sh || return 1
+    printf '%s\n' "$json" >"case.json.$$" && mv -f "../job.sh.$$" "job.sh.$$" &&
+        chmod 700 "job.sh.$$" && sync "case.json.$$" "job.sh.$$" || return 1
+    mv -f "case.json.$$" case.json && mv -f "job.sh.$$" job.sh || return 1
     sync . .. || :
 }
 
@@ -31,7 +32,7 @@ while IFS= read -r attempt && IFS= read -r intake && IFS= read -r case_lock &&
     fi
     # An older database may not know that it has run. Inside a string these quotes would
     # be escaped.
-    if grep -qsF '"cleaned_at":"' "$attempt/case.json"; then
+    if [ -e "$attempt/case.json" ] && grep -qsF '"cleaned_at":"' "$attempt/case.json"; then
         head -c "$length" >/dev/null || exit 1
         echo removed
         continue
@@ -39,7 +40,7 @@ while IFS= read -r attempt && IFS= read -r intake && IFS= read -r case_lock &&
     [ -w . ] && { [ ! -e cases ] || [ -w cases ]; } || exit 97
     # Where it cannot be taken in whole, what follows cannot be told from it.
     head -c "$length" >"job.sh.$$" || { rm -f "job.sh.$$"; exit 1; }
-    said=$( (prepare) 2>&1 </dev/null)
+    said=$(prepare 2>&1 </dev/null)
     printf '%s %s\n' "$?" "${said%%"$newline"*}"
-    rm -f "job.sh.$$"
+    [ ! -e "job.sh.$$" ] || rm -f "job.sh.$$"
 done
