@@ -230,7 +230,12 @@ pub fn trial(
         env: headnode.env.clone(),
         umask: headnode.umask,
     };
-    let place = TrialPlace::new(shell.clone(), folder, &Ulid::generate().to_string());
+    let place = TrialPlace::new(
+        shell.clone(),
+        headnode.name.clone(),
+        folder,
+        &Ulid::generate().to_string(),
+    );
     let queue = queue(headnode, settings, place.work_dir())?;
     Ok(Trial::new(place, ground, queue, listed(headnode, shell), Arc::new(SystemClock)))
 }
@@ -243,7 +248,7 @@ pub fn remains(
     work_dir: String,
 ) -> Result<Remains<Arc<dyn Shell>>, AppError> {
     let owner = Owner::of_start(Ulid::generate().to_string(), 1, "remains");
-    let work_dir = Arc::new(WorkDir::new(shell.clone(), work_dir, owner));
+    let work_dir = Arc::new(WorkDir::new(shell.clone(), headnode.name.clone(), work_dir, owner));
     let (path, env) = (headnode.path.clone(), headnode.env.clone());
     let ground = JobGround::new(work_dir.root(), path, env, headnode.umask);
     let queue = queue(headnode, settings, &work_dir)?;
