@@ -26,7 +26,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -361,7 +361,13 @@ fn read_text(file: &Path) -> Result<String, Complaint> {
     let cannot = |error: std::io::Error| Complaint::new(format!("cannot be read: {error}"));
     // A pipe that nobody writes to would be waited for without end.
     let opened = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(file);
-    let opened = opened.map_err(cannot)?;
+    let opened = opened.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => cannot(error).hint(
+            "name the file with --config, or write one to begin with: `daylily-watch init FILE`",
+        ),
+        ErrorKind::PermissionDenied => cannot(error).hint("run this as the user who may read it"),
+        _ => cannot(error),
+    })?;
     if !opened.metadata().map_err(cannot)?.is_file() {
         return Err(Complaint::new("cannot be read: it is no regular file")
             .hint("name a file, not a folder, a pipe or a device"));
