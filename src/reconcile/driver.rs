@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::advance::{Also, advance};
-use super::alive::{Alive, remove_alive, write_alive};
+use super::alive::{Pulse, remove_alive};
 use super::all_done::all_done;
 use super::errands::Errands;
 use super::execute::{Contact, Executor};
@@ -73,7 +73,7 @@ pub struct Driver {
     errands: Errands,
     wake: Arc<Notify>,
     journalled: watch::Receiver<JournalId>,
-    alive: Alive,
+    pulse: Arc<Pulse>,
     also: Also,
     clocks: (Timestamp, Duration),
     /// What the file STOP said in the last round.
@@ -110,13 +110,7 @@ impl Driver {
             errands: Errands::new(context.clone(), wake.clone()),
             wake,
             journalled: context.store.journalled(),
-            alive: Alive {
-                pid: std::process::id(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                started_at: now,
-                at: now,
-                loops: BTreeMap::new(),
-            },
+            pulse: Arc::new(Pulse::new(context.state_dir(), context.clock.clone())),
             // Nothing of what was under way before is under way now.
             also: Also { all: true, cases: Vec::new() },
             clocks: (now, monotonic),
@@ -131,7 +125,10 @@ impl Driver {
 
     /// Runs until it is stopped or done. Then nothing it started is left but the jobs.
     pub async fn run(mut self, until: Until, stop: CancellationToken) -> Pass<Ending> {
+        let watched = self.pulse.watched();
         let ending = self.go_round(until, &stop).await;
+        // What goes on now ends by a limit of its own.
+        drop(watched);
         let Self { context, scanner, executor, poller, errands, .. } = self;
         let ended = async {
             tokio::join!(
@@ -199,6 +196,7 @@ impl Driver {
 
     /// One round of all reconcilers. True: something was recorded, so there is more to do.
     async fn round(&mut self) -> Pass<bool> {
+        self.pulse.begins("requests");
         self.watch_the_clock().await?;
         self.watch_the_stop_file();
         let ended = self.errands.collect().await?;
@@ -211,8 +209,9 @@ impl Driver {
             self.poller.hurry_all();
         }
         self.errands.go_on(&self.reader, &self.poller)?;
-        self.done("requests");
+        self.pulse.done("requests");
 
+        self.pulse.begins("scan");
         let looked = self.scanner.collect()?;
         let hinted = self.scanner.start(&self.reader)?;
         self.also.all |= looked.turned;
@@ -221,8 +220,9 @@ impl Driver {
                 self.executor.add(case, Action::Scan);
             }
         }
-        self.done("scan");
+        self.pulse.done("scan");
 
+        self.pulse.begins("advance");
         let ended = self.executor.collect().await?;
         for id in &ended.scan {
             if let Some(case) = self.reader.case(id)? {
@@ -244,26 +244,28 @@ impl Driver {
             Some(headnode) if poller.is_ours(name) => contact(&headnode.state),
             Some(_) | None => Contact::None,
         });
-        self.done("advance");
+        self.pulse.done("advance");
 
+        self.pulse.begins("schedule");
         let granted = self.schedule(all || planned).await?;
-        self.done("schedule");
+        self.pulse.done("schedule");
 
+        self.pulse.begins("poll");
         let errands = &self.errands;
         self.poller.start(&self.reader, |headnode| errands.is_adopting(headnode))?;
-        self.done("poll");
+        self.pulse.done("poll");
 
         let monotonic = self.context.clock.monotonic();
         if monotonic >= self.next_prune {
+            self.pulse.begins("prune");
             self.next_prune = monotonic + PRUNE;
             let retained = prune::prune(&self.context, &self.reader).await?;
             self.errands.retain(retained);
-            self.done("prune");
+            self.pulse.done("prune");
         }
         if monotonic >= self.next_alive {
             self.next_alive = monotonic + TELL_ALIVE;
-            self.alive.at = self.context.clock.now();
-            if let Err(error) = write_alive(self.context.state_dir(), &self.alive) {
+            if let Err(error) = self.pulse.tell() {
                 tracing::warn!(%error, "alive.json cannot be written");
             }
         }
@@ -302,10 +304,6 @@ impl Driver {
             self.also.all = true;
         }
         Ok(())
-    }
-
-    fn done(&mut self, name: &str) {
-        self.alive.loops.insert(name.to_owned(), self.context.clock.now());
     }
 
     /// A step of the wall clock moves every stored time; a new day changes how instants
