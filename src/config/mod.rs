@@ -6,6 +6,7 @@
 //! `check` compares them with each other, `resolve` makes the settings.
 
 pub mod case_file;
+pub mod changes;
 mod check;
 pub mod error;
 mod fields;
@@ -37,6 +38,7 @@ use daylily_lifecycle::policy::{Limits, OnLost, Retry, TransferHours};
 use daylily_lifecycle::settle::MarkerMissing;
 use jiff::{SignedDuration, tz::TimeZone};
 
+use crate::config::changes::When;
 use crate::config::error::{Complaint, ConfigErrors, Problems};
 use crate::config::secret::SecretSource;
 
@@ -73,9 +75,25 @@ pub struct Settings {
     pub not_active: Vec<NotActive>,
     /// 16 hex digits; the same for files that mean the same in the same place.
     pub hash: String,
+    /// What each key says, to be compared with another reading of the file.
+    said: BTreeMap<String, String>,
 }
 
 impl Settings {
+    /// The same with what only a restart changes as it was in `running`: the reading is
+    /// of this daemon's state_dir, and its log is open.
+    pub fn within(mut self, running: &Self) -> Self {
+        self.state_dir.clone_from(&running.state_dir);
+        self.time_zone = running.time_zone.clone();
+        self.log = running.log.clone();
+        for (key, value) in &running.said {
+            if changes::when(key) == When::Restart {
+                self.said.insert(key.clone(), value.clone());
+            }
+        }
+        self
+    }
+
     /// Reads every secret that the file names, so that none of them is kept or shown whoever
     /// repeats it. One that cannot be read is no mistake as long as nobody needs it.
     fn learn_secrets(&self) {

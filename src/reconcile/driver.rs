@@ -24,6 +24,7 @@ use super::scan::Scanner;
 use super::stop_file::stop_file;
 use super::surroundings::Surroundings;
 use super::{Context, Pass, prune, requests, schedule};
+use crate::config::Settings;
 use crate::store::error::{StoreError, Why};
 use crate::store::journal::JournalId;
 use crate::store::read::Reader;
@@ -61,6 +62,8 @@ pub enum Ending {
     Stopped,
     /// What is left waits for a person.
     AllDone,
+    /// The configuration was read anew: another driver goes on with it.
+    Anew(Box<Settings>),
     Broken(Why),
 }
 
@@ -78,6 +81,7 @@ pub struct Driver {
     clocks: (Timestamp, Duration),
     /// What the file STOP said in the last round.
     stopped: Option<Pause>,
+    anew: Option<Box<Settings>>,
     /// The journal when slots were given last.
     scheduled: Option<JournalId>,
     /// The headnodes as they were in the last round.
@@ -115,6 +119,7 @@ impl Driver {
             also: Also { all: true, cases: Vec::new() },
             clocks: (now, monotonic),
             stopped: None,
+            anew: None,
             scheduled: None,
             headnodes: BTreeMap::new(),
             next_alive: Duration::ZERO,
@@ -155,6 +160,9 @@ impl Driver {
         let mut broken = std::pin::pin!(async move { broken.broken().await });
         loop {
             let pause = self.turn(stop).await?.min(AT_LEAST);
+            if let Some(settings) = self.anew.take() {
+                return Ok(Ending::Anew(settings));
+            }
             if stop.is_cancelled() {
                 return Ok(Ending::Stopped);
             }
@@ -204,7 +212,13 @@ impl Driver {
             self.also.all = true;
             self.poller.hurry(headnode);
         }
-        if requests::answer(&self.context, &self.reader, &mut self.errands, &self.poller).await? {
+        let answered =
+            requests::answer(&self.context, &self.reader, &mut self.errands, &self.poller).await?;
+        if let Some(settings) = answered.anew {
+            self.anew = Some(Box::new(settings));
+            return Ok(false);
+        }
+        if answered.turned {
             self.also.all = true;
             self.poller.hurry_all();
         }

@@ -56,7 +56,7 @@ pub(super) fn run(global: &Global, args: &Selftest, printer: &mut Printer) -> Ou
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let stop = CancellationToken::new();
-        let at_once = listen(&stop)?;
+        let at_once = listen(&stop, None)?;
         let word = ulid::Ulid::generate().to_string().to_lowercase();
         tokio::select! {
             outcome = tried(headnode, &word, args, stop, printer) => outcome,
