@@ -44,8 +44,13 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Opens the database, which admits one daemon, and puts everything together.
 pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (store, opened) = Store::open(&settings.state_dir, clock.now(), VERSION)?;
+    let (store, owner) = open(&settings)?;
+    context(settings, store, &owner).await
+}
+
+/// Opens the database, which admits one daemon.
+pub fn open(settings: &Settings) -> Result<(Store, Owner), AppError> {
+    let (store, opened) = Store::open(&settings.state_dir, SystemClock.now(), VERSION)?;
     if let Some(migrated) = &opened.migrated {
         tracing::info!(
             from = migrated.from,
@@ -54,10 +59,15 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
             "the database was brought up to date"
         );
     }
-    let owner = owner(&opened);
+    Ok((store, owner(&opened)))
+}
+
+/// Puts together what works with an open database by a configuration.
+pub async fn context(settings: Settings, store: Store, owner: &Owner) -> Result<Context, AppError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut nodes = BTreeMap::new();
     for headnode in &settings.headnodes {
-        nodes.insert(headnode.name.clone(), node(headnode, &settings, &owner)?);
+        nodes.insert(headnode.name.clone(), node(headnode, &settings, owner)?);
     }
     make_room(&store, &settings).await?;
     let here = Arc::new(Disk::new(clock.clone()));
@@ -231,7 +241,12 @@ pub fn trial(
         env: headnode.env.clone(),
         umask: headnode.umask,
     };
-    let place = TrialPlace::new(shell.clone(), folder, &Ulid::generate().to_string());
+    let place = TrialPlace::new(
+        shell.clone(),
+        headnode.name.clone(),
+        folder,
+        &Ulid::generate().to_string(),
+    );
     let queue = queue(headnode, settings, place.work_dir())?;
     Ok(Trial::new(place, ground, queue, listed(headnode, shell), Arc::new(SystemClock)))
 }
@@ -244,7 +259,7 @@ pub fn remains(
     work_dir: String,
 ) -> Result<Remains<Arc<dyn Shell>>, AppError> {
     let owner = Owner::of_start(Ulid::generate().to_string(), 1, "remains");
-    let work_dir = Arc::new(WorkDir::new(shell.clone(), work_dir, owner));
+    let work_dir = Arc::new(WorkDir::new(shell.clone(), headnode.name.clone(), work_dir, owner));
     let (path, env) = (headnode.path.clone(), headnode.env.clone());
     let ground = JobGround::new(work_dir.root(), path, env, headnode.umask);
     let queue = queue(headnode, settings, &work_dir)?;

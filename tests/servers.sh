@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests start themselves, where it is missing: sshd and rsync as Debian
-# packages, pueue below target/tools. Nothing is started, and nothing of what runs already
+# Installs what the tests start themselves, where it is missing: sshd, rsync and login
+# shells as Debian packages, pueue below target/tools. Nothing is started, and nothing of what runs already
 # is touched. As root it also makes the user whom the tests' sshd lets in.
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,6 +16,11 @@ missing=
 [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
 command -v ssh >/dev/null || missing="$missing openssh-client"
 command -v rsync >/dev/null || missing="$missing rsync"
+# Login shells of every family that an account may have: what they expand and how they
+# quote differs. Together 9 MB, once.
+for shell in bash zsh mksh tcsh fish; do
+    command -v "$shell" >/dev/null || missing="$missing $shell"
+done
 if [ -n "$missing" ]; then
     # Debian starts a server that it installs, unless this file says no.
     policy=/usr/sbin/policy-rc.d

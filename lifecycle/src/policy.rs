@@ -132,7 +132,7 @@ pub enum HeadnodeState {
         /// It does not answer until somebody has done something.
         needs_person: bool,
     },
-    /// Only a person releases it: `resume --headnode`.
+    /// Only a person releases it: `resume --headnode`, or `adopt`.
     Broken {
         part: Part,
         since: Timestamp,

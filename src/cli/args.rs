@@ -98,6 +98,8 @@ pub enum Verb {
     /// Take over a headnode that another database owned, and what runs there; its cases
     /// then wait for you.
     Adopt(Adopt),
+    /// Read the configuration anew, as a SIGHUP does, without a restart.
+    Reload(Reload),
     /// Remove what finished cases have left on their headnodes, where the results are here.
     Clean(Clean),
 
@@ -380,6 +382,17 @@ pub struct Adopt {
     /// Why; stored with who asked.
     #[arg(long, short = 'm')]
     pub reason: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Reload {
+    /// Only tell what would change, and from when on.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Why; stored with who asked.
+    #[arg(long, short = 'm')]
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -121,7 +121,8 @@ pub(super) fn of_other(
     desk.banner(printer, false)?;
     match answer.as_deref() {
         Some(done) if is_done(done) => {
-            printer.line(format!("{what}: {}", words::plain(done)))?;
+            let done: Vec<String> = done.lines().map(words::plain).collect();
+            printer.line(format!("{what}: {}", done.join("\n")))?;
             Ok(Exit::Done)
         }
         Some(refusal) => {

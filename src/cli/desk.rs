@@ -122,7 +122,13 @@ impl Desk {
         let known = "what is shown is what was last known";
         match self.daemon() {
             Daemon::Running(_) => {}
-            Daemon::Silent(alive) | Daemon::Ended(alive) => {
+            Daemon::Silent(alive) => {
+                let at = self.clock().at_second(alive.at);
+                let who = format!("the daemon (process {})", alive.pid);
+                printer.say(format!("{who} has not told since {at} that it lives: {known}"))?;
+                printer.say("hint: `daylily-watch check` says more")?;
+            }
+            Daemon::Ended(alive) => {
                 let at = self.clock().at_second(alive.at);
                 printer.say(format!("no daemon is running, the last was seen at {at}: {known}"))?;
             }

@@ -30,6 +30,7 @@ mod output_file;
 pub mod pause;
 pub mod printer;
 pub mod priority;
+mod reload;
 pub mod rerun;
 mod restore;
 pub mod resume;
@@ -144,6 +145,7 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
             desk::at(&global, |desk| confirm_dead::run(desk, &args, printer))
         }
         Verb::Drain(args) => desk::at(&global, |desk| drain::run(desk, &args, printer)),
+        Verb::Reload(args) => desk::at(&global, |desk| reload::run(desk, &args, printer)),
         Verb::Pause(args) => desk::at(&global, |desk| pause::run(desk, &args, printer)),
         Verb::Adopt(args) => desk::at(&global, |desk| adopt::run(desk, &args, printer)),
         Verb::Clean(args) => desk::at(&global, |desk| clean::run(desk, &args, printer)),

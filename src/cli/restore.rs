@@ -1,6 +1,7 @@
 //! `restore`: puts a backup in the place of the database, keeps what was there, and
 //! says what comes next.
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 use serde_json::Map;
 
@@ -10,9 +11,8 @@ use super::{Exit, Outcome, ask, words, words_of_shell};
 use crate::app::VERSION;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, HeadnodeSettings, Settings};
-use crate::store::error::StoreError;
 use crate::store::requests::{self, NewRequest};
-use crate::store::restore;
+use crate::store::restore::{self, Then};
 
 pub(super) fn run(global: &Global, args: &Restore, printer: &mut Printer) -> Outcome {
     if args.reason.as_deref().is_some_and(|reason| reason.trim().is_empty()) {
@@ -21,7 +21,8 @@ pub(super) fn run(global: &Global, args: &Restore, printer: &mut Printer) -> Out
     }
     let settings = config::load(&config::find(global.config.as_deref())?)?;
     let now = SystemClock.now();
-    let kept = restore::restore(&settings.state_dir, &args.file, VERSION, now)?;
+    let then = if args.adopt { Then::File } else { Then::Nothing };
+    let kept = restore::restore(&settings.state_dir, &args.file, then, VERSION, now)?;
     let shown = words::plain(&args.file.display().to_string());
     printer.line(format!("{shown} is the database now"))?;
     if let Some(kept) = kept {
@@ -62,18 +63,10 @@ fn adopt_at_the_start(
         reason: reason.clone(),
     };
     let requests: Vec<NewRequest> = settings.headnodes.iter().map(adopt).collect();
-    match requests::file_all(&settings.state_dir, VERSION, &requests) {
-        Ok(_) => {}
-        Err(StoreError::Older { .. }) => {
-            printer.say(
-                "error: an older version made this backup, so nothing can be left in it\n\
-                 hint: start the daemon once, which brings it up to date, then `adopt` each \
-                 headnode",
-            )?;
-            return Ok(Exit::No);
-        }
-        Err(error) => return Err(error.into()),
-    }
+    requests::file_all(&settings.state_dir, VERSION, &requests).context(
+        "the backup is the database now, and that each headnode is to be adopted is not noted in \
+         it\nhint: start the daemon, then `adopt` each headnode",
+    )?;
     for headnode in &settings.headnodes {
         printer.line(format!("the next start takes in what is on {}", headnode.name))?;
     }

@@ -1,8 +1,10 @@
 //! Owns the daemon as it is run from the command line: its log, its signals, what a
 //! person at the terminal sees, and how it ends.
 
+use std::convert::Infallible;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,6 +13,7 @@ use daylily_lifecycle::ids::{CaseId, IntakeName};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{Global, Run};
@@ -18,13 +21,16 @@ use super::bars::Bars;
 use super::printer::Printer;
 use super::tell::Teller;
 use super::{Exit, Outcome, dry_run, words};
-use crate::app::{VERSION, assemble};
+use crate::adapters::host::shell::Owner;
+use crate::app::{self, VERSION};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Settings};
 use crate::reconcile::driver::{Driver, Ending, Until};
+use crate::reconcile::{Context, blocking, ourselves};
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::read::Reader;
+use crate::store::requests::{self, NewRequest};
 use crate::telemetry::{self, Logging};
 
 /// How long the database is given to be closed. What was recorded is there in any case.
@@ -41,9 +47,10 @@ pub(super) fn run(global: &Global, run: &Run, printer: &mut Printer) -> Outcome 
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let stop = CancellationToken::new();
-        let at_once = listen(&stop)?;
+        let hung_up = Arc::new(Notify::new());
+        let at_once = listen(&stop, Some(hung_up.clone()))?;
         tokio::select! {
-            outcome = daemon(settings, until, stop, bars, printer) => outcome,
+            outcome = daemon(settings, until, stop, &hung_up, bars, printer) => outcome,
             () = at_once.cancelled() => {
                 tracing::warn!("told twice to end: ended at once; jobs run on");
                 Ok(Exit::No)
@@ -94,8 +101,11 @@ fn make_folder(file: &Path, state_dir: &Path) -> anyhow::Result<()> {
 }
 
 /// The first SIGTERM or SIGINT cancels `stop`, the second what is returned. SIGHUP ends
-/// nothing.
-pub(super) fn listen(stop: &CancellationToken) -> anyhow::Result<CancellationToken> {
+/// nothing and is told to who has a configuration to read anew.
+pub(super) fn listen(
+    stop: &CancellationToken,
+    hung_up: Option<Arc<Notify>>,
+) -> anyhow::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut hang_up = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
@@ -108,10 +118,9 @@ pub(super) fn listen(stop: &CancellationToken) -> anyhow::Result<CancellationTok
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
                 _ = hang_up.recv() => {
-                    tracing::warn!(
-                        "a SIGHUP came: this version cannot read its configuration anew, so \
-                         nothing has changed; a restart does it, and jobs run on meanwhile"
-                    );
+                    if let Some(hung_up) = &hung_up {
+                        hung_up.notify_one();
+                    }
                     continue;
                 }
             }
@@ -128,6 +137,7 @@ async fn daemon(
     settings: Settings,
     until: Until,
     stop: CancellationToken,
+    hung_up: &Notify,
     bars: Option<Bars>,
     printer: &mut Printer,
 ) -> Outcome {
@@ -135,25 +145,28 @@ async fn daemon(
         tracing::warn!(key = key.key_path, line = key.line, "not active yet: {}", key.why);
     }
     let (config, zone) = (settings.file.clone(), settings.time_zone.clone());
-    let intakes: Vec<_> = settings.intakes.iter().map(|intake| intake.name.clone()).collect();
     let began = SystemClock.now();
-    let context = assemble(settings).await?;
-    let (store, nodes) = (context.store.clone(), context.nodes.clone());
+    let state_dir = settings.state_dir.clone();
+    let (store, owner) = app::open(&settings)?;
+    let mut context = app::context(settings, store.clone(), &owner).await?;
     tracing::info!(version = VERSION, config = %config.display(), "started");
 
     let over = CancellationToken::new();
     let teller = Teller::new(store.reader()?, bars, zone, began);
     let telling = tokio::spawn(teller.tell(store.journalled(), over.clone()));
-    let ending = Box::pin(Driver::new(context)?.run(until, stop)).await;
-    // At once for all: one that does not answer keeps none of the others.
-    join_all(nodes.values().map(|node| node.host.close())).await;
+    let ending = tokio::select! {
+        ending = driven(&mut context, &owner, until, &stop) => ending,
+        never = ask_to_reload(&state_dir, hung_up) => match never {},
+    };
+    let intakes: Vec<_> =
+        context.settings.intakes.iter().map(|intake| intake.name.clone()).collect();
     over.cancel();
     if let Err(error) = telling.await {
         tracing::error!(%error, "telling of cases failed by our own fault");
     }
     match ending? {
         Ending::Broken(why) => Err(StoreError::Broken { why }.into()),
-        Ending::Stopped => {
+        Ending::Stopped | Ending::Anew(_) => {
             tracing::info!("ended; jobs run on, and the next start finds them");
             let listed = match until {
                 Until::Stopped => Ok(Exit::Done),
@@ -167,6 +180,48 @@ async fn daemon(
             let listed = list_what_is_left(&store.reader()?, &intakes, began, printer);
             close(store).await;
             listed
+        }
+    }
+}
+
+/// One driver after the other, each with the configuration as it was read last.
+async fn driven(
+    context: &mut Context,
+    owner: &Owner,
+    until: Until,
+    stop: &CancellationToken,
+) -> anyhow::Result<Ending> {
+    loop {
+        let driver = Driver::new(context.clone())?;
+        let ending = Box::pin(driver.run(until, stop.clone())).await;
+        // At once for all: one that does not answer keeps none of the others.
+        join_all(context.nodes.values().map(|node| node.host.close())).await;
+        match ending? {
+            Ending::Anew(settings) => {
+                *context = app::context(*settings, context.store.clone(), owner).await?;
+            }
+            ending => return Ok(ending),
+        }
+    }
+}
+
+/// A SIGHUP asks for what `reload` asks for.
+async fn ask_to_reload(state_dir: &Path, hung_up: &Notify) -> Infallible {
+    loop {
+        hung_up.notified().await;
+        tracing::info!("a SIGHUP came: the configuration is read anew");
+        let request = NewRequest {
+            at: SystemClock.now(),
+            actor: ourselves(),
+            verb: "reload".to_owned(),
+            target: String::new(),
+            args: serde_json::Map::new(),
+            reason: Some("a SIGHUP came".to_owned()),
+        };
+        let state_dir = state_dir.to_owned();
+        let filed = blocking(move || requests::file(&state_dir, VERSION, &request)).await;
+        if let Err(error) = filed {
+            tracing::error!(%error, "it cannot be asked for");
         }
     }
 }

@@ -177,6 +177,13 @@ impl Fields {
         text
     }
 
+    /// What each key says, defaults written out.
+    pub(super) fn said(&self) -> BTreeMap<String, String> {
+        let canonical = self.canonical();
+        let lines = canonical.lines().filter_map(|line| line.split_once(" = "));
+        lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+
     fn write_canonical(&self, out: &mut String) {
         for (_, item) in &self.items {
             item.write_canonical(out);

@@ -6,6 +6,7 @@
 //! `check` compares them with each other, `resolve` makes the settings.
 
 pub mod case_file;
+pub mod changes;
 mod check;
 pub mod error;
 mod fields;
@@ -26,7 +27,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,6 +38,7 @@ use daylily_lifecycle::policy::{Limits, OnLost, Retry, TransferHours};
 use daylily_lifecycle::settle::MarkerMissing;
 use jiff::{SignedDuration, tz::TimeZone};
 
+use crate::config::changes::When;
 use crate::config::error::{Complaint, ConfigErrors, Problems};
 use crate::config::secret::SecretSource;
 
@@ -73,9 +75,25 @@ pub struct Settings {
     pub not_active: Vec<NotActive>,
     /// 16 hex digits; the same for files that mean the same in the same place.
     pub hash: String,
+    /// What each key says, to be compared with another reading of the file.
+    said: BTreeMap<String, String>,
 }
 
 impl Settings {
+    /// The same with what only a restart changes as it was in `running`: the reading is
+    /// of this daemon's state_dir, and its log is open.
+    pub fn within(mut self, running: &Self) -> Self {
+        self.state_dir.clone_from(&running.state_dir);
+        self.time_zone = running.time_zone.clone();
+        self.log = running.log.clone();
+        for (key, value) in &running.said {
+            if changes::when(key) == When::Restart {
+                self.said.insert(key.clone(), value.clone());
+            }
+        }
+        self
+    }
+
     /// Reads every secret that the file names, so that none of them is kept or shown whoever
     /// repeats it. One that cannot be read is no mistake as long as nobody needs it.
     fn learn_secrets(&self) {
@@ -361,7 +379,13 @@ fn read_text(file: &Path) -> Result<String, Complaint> {
     let cannot = |error: std::io::Error| Complaint::new(format!("cannot be read: {error}"));
     // A pipe that nobody writes to would be waited for without end.
     let opened = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(file);
-    let opened = opened.map_err(cannot)?;
+    let opened = opened.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => cannot(error).hint(
+            "name the file with --config, or write one to begin with: `daylily-watch init FILE`",
+        ),
+        ErrorKind::PermissionDenied => cannot(error).hint("run this as the user who may read it"),
+        _ => cannot(error),
+    })?;
     if !opened.metadata().map_err(cannot)?.is_file() {
         return Err(Complaint::new("cannot be read: it is no regular file")
             .hint("name a file, not a folder, a pipe or a device"));

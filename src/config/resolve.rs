@@ -77,6 +77,7 @@ fn resolved(root: &Fields, file: &Path, places: &Places, not_active: Vec<NotActi
         log: log(root.below("log")),
         not_active,
         hash: hash.chars().take(16).collect(),
+        said: root.said(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::{any, proptest};
 
+use crate::config::changes;
 use crate::config::error::{ConfigErrors, Problems};
 use crate::config::kind::Section;
 use crate::config::places::{self, Places};
@@ -14,6 +15,7 @@ use crate::config::secret::SecretSource;
 use crate::config::sections::ROOT;
 use crate::config::{Quiet, Settings, load, reference, resolve};
 
+mod changing;
 mod meaning;
 mod mistakes;
 mod settings;
@@ -121,7 +123,11 @@ fn a_file_that_is_not_there_is_told_with_its_path() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("config.yaml");
     let error = load(&file).unwrap_err().to_string().replace(dir.path().to_str().unwrap(), "$DIR");
-    assert_eq!(error, "$DIR/config.yaml: cannot be read: No such file or directory (os error 2)");
+    assert_eq!(
+        error,
+        "$DIR/config.yaml: cannot be read: No such file or directory (os error 2)\n  \
+         hint: name the file with --config, or write one to begin with: `daylily-watch init FILE`"
+    );
     std::fs::write(&file, b"log: {level: \xff}").unwrap();
     let error = load(&file).unwrap_err().to_string().replace(dir.path().to_str().unwrap(), "$DIR");
     assert_eq!(error, "$DIR/config.yaml: not UTF-8, from byte 13 on\n  hint: save it as UTF-8");
@@ -188,10 +194,12 @@ fn the_annotated_file_loads_and_its_commented_keys_are_the_defaults() {
     let long = read_at(Path::new("/lab"), &long).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(long.not_active, []);
     // Only `queue` is written out where the default follows from the host.
-    assert_eq!(
-        Settings { hash: String::new(), ..long },
-        Settings { hash: String::new(), ..read(&short) }
-    );
+    let short = read(&short);
+    let queue: Vec<String> =
+        changes::changes(&long, &short).into_iter().map(|change| change.key_path).collect();
+    assert_eq!(queue, ["headnodes[0].queue"]);
+    let (hash, said) = (&short.hash, &short.said);
+    assert_eq!(Settings { hash: hash.clone(), said: said.clone(), ..long }, short);
 }
 
 #[test]

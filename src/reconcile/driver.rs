@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::advance::{Also, advance};
-use super::alive::{Alive, remove_alive, write_alive};
+use super::alive::{Pulse, remove_alive};
 use super::all_done::all_done;
 use super::errands::Errands;
 use super::execute::{Contact, Executor};
@@ -24,6 +24,7 @@ use super::scan::Scanner;
 use super::stop_file::stop_file;
 use super::surroundings::Surroundings;
 use super::{Context, Pass, prune, requests, schedule};
+use crate::config::Settings;
 use crate::store::error::{StoreError, Why};
 use crate::store::journal::JournalId;
 use crate::store::read::Reader;
@@ -61,6 +62,8 @@ pub enum Ending {
     Stopped,
     /// What is left waits for a person.
     AllDone,
+    /// The configuration was read anew: another driver goes on with it.
+    Anew(Box<Settings>),
     Broken(Why),
 }
 
@@ -73,11 +76,12 @@ pub struct Driver {
     errands: Errands,
     wake: Arc<Notify>,
     journalled: watch::Receiver<JournalId>,
-    alive: Alive,
+    pulse: Arc<Pulse>,
     also: Also,
     clocks: (Timestamp, Duration),
     /// What the file STOP said in the last round.
     stopped: Option<Pause>,
+    anew: Option<Box<Settings>>,
     /// The journal when slots were given last.
     scheduled: Option<JournalId>,
     /// The headnodes as they were in the last round.
@@ -110,17 +114,12 @@ impl Driver {
             errands: Errands::new(context.clone(), wake.clone()),
             wake,
             journalled: context.store.journalled(),
-            alive: Alive {
-                pid: std::process::id(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                started_at: now,
-                at: now,
-                loops: BTreeMap::new(),
-            },
+            pulse: Arc::new(Pulse::new(context.state_dir(), context.clock.clone())),
             // Nothing of what was under way before is under way now.
             also: Also { all: true, cases: Vec::new() },
             clocks: (now, monotonic),
             stopped: None,
+            anew: None,
             scheduled: None,
             headnodes: BTreeMap::new(),
             next_alive: Duration::ZERO,
@@ -131,7 +130,10 @@ impl Driver {
 
     /// Runs until it is stopped or done. Then nothing it started is left but the jobs.
     pub async fn run(mut self, until: Until, stop: CancellationToken) -> Pass<Ending> {
+        let watched = self.pulse.watched();
         let ending = self.go_round(until, &stop).await;
+        // What goes on now ends by a limit of its own.
+        drop(watched);
         let Self { context, scanner, executor, poller, errands, .. } = self;
         let ended = async {
             tokio::join!(
@@ -158,6 +160,9 @@ impl Driver {
         let mut broken = std::pin::pin!(async move { broken.broken().await });
         loop {
             let pause = self.turn(stop).await?.min(AT_LEAST);
+            if let Some(settings) = self.anew.take() {
+                return Ok(Ending::Anew(settings));
+            }
             if stop.is_cancelled() {
                 return Ok(Ending::Stopped);
             }
@@ -199,6 +204,7 @@ impl Driver {
 
     /// One round of all reconcilers. True: something was recorded, so there is more to do.
     async fn round(&mut self) -> Pass<bool> {
+        self.pulse.begins("requests");
         self.watch_the_clock().await?;
         self.watch_the_stop_file();
         let ended = self.errands.collect().await?;
@@ -206,13 +212,20 @@ impl Driver {
             self.also.all = true;
             self.poller.hurry(headnode);
         }
-        if requests::answer(&self.context, &self.reader, &mut self.errands, &self.poller).await? {
+        let answered =
+            requests::answer(&self.context, &self.reader, &mut self.errands, &self.poller).await?;
+        if let Some(settings) = answered.anew {
+            self.anew = Some(Box::new(settings));
+            return Ok(false);
+        }
+        if answered.turned {
             self.also.all = true;
             self.poller.hurry_all();
         }
         self.errands.go_on(&self.reader, &self.poller)?;
-        self.done("requests");
+        self.pulse.done("requests");
 
+        self.pulse.begins("scan");
         let looked = self.scanner.collect()?;
         let hinted = self.scanner.start(&self.reader)?;
         self.also.all |= looked.turned;
@@ -221,8 +234,9 @@ impl Driver {
                 self.executor.add(case, Action::Scan);
             }
         }
-        self.done("scan");
+        self.pulse.done("scan");
 
+        self.pulse.begins("advance");
         let ended = self.executor.collect().await?;
         for id in &ended.scan {
             if let Some(case) = self.reader.case(id)? {
@@ -244,26 +258,28 @@ impl Driver {
             Some(headnode) if poller.is_ours(name) => contact(&headnode.state),
             Some(_) | None => Contact::None,
         });
-        self.done("advance");
+        self.pulse.done("advance");
 
+        self.pulse.begins("schedule");
         let granted = self.schedule(all || planned).await?;
-        self.done("schedule");
+        self.pulse.done("schedule");
 
+        self.pulse.begins("poll");
         let errands = &self.errands;
         self.poller.start(&self.reader, |headnode| errands.is_adopting(headnode))?;
-        self.done("poll");
+        self.pulse.done("poll");
 
         let monotonic = self.context.clock.monotonic();
         if monotonic >= self.next_prune {
+            self.pulse.begins("prune");
             self.next_prune = monotonic + PRUNE;
             let retained = prune::prune(&self.context, &self.reader).await?;
             self.errands.retain(retained);
-            self.done("prune");
+            self.pulse.done("prune");
         }
         if monotonic >= self.next_alive {
             self.next_alive = monotonic + TELL_ALIVE;
-            self.alive.at = self.context.clock.now();
-            if let Err(error) = write_alive(self.context.state_dir(), &self.alive) {
+            if let Err(error) = self.pulse.tell() {
                 tracing::warn!(%error, "alive.json cannot be written");
             }
         }
@@ -302,10 +318,6 @@ impl Driver {
             self.also.all = true;
         }
         Ok(())
-    }
-
-    fn done(&mut self, name: &str) {
-        self.alive.loops.insert(name.to_owned(), self.context.clock.now());
     }
 
     /// A step of the wall clock moves every stored time; a new day changes how instants

@@ -6,9 +6,11 @@
 //! `driver` calls them in turn. `scan` looks at the intakes, `advance` plans cases,
 //! `execute` does what plans ask for, `schedule` gives slots, `poll` reads attempts,
 //! `requests` does what people ask for, `errands` what of it takes long (`adopt`,
-//! `clean`), `prune` removes what has had its time.
+//! `clean`), `prune` removes what has had its time. `reload` reads the configuration anew,
+//! with which another driver goes on.
 
 pub mod driver;
+mod reload;
 mod requests;
 pub mod scan;
 mod advance;

@@ -8,21 +8,31 @@ use daylily_lifecycle::policy::{HeadnodeState, Pause};
 
 use super::errands::Errands;
 use super::poll::Poller;
+use super::reload::{Reloaded, reload};
 use super::stop_file::remove_stop_file;
 use super::{Context, Pass};
+use crate::config::Settings;
 use crate::store::error::StoreError;
 use crate::store::places::Paused;
 use crate::store::read::Reader;
 use crate::store::recording::Fact;
 use crate::store::requests::{NewRequest, StoredRequest};
 
-/// Whether anything around the cases was changed, so that all are to be planned anew.
+/// What the answers come to beside themselves.
+#[derive(Default)]
+pub(super) struct Answered {
+    /// Something around the cases was changed, so that all are to be planned anew.
+    pub(super) turned: bool,
+    /// The configuration was read anew.
+    pub(super) anew: Option<Settings>,
+}
+
 pub(super) async fn answer(
     context: &Context,
     reader: &Reader,
     errands: &mut Errands,
     poller: &Poller,
-) -> Pass<bool> {
+) -> Pass<Answered> {
     let mut turned = false;
     for stored in reader.take_requests()? {
         let request = &stored.request;
@@ -64,6 +74,15 @@ pub(super) async fn answer(
                 let outcome = go_on(context, paused).await?;
                 finish(context, &stored, &outcome).await?;
             }
+            Ok(What::Reload { only_look }) => {
+                let reloaded = reload(context, reader, only_look).await?;
+                tell_of_reload(&reloaded);
+                finish(context, &stored, &reloaded.told).await?;
+                if reloaded.anew.is_some() {
+                    // What else is asked is answered by who has read it.
+                    return Ok(Answered { turned, anew: reloaded.anew });
+                }
+            }
             Ok(What::Drain(headnode)) => {
                 turned = true;
                 let drain = context.store.change_headnode(headnode, |node| node.draining = true);
@@ -73,7 +92,16 @@ pub(super) async fn answer(
             Err(why) => finish(context, &stored, &why).await?,
         }
     }
-    Ok(turned)
+    Ok(Answered { turned, anew: None })
+}
+
+fn tell_of_reload(reloaded: &Reloaded) {
+    let told = reloaded.told.replace('\n', "; ");
+    if told.starts_with("done") {
+        tracing::info!(told, "the configuration was read anew");
+    } else {
+        tracing::warn!(told, "the configuration was not taken");
+    }
 }
 
 /// Whether a request waits until what is being done is done: one thing at a time on a
@@ -89,7 +117,7 @@ fn waits(reader: &Reader, errands: &Errands, poller: &Poller, request: &NewReque
             None => false,
         },
         Ok(What::Case { case, .. }) => errands.is_cleaning(&case),
-        Ok(What::Pause(_) | What::GoOn(_) | What::Drain(_)) | Err(_) => false,
+        Ok(What::Pause(_) | What::GoOn(_) | What::Drain(_) | What::Reload { .. }) | Err(_) => false,
     })
 }
 
@@ -107,6 +135,7 @@ enum What {
     Pause(Paused),
     GoOn(Paused),
     Drain(HeadnodeName),
+    Reload { only_look: bool },
 }
 
 /// The words of the command line as what they mean.
@@ -128,6 +157,9 @@ fn what(request: &NewRequest) -> Result<What, String> {
             // What exists nowhere else goes only with a reason.
             let by_hand = flag("named").unwrap_or(false) && request.reason.is_some();
             return Ok(What::Clean { case: CaseId::new(&request.target), by_hand });
+        }
+        ("reload", _) => {
+            return Ok(What::Reload { only_look: flag("dry_run").unwrap_or(false) });
         }
         ("drain", Some(Paused::Headnode(name))) => return Ok(What::Drain(name)),
         ("accept", _) => Verb::Accept,

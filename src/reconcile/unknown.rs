@@ -3,6 +3,7 @@
 //! to, has the right owner and knows nothing of what was done since. The attempt
 //! directories do. It is asked once, when a work_dir is found to be ours.
 
+use daylily_lifecycle::explain;
 use daylily_lifecycle::ids::AttemptId;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 use jiff::Timestamp;
@@ -53,9 +54,9 @@ pub(super) async fn look(context: &Context, node: &Node) -> Pass<Result<(), Faul
     let name = &node.settings.name;
     let text = format!(
         "{} on {name}{more} is not known to this database\nhint: an old copy of it was put in \
-         place: use the newest one; where that is lost, `daylily-watch adopt {name} --reason \
-         '...'` takes over what runs there",
-        first.id
+         place: use the newest one; where that is lost, `{}` takes over what runs there",
+        first.id,
+        explain::adopt(name)
     );
     Ok(Err(Fault::new(FaultClass::FatalHost, text)))
 }

@@ -54,6 +54,16 @@ pub enum StoreError {
     )]
     NoBackup { path: PathBuf },
     #[error(
+        "there is no file {path}; nothing was changed\nhint: name a file that `daylily-watch backup FILE` has written"
+    )]
+    NoSuchBackup { path: PathBuf },
+    /// What is to be left in it for the next start needs the schema of this version.
+    #[error(
+        "{path} was written by {by}; this is {ours}, so that nothing can be left in it for the next start; nothing was changed\n\
+         hint: restore it without --adopt and start the daemon, which brings it up to date; then `adopt` each headnode"
+    )]
+    OlderBackup { path: PathBuf, by: String, ours: String },
+    #[error(
         "{path} is damaged: {what}\n\
          hint: keep a copy of it, and put the last backup in its place while no daemon runs"
     )]
@@ -65,7 +75,7 @@ pub enum StoreError {
     )]
     Older { path: PathBuf, by: String, ours: String },
     #[error(
-        "the disk of {path} is full\nhint: make room; the daemon goes on when it is started again"
+        "the disk of {path} is full\nhint: make room; if the daemon has stopped, it goes on when it is started again"
     )]
     Full { path: PathBuf },
     #[error(
@@ -84,6 +94,14 @@ pub enum StoreError {
         #[source]
         source: Box<rusqlite_migration::Error>,
     },
+    #[error(
+        "the disk of {path} is full; the database is as it was\nhint: make room, or name a file on another disk"
+    )]
+    NoRoomForBackup { path: PathBuf },
+    #[error(
+        "the disk of {path} is full; the database is as it was\nhint: make room, and restore once more"
+    )]
+    NoRoomToRestore { path: PathBuf },
     #[error("back up to {to}")]
     Backup {
         to: PathBuf,
@@ -111,6 +129,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is that there is no room.
+    pub(super) fn is_full(&self) -> bool {
+        if let Self::File { source, .. } = self {
+            let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+            return full.contains(&source.kind());
+        }
+        if let Self::Sql { source, .. } | Self::Backup { source, .. } = self {
+            return source.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        }
+        matches!(self, Self::Full { .. })
+    }
+
     /// Whether the file itself cannot be trusted any more, and so nothing in it.
     pub(super) fn breaks(&self) -> bool {
         matches!(self, Self::Sql { source, .. } if breaks(source))

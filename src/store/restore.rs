@@ -19,23 +19,35 @@ use super::schema::{MIGRATIONS, back_up, sync_folder_of, written};
 /// knows none either.
 const WITH_STARTS: usize = 3;
 
+/// What is to be done with a restored database before its daemon starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing: an older backup is brought up to date at that start.
+    Nothing,
+    /// Requests are filed in it, which only one of this version's schema takes.
+    File,
+}
+
 /// Puts the backup `from` in place and returns where the database that was there is
-/// now. An older backup is brought up to date at the next start.
+/// now. What is wrong with the backup is found before anything is made or changed.
 pub fn restore(
     state_dir: &Path,
     from: &Path,
+    then: Then,
     app_version: &str,
     now: Timestamp,
 ) -> Result<Option<PathBuf>, StoreError> {
-    make_folder(state_dir)?;
-    let _lock = StateLock::take(state_dir)?;
-    let path = state_dir.join(FILE);
-    std::fs::metadata(from).map_err(|source| StoreError::File {
-        doing: "read",
-        path: from.to_owned(),
-        source,
-    })?;
     let no_backup = || StoreError::NoBackup { path: from.to_owned() };
+    match std::fs::metadata(from) {
+        Ok(file) if file.is_file() => {}
+        Ok(_) => return Err(no_backup()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(StoreError::NoSuchBackup { path: from.to_owned() });
+        }
+        Err(source) => {
+            return Err(StoreError::File { doing: "read", path: from.to_owned(), source });
+        }
+    }
     let Some(backup) = InUse::mark(from)? else {
         return Err(no_backup());
     };
@@ -48,10 +60,26 @@ pub fn restore(
         let (path, ours) = (from.to_owned(), app_version.to_owned());
         return Err(StoreError::Newer { path, by: found.by, ours });
     }
+    if then == Then::File && found.schema < MIGRATIONS.len() {
+        let (path, ours) = (from.to_owned(), app_version.to_owned());
+        return Err(StoreError::OlderBackup { path, by: found.by, ours });
+    }
+    make_folder(state_dir)?;
+    let _lock = StateLock::take(state_dir)?;
+    let path = state_dir.join(FILE);
     let whole = path.with_extension("db.restored");
-    back_up(&backup, &whole)?;
-    let made_ready = make_ready(&whole, now, found.schema);
-    made_ready.map_err(|source| StoreError::Backup { to: whole.clone(), source: source.into() })?;
+    let made_ready = back_up(&backup, &whole).and_then(|()| {
+        make_ready(&whole, now, found.schema)
+            .map_err(|source| StoreError::Backup { to: whole.clone(), source: source.into() })
+    });
+    if let Err(error) = made_ready {
+        // It has its name only for a moment; a half one would be taken for nothing.
+        let _ = remove(&whole);
+        return Err(match error.is_full() {
+            true => StoreError::NoRoomToRestore { path },
+            false => error,
+        });
+    }
     let kept = keep_old(&path, now)?;
     std::fs::rename(&whole, &path).map_err(|source| StoreError::File {
         doing: "put in place",

@@ -135,7 +135,9 @@ fn copy(db: &Connection, half: &Path, to: &Path) -> Result<(), StoreError> {
 }
 
 pub(super) fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    // The folder of a bare name is the empty path, which cannot be opened.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| StoreError::File {
         doing: "sync",
         path: folder.to_owned(),

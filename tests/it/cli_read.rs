@@ -231,8 +231,8 @@ async fn without_a_daemon_reading_works_and_says_so() {
     scene.clock.advance(Duration::from_secs(16));
     assert_eq!(
         say().talk,
-        "no daemon is running, the last was seen at 14:03:20 CET: what is shown is what was \
-         last known\n"
+        "the daemon (process 4711) has not told since 14:03:20 CET that it lives: what is shown \
+         is what was last known\nhint: `daylily-watch check` says more\n"
     );
 }
 

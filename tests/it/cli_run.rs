@@ -1,6 +1,7 @@
 //! The program itself, as a person runs it: the daemon, its ends, and the verbs that
 //! need no daemon.
 
+mod backup;
 mod check;
 mod check_far;
 mod check_login;

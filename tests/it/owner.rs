@@ -37,7 +37,7 @@ async fn a_spoilt_owner_is_refused_and_can_be_taken_over() {
     let stage = Stage::new().await;
     fs::write(stage.path().join(".daylily-watch/owner"), "").expect("it can be written");
     let fault = stage.host.own(true).await.expect_err("it cannot be read");
-    assert!(fault.text.contains("adopt HEADNODE"), "{}", fault.text);
+    assert!(fault.text.contains("`daylily-watch adopt here --reason '...'`"), "{}", fault.text);
     assert_eq!(stage.host.take_over().await, Ok(None));
     stage.host.own(true).await.expect("it is ours");
 }

@@ -43,7 +43,12 @@ async fn tried(order: TrialOrder, stop: &CancellationToken) -> Tried {
 fn trial_in(dir: &TempDir) -> Trial<Arc<dyn Shell>> {
     let shell: Arc<dyn Shell> = Arc::new(LocalShell::new(&[], &BTreeMap::new()));
     let folder = dir.path().to_string_lossy();
-    let place = TrialPlace::new(shell, &folder, &ulid::Ulid::generate().to_string());
+    let place = TrialPlace::new(
+        shell,
+        HeadnodeName::new("here"),
+        &folder,
+        &ulid::Ulid::generate().to_string(),
+    );
     let queue = Arc::new(Direct::new(place.work_dir().clone()));
     let ground = TrialGround {
         headnode: HeadnodeName::new("here"),

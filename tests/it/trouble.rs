@@ -36,7 +36,12 @@ impl Shell for Same {
 
 fn every(ran: Ran) -> (Same, ShellHost<Same>) {
     let shell = Same { ran, limits: Arc::default() };
-    let work_dir = WorkDir::new(shell.clone(), "/work".to_owned(), owner("ours", 1));
+    let work_dir = WorkDir::new(
+        shell.clone(),
+        HeadnodeName::new("same"),
+        "/work".to_owned(),
+        owner("ours", 1),
+    );
     let ground = JobGround {
         root: work_dir.root(),
         path: Vec::new(),

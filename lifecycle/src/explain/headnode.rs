@@ -64,6 +64,28 @@ pub fn refused(
     )
 }
 
+/// What makes this database the owner of a headnode's work_dir, as it is typed.
+pub fn adopt(headnode: &HeadnodeName) -> String {
+    format!("daylily-watch adopt {} --reason '...'", quoted(headnode.as_str()))
+}
+
+/// What has a headnode tried again that was set aside, as it is typed.
+pub fn resume(headnode: &HeadnodeName) -> String {
+    format!("daylily-watch resume --headnode {}", quoted(headnode.as_str()))
+}
+
+/// Whether what is wrong is whose the work_dir is, and so names what helps: tried again
+/// it would only be found the same.
+fn is_to_be_adopted(headnode: &HeadnodeName, because: &str) -> bool {
+    because.contains(&adopt(headnode))
+}
+
+/// The command that takes back a headnode that is set aside.
+pub fn taken_back_by(headnode: &HeadnodeName, because: &str) -> String {
+    let by = if is_to_be_adopted(headnode, because) { adopt } else { resume };
+    by(headnode)
+}
+
 /// The headnode is set aside until a person has looked.
 pub fn no_contact(
     headnode: &HeadnodeName,
@@ -71,9 +93,14 @@ pub fn no_contact(
     because: &str,
     clock: Clock<'_>,
 ) -> String {
+    let until = if is_to_be_adopted(headnode, because) {
+        "it is adopted".to_owned()
+    } else {
+        format!("`resume --headnode {headnode}`")
+    };
     format!(
         "Waiting for a person: {headnode} is set aside since {} ({because}); nothing is concluded \
-         or started there until `resume --headnode {headnode}`.",
+         or started there until {until}.",
         clock.at(since)
     )
 }
@@ -194,10 +221,12 @@ pub fn headnode_trouble(
                 Part::Host => "set aside",
                 Part::Queue => "its queue is set aside",
             };
-            Some(format!(
-                "{what} since {} ({because}); `resume --headnode {headnode}` takes it back",
-                clock.at(*since)
-            ))
+            let by = if is_to_be_adopted(headnode, because) {
+                String::new()
+            } else {
+                format!("; `resume --headnode {headnode}` takes it back")
+            };
+            Some(format!("{what} since {} ({because}){by}", clock.at(*since)))
         }
     }
 }

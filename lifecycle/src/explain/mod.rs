@@ -11,8 +11,8 @@ mod pueue;
 
 pub use ended::{cancelled, failed, succeeded};
 pub use headnode::{
-    draining, drift, headnode_paused, headnode_trouble, lost_contact, no_contact, outside_of_hours,
-    queue_refused, queue_set_aside, queue_silent, refused,
+    adopt, draining, drift, headnode_paused, headnode_trouble, lost_contact, no_contact,
+    outside_of_hours, queue_refused, queue_set_aside, queue_silent, refused, resume, taken_back_by,
 };
 pub use held::held;
 pub use on_the_way::{

@@ -3,7 +3,8 @@
 use daylily_lifecycle::action::{Action, Wake};
 use daylily_lifecycle::case::{Case, StateName};
 use daylily_lifecycle::diagram::{self, at, attempt_id};
-use daylily_lifecycle::ids::GroupName;
+use daylily_lifecycle::explain;
+use daylily_lifecycle::ids::{GroupName, HeadnodeName};
 use daylily_lifecycle::plan::{may_start, plan};
 use daylily_lifecycle::policy::{HeadnodeState, Hours, Part, TransferHours, World};
 use daylily_lifecycle::queue::{Differs, Drift};
@@ -62,6 +63,38 @@ fn every_trouble_of_a_headnode_has_its_sentence_in_every_state() {
         }
     }
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn where_only_adopt_helps_nothing_else_is_named() {
+    let headnode = HeadnodeName::new("hpc");
+    let restored = format!("it was restored\nhint: `{}` takes over", explain::adopt(&headnode));
+    let told = |because: &str| {
+        let world = broken(Part::Host, because);
+        let zone = TimeZone::UTC;
+        let clock = explain::Clock { now: at(200), zone: &zone };
+        let listed = explain::headnode_trouble(&headnode, &world.headnode.state, clock).unwrap();
+        (plan(&case("running"), &world, &policy(), at(200)).because, listed)
+    };
+    let (sentence, listed) = told(&restored);
+    assert_eq!(
+        sentence,
+        "Waiting for a person: hpc is set aside since 14:00 CET (it was restored; `daylily-watch \
+         adopt hpc --reason '...'` takes over); nothing is concluded or started there until it is \
+         adopted."
+    );
+    assert!(listed.ends_with("takes over)"), "{listed}");
+    assert_eq!(
+        explain::taken_back_by(&headnode, &restored),
+        "daylily-watch adopt hpc --reason '...'"
+    );
+    let (sentence, listed) = told("rsync is not there");
+    assert!(sentence.ends_with("there until `resume --headnode hpc`."), "{sentence}");
+    assert!(listed.ends_with("; `resume --headnode hpc` takes it back"), "{listed}");
+    assert_eq!(
+        explain::taken_back_by(&headnode, "rsync is not there"),
+        "daylily-watch resume --headnode hpc"
+    );
 }
 
 #[test]

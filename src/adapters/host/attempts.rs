@@ -16,7 +16,7 @@ use super::found::{self, FoundAttempt};
 use super::job::{JobGround, case_json, case_lock, job_script, lock_of, stop_script};
 use super::names::is_plain_id;
 use super::shell::{About, Answer, Ran, Script, Shell, WorkDir, code};
-use super::{CleanOrder, Cleaned, HostLook, Job, OutputFile, Prepared, read};
+use super::{CleanOrder, Cleaned, HostLook, Job, OutputFile, Prepared, outputs, read};
 use crate::mask::masked;
 
 macro_rules! script {
@@ -124,11 +124,7 @@ impl<S: Shell> ShellHost<S> {
     pub async fn free_space(&self) -> Result<ByteCount, Fault> {
         let answer = self.work_dir.must(FREE_SPACE, &[], &[], 1024).await?;
         let text = String::from_utf8_lossy(&answer);
-        let numbers: Vec<u64> = text.split_whitespace().filter_map(|n| n.parse().ok()).collect();
-        match numbers[..] {
-            [blocks, size] => Ok(ByteCount(blocks.saturating_mul(size))),
-            _ => Err(odd_answer(FREE_SPACE, "the free space", &text)),
-        }
+        room(&text).ok_or_else(|| odd_answer(FREE_SPACE, "the free space", &text))
     }
 
     pub async fn prepare(&self, job: &Job) -> Result<(), Fault> {
@@ -284,27 +280,7 @@ impl<S: Shell> ShellHost<S> {
     pub async fn outputs(&self, dir: &str, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {
         let wanted = globs(patterns)?;
         let listing = self.work_dir.must(OUTPUTS, &[dir], &[], LISTING_MAX).await?;
-        let mut files = Vec::new();
-        let mut parts = listing.split(|&b| b == 0);
-        while let (Some(path), Some(bytes), Some(modified)) =
-            (parts.next(), parts.next(), parts.next())
-        {
-            // A name that is not UTF-8 cannot be asked for, so no pattern means it.
-            let Ok(path) = std::str::from_utf8(path) else { continue };
-            // As `stat` names a link.
-            let path = path.strip_prefix("./").unwrap_or(path);
-            if !wanted.is_match(path) {
-                continue;
-            }
-            let bytes = std::str::from_utf8(bytes).ok().and_then(|n| n.parse().ok());
-            let modified = std::str::from_utf8(modified).ok().and_then(moment);
-            let (Some(bytes), Some(modified)) = (bytes, modified) else {
-                return Err(odd_answer(OUTPUTS, "a listing", path));
-            };
-            files.push(OutputFile { path: path.to_owned(), bytes: ByteCount(bytes), modified });
-        }
-        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-        Ok(files)
+        outputs::parse(&listing, &wanted).map_err(|odd| odd_answer(OUTPUTS, "a listing", &odd.0))
     }
 
     pub async fn tail(&self, attempt: &AttemptId, bytes: u64) -> Result<String, Fault> {
@@ -374,9 +350,21 @@ pub(super) fn globs(patterns: &[String]) -> Result<GlobSet, Fault> {
     set.build().map_err(odd)
 }
 
+/// Blocks and the size of one, as stat prints them, and nothing else.
+pub(super) fn room(text: &str) -> Option<ByteCount> {
+    let numbers: Option<Vec<u64>> = text.split_whitespace().map(|n| n.parse().ok()).collect();
+    match numbers?[..] {
+        [blocks, size] => Some(ByteCount(blocks.saturating_mul(size))),
+        _ => None,
+    }
+}
+
 /// Seconds since 1970 with a fraction, as find and date print them.
 pub(super) fn moment(text: &str) -> Option<Timestamp> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
     let nanos: String = fraction.chars().chain("000000000".chars()).take(9).collect();
     let whole = Timestamp::from_second(seconds.parse().ok()?).ok()?;
     whole.checked_add(jiff::SignedDuration::from_nanos(nanos.parse().ok()?)).ok()

@@ -2,16 +2,17 @@
 //! is not understood is *could not look* or a fault that can be told.
 
 use daylily_lifecycle::ids::AttemptId;
-use daylily_lifecycle::outcome::ExitRecord;
+use daylily_lifecycle::outcome::{ExitRecord, Fault, FaultClass};
+use jiff::Timestamp;
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
-use super::HostLook;
-use super::found;
+use super::attempts::{globs, room};
 use super::names::{bounded_name, is_plain_id};
 use super::quote::quote;
 use super::read::{self, exit_record, tail};
 use super::record::CaseRecord;
-use super::survey::Rsync;
+use super::survey::{self, Rsync};
+use super::{HostLook, found, outputs};
 use crate::hostile::{bytes, can_be_told, mangled, meaning, soon, text};
 
 const READING: &[u8] = b"w0rd\nhost node1\nmachine abc\nboot b00t\nmissing dw-2 directory\n\
@@ -23,6 +24,11 @@ const READING: &[u8] = b"w0rd\nhost node1\nmachine abc\nboot b00t\nmissing dw-2 
     \"host\":\"node1\",\"boot_id\":\"b00t\"}\n\nw0rd end\n";
 const EXIT: &[u8] = b"{\"code\":137,\"signal\":9,\"started\":\"2026-11-20T06:00:00Z\",\
     \"ended\":\"2026-11-20T06:00:00Z\",\"host\":\"n\",\"boot_id\":\"b\"}\n      ";
+const OUTPUTS: &[u8] = b"a.txt\x0012\x001700000000.1234567890\0sub/b c\x000\x001700000000.0\0\
+    ./link.txt\x007\x001700000000.999999999\0";
+const SURVEY: &[u8] = b"time\t1700000000.123456789\nuser\tana\nplace\t/data\nowner\troot\n\
+    folder\tyes\nwritable\tyes\nfree\t1000 4096 500 400\nclosed\t/data/.daylily-watch\n\
+    rsync\t/usr/bin/rsync\nrsync_version\trsync  version 3.2.7  protocol version 31\n";
 const LIST: &[u8] = b"dir ./dw-1\ndir ./dw-2\njob ./dw-1/job.sh\nclaim ./dw-1/claim\n\
     ./dw-1/case.json\0{\"attempt\":\"dw-1\",\"number\":1,\"intake\":\"new\",\"name\":\"HG002\",\
     \"arrival\":1,\"digest\":null,\"remote_name\":\"HG002\",\"dir\":\"/w/new/HG002\"}\nend\n";
@@ -104,6 +110,61 @@ proptest! {
         let _ = Rsync::version(&says);
         let _ = Rsync::version(&String::from_utf8_lossy(&bytes));
         let _ = Rsync::version(&format!("rsync  version {says}  protocol version 31"));
+    }
+
+    #[test]
+    fn a_list_of_outputs_is_whole_or_none(listing in mangled(&[OUTPUTS, b""])) {
+        let wanted = globs(&["*.txt".to_owned(), "sub/**".to_owned()]).expect("they are patterns");
+        let nuls = listing.iter().filter(|byte| **byte == 0).count();
+        let is_whole = listing.last().is_none_or(|byte| *byte == 0) && nuls % 3 == 0;
+        match soon(|| outputs::parse(&listing, &wanted)) {
+            Ok(files) => {
+                prop_assert!(is_whole && files.len() <= nuls / 3);
+                for file in &files {
+                    prop_assert!(wanted.is_match(&file.path));
+                    let parts = file.path.split('/');
+                    prop_assert!(parts.into_iter().all(|part| !["", ".", ".."].contains(&part)));
+                    let as_listed = listing.windows(file.path.len()).any(|part| part == file.path.as_bytes());
+                    prop_assert!(as_listed, "{file:?}");
+                }
+                prop_assert!(files.is_sorted_by(|a, b| a.path <= b.path));
+            }
+            Err(odd) => can_be_told(&Fault::new(FaultClass::TransientStep, odd.0).text),
+        }
+    }
+
+    #[test]
+    fn free_space_is_two_numbers_or_none(said in mangled(&[b"1234 4096\n"]), text in text()) {
+        for said in [&*String::from_utf8_lossy(&said), &text, &format!("{text} 12 34")] {
+            let numbers: Vec<_> = said.split_whitespace().map(str::parse::<u64>).collect();
+            let are_two = matches!(numbers[..], [Ok(_), Ok(_)]);
+            prop_assert_eq!(soon(|| room(said)).is_some(), are_two, "{:?}", said);
+        }
+    }
+
+    #[test]
+    fn a_survey_of_anything_is_one_or_can_be_told(
+        said in mangled(&[SURVEY]),
+        stderr in text(),
+        before in -9_999_999_999_i64..9_999_999_999,
+        took in 0..100_i64,
+    ) {
+        let at = |second| Timestamp::from_second(second).expect("it is a time");
+        let said = String::from_utf8_lossy(&said);
+        match soon(|| survey::read(&said, &stderr, at(before), at(before + took))) {
+            Ok(survey) => {
+                // What is told of a place stands in one line of what was said.
+                let told = [&survey.user, &survey.place.path, &survey.place.owner];
+                for text in told.into_iter().chain(&survey.place.closed) {
+                    prop_assert!(!text.contains('\n') && said.contains(text.as_str()));
+                }
+                prop_assert!(!survey.place.path.is_empty());
+                if let Rsync::Found { says, .. } = &survey.rsync {
+                    let _ = Rsync::version(says);
+                }
+            }
+            Err(fault) => can_be_told(&fault.text),
+        }
     }
 
     #[test]

@@ -43,7 +43,8 @@ impl LocalHost {
         // A job's directories are named in full: it starts in another one than ours.
         let work_dir = std::path::absolute(&work_dir).unwrap_or(work_dir);
         let shell = LocalShell::new(&path, &env);
-        let work_dir = WorkDir::new(shell, work_dir.to_string_lossy().into_owned(), owner);
+        let path_of_it = work_dir.to_string_lossy().into_owned();
+        let work_dir = WorkDir::new(shell, name.clone(), path_of_it, owner);
         let ground = JobGround::new(work_dir.root(), path, env, umask);
         Self::joined(ShellHost::new(name, Arc::new(work_dir), ground), LocalCopy { umask })
     }

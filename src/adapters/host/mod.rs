@@ -20,6 +20,7 @@ pub mod found;
 pub mod local;
 pub mod names;
 pub mod output;
+mod outputs;
 pub mod playground;
 pub mod proof;
 pub mod quote;

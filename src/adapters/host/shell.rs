@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use daylily_lifecycle::explain;
+use daylily_lifecycle::ids::HeadnodeName;
 use daylily_lifecycle::outcome::{Fault, FaultClass};
 
 /// Runs POSIX sh scripts on one machine.
@@ -129,12 +131,11 @@ impl Owner {
 #[derive(Debug)]
 pub struct WorkDir<S> {
     shell: S,
+    /// Whose it is, for what people are to type.
+    headnode: HeadnodeName,
     path: String,
     owner: Owner,
 }
-
-/// What helps where the owner is not who asks.
-const ADOPT: &str = "daylily-watch adopt HEADNODE --reason '...'";
 
 /// How long a script that only looks or writes small files may take.
 pub(crate) const SHORT: Duration = Duration::from_secs(30);
@@ -187,8 +188,8 @@ pub(crate) mod code {
 
 impl<S: Shell> WorkDir<S> {
     /// `path` is absolute.
-    pub fn new(shell: S, path: String, owner: Owner) -> Self {
-        Self { shell, path, owner }
+    pub fn new(shell: S, headnode: HeadnodeName, path: String, owner: Owner) -> Self {
+        Self { shell, headnode, path, owner }
     }
 
     /// The daemon that may act here, if it is us.
@@ -275,6 +276,8 @@ impl<S: Shell> WorkDir<S> {
     /// Trouble that is the same whichever script met it.
     fn misfit(&self, answer: &Answer) -> Option<Fault> {
         let path = &self.path;
+        let adopt = explain::adopt(&self.headnode);
+        let resume = explain::resume(&self.headnode);
         let (class, text) = match answer.code? {
             code::NOT_ENTERED => (
                 FaultClass::TransientHost,
@@ -286,16 +289,17 @@ impl<S: Shell> WorkDir<S> {
             code::NO_OWNER => (
                 FaultClass::FatalHost,
                 format!(
-                    "{path}/.daylily-watch/owner is missing\nhint: is {path} mounted? where it \
-                     is the right one, `{ADOPT}` makes it this database's again"
+                    "{path}/.daylily-watch/owner is missing\nhint: is {path} mounted? once \
+                     it is, `{resume}` goes on; where it is the right one, `{adopt}` makes it \
+                     this database's again"
                 ),
             ),
             code::OTHER_OWNER => (
                 FaultClass::FatalHost,
                 format!(
                     "{path} belongs to the database {}\nhint: one work_dir is for one database: \
-                     give this headnode a work_dir of its own, or use the state_dir of that one; \
-                     where that one is lost, `{ADOPT}` takes over what runs there",
+                     use the state_dir of that one, or give this headnode a work_dir of its own \
+                     and `{resume}`; where that one is lost, `{adopt}` takes over what runs there",
                     first_line(&answer.stderr)
                 ),
             ),
@@ -303,8 +307,8 @@ impl<S: Shell> WorkDir<S> {
                 FaultClass::FatalHost,
                 format!(
                     "{path} is used by this database as the headnode {}\nhint: correct name, host \
-                     and work_dir of this headnode: what runs there is looked for by the name; \
-                     where it only has another name now, `{ADOPT}` says so",
+                     and work_dir of this headnode and `{resume}`: what runs there is looked for \
+                     by the name; where it only has another name now, `{adopt}` says so",
                     first_line(&answer.stderr)
                 ),
             ),
@@ -313,7 +317,7 @@ impl<S: Shell> WorkDir<S> {
                 format!(
                     "{path} was used by a later start of this database\nhint: a daemon runs on \
                      another copy of it, or an old copy was put in place: use the newest one; \
-                     where that is lost, `{ADOPT}` takes over what runs there"
+                     where that is lost, `{adopt}` takes over what runs there"
                 ),
             ),
             code::COPY => (
@@ -321,15 +325,15 @@ impl<S: Shell> WorkDir<S> {
                 format!(
                     "{path} is used by another daemon on a copy of this database, or this one was \
                      restored from a backup\nhint: end that daemon, for good, if there is one; \
-                     then `{ADOPT}` takes over what runs there"
+                     then `{adopt}` takes over what runs there"
                 ),
             ),
             code::ODD_OWNER => (
                 FaultClass::FatalHost,
                 format!(
                     "{path}/.daylily-watch/owner cannot be read\nhint: see whether the file \
-                     system of {path} is whole and who may read there; where only that file is \
-                     spoilt, `{ADOPT}` writes it anew"
+                     system of {path} is whole and who may read there, then `{resume}`; where \
+                     only that file is spoilt, `{adopt}` writes it anew"
                 ),
             ),
             code::NO_PROC => {

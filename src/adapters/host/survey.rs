@@ -66,11 +66,20 @@ pub async fn survey(shell: &dyn Shell, work_dir: &str, clock: &dyn Clock) -> Res
     let before = clock.now();
     let answer = ask(shell, SURVEY, &[work_dir]).await?;
     let after = clock.now();
-    let text = String::from_utf8_lossy(&answer.stdout);
-    let facts = Facts(&text);
+    read(&String::from_utf8_lossy(&answer.stdout), &answer.stderr, before, after)
+}
+
+/// What was told between two readings of our clock.
+pub(super) fn read(
+    text: &str,
+    stderr: &str,
+    before: Timestamp,
+    after: Timestamp,
+) -> Result<Survey, Fault> {
+    let facts = Facts(text);
     let place = facts.one("place").unwrap_or_default();
     if place.is_empty() {
-        let said = answer.stderr.lines().next().unwrap_or("it has said nothing");
+        let said = stderr.lines().next().unwrap_or("it has said nothing");
         let text = format!("a script that looks around told nothing: {said}");
         return Err(Fault::new(FaultClass::TransientStep, text));
     }
@@ -106,8 +115,8 @@ fn ahead(there: Timestamp, before: Timestamp, after: Timestamp) -> SignedDuratio
 }
 
 fn free(text: &str) -> Option<ByteCount> {
-    let numbers: Vec<u64> = text.split(' ').filter_map(|number| number.parse().ok()).collect();
-    match numbers[..] {
+    let numbers: Option<Vec<u64>> = text.split(' ').map(|number| number.parse().ok()).collect();
+    match numbers?[..] {
         // One that counts its files has none left.
         [_, _, files, 0] if files > 0 => Some(ByteCount(0)),
         [blocks, size, _, _] => Some(ByteCount(blocks.saturating_mul(size))),

@@ -94,10 +94,10 @@ pub struct TrialGround {
 
 impl<S: Shell + Clone> TrialPlace<S> {
     /// In `folder`, which is there and ours to write to; `id` is told from all others.
-    pub fn new(shell: S, folder: &str, id: &str) -> Self {
+    pub fn new(shell: S, headnode: HeadnodeName, folder: &str, id: &str) -> Self {
         let dir = format!("{}/.daylily-watch-trial.{id}", folder.trim_end_matches('/'));
         let owner = Owner::of_start(format!("trial-{id}"), 1, "trial");
-        let work_dir = Arc::new(WorkDir::new(shell.clone(), dir.clone(), owner));
+        let work_dir = Arc::new(WorkDir::new(shell.clone(), headnode, dir.clone(), owner));
         // The daemon takes what begins with `dw-` for its own.
         let attempt = AttemptId::new(format!("daylily-check-{id}"));
         Self { shell, dir, attempt, work_dir }

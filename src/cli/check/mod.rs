@@ -162,7 +162,7 @@ fn headnodes(settings: &Settings, reader: Option<&Reader>, known: Known) -> anyh
     let stop = CancellationToken::new();
     let mut report = Report::default();
     runtime.block_on(async {
-        let at_once = listen(&stop)?;
+        let at_once = listen(&stop, None)?;
         programs::programs(&mut report, settings).await;
         let checks = settings.headnodes.iter().map(|headnode| {
             headnode::headnode(At { settings, headnode, reader, known, stop: stop.clone() })

@@ -23,11 +23,6 @@ const SPARE: ByteCount = ByteCount(1 << 30);
 /// The daemon tells every five seconds that it lives.
 const SILENT: SignedDuration = SignedDuration::from_secs(20);
 
-/// Each loop goes round at least every half second, however much there is to do; only
-/// what removes old rows goes by the hour.
-const STUCK: SignedDuration = SignedDuration::from_secs(60);
-const HOURLY: &str = "prune";
-
 pub(super) fn folder(report: &mut Report, state_dir: &Path) {
     const CHECK: &str = "state_dir";
     let shown = state_dir.display();
@@ -126,29 +121,22 @@ pub(super) fn daemon(report: &mut Report, settings: &Settings) {
         Daemon::None => return report.warn(CHECK, "no daemon runs", start),
     };
     let age = now.duration_since(alive.at);
+    let again = format!("kill {} and start it again; jobs run on", alive.pid);
+    if let Some(hangs) = alive.hangs.as_ref().filter(|_| is_there(alive.pid)) {
+        let since = lasted(now.duration_since(hangs.since));
+        let text = format!("process {} hangs, for {since} in its loop `{}`", alive.pid, hangs.name);
+        return report.fail(CHECK, text, again);
+    }
     if age >= SILENT {
         let since = lasted(age);
         if is_there(alive.pid) {
             let text = format!("process {} has not told for {since} that it lives", alive.pid);
-            let hint = format!("kill {} and start it again; jobs run on", alive.pid);
-            return report.fail(CHECK, text, hint);
+            return report.fail(CHECK, text, again);
         }
         let text = format!("the daemon (process {}) was ended {since} ago", alive.pid);
         return report.warn(CHECK, text, start);
     }
-    let stuck = alive
-        .loops
-        .iter()
-        .filter(|(name, at)| name.as_str() != HOURLY && now.duration_since(**at) >= STUCK)
-        .map(|(name, at)| format!("{name} for {}", lasted(now.duration_since(*at))));
-    let stuck: Vec<String> = stuck.collect();
-    if stuck.is_empty() {
-        let text = format!("process {} runs, version {}", alive.pid, alive.version);
-        report.ok(CHECK, text);
-    } else {
-        let text = format!("process {} hangs: {}", alive.pid, stuck.join(", "));
-        report.fail(CHECK, text, format!("kill {} and start it again; jobs run on", alive.pid));
-    }
+    report.ok(CHECK, format!("process {} runs, version {}", alive.pid, alive.version));
 }
 
 /// What to do where something is another user's: it is not to be taken from them.

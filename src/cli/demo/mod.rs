@@ -65,7 +65,7 @@ pub(super) fn demo(demo: &Demo, printer: &mut Printer) -> Outcome {
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let stop = CancellationToken::new();
-        let at_once = listen(&stop)?;
+        let at_once = listen(&stop, None)?;
         tokio::select! {
             outcome = show(settings, &folder.path, stop, bars, printer) => outcome,
             () = at_once.cancelled() => bail!("interrupted twice; a job of the demo may still run"),
@@ -188,7 +188,7 @@ async fn show(
     let (ending, outcome) = tokio::join!(daemon, told);
     match ending? {
         Ending::Broken(why) => Err(StoreError::Broken { why }.into()),
-        Ending::Stopped | Ending::AllDone => outcome,
+        Ending::Stopped | Ending::AllDone | Ending::Anew(_) => outcome,
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use daylily_lifecycle::case::{Case, StateName};
 use daylily_lifecycle::ids::{CaseName, IntakeName};
 use daylily_lifecycle::outcome::Fault;
-use daylily_lifecycle::policy::SlotState;
+use daylily_lifecycle::policy::{HeadnodeState, SlotState};
 use serde_json::Map;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +33,9 @@ const END: Duration = Duration::from_secs(8);
 /// Often enough to meet a state that lasts for some milliseconds.
 const LOOK: Duration = Duration::from_millis(1);
 
+/// Between two looks at whether somebody would have to help.
+const HOPELESS: Duration = Duration::from_millis(200);
+
 /// The same where looking is a question to the headnode.
 const LOOK_FAR: Duration = Duration::from_millis(30);
 
@@ -53,6 +56,8 @@ pub(super) struct Bench {
     daemon: Option<Itself>,
     /// From the first start on.
     database: Option<Database>,
+    /// When it was last looked at whether waiting makes sense, by the monotonic clock.
+    last_doubt: Duration,
 }
 
 struct Database {
@@ -66,7 +71,7 @@ impl Bench {
         far: Playground<std::sync::Arc<dyn Shell>>,
         stop: CancellationToken,
     ) -> Self {
-        Self { folders, far, stop, daemon: None, database: None }
+        Self { folders, far, stop, daemon: None, database: None, last_doubt: Duration::ZERO }
     }
 
     /// Starts the daemon and returns when it goes round.
@@ -133,10 +138,36 @@ impl Bench {
         if let Some(status) = self.daemon.as_mut().and_then(Itself::ended) {
             bail!("the daemon has ended by itself ({status}): {}", self.last_words());
         }
-        if SystemClock.monotonic().saturating_sub(begun) < LIMIT {
+        let now = SystemClock.monotonic();
+        if now.saturating_sub(self.last_doubt) >= HOPELESS {
+            self.last_doubt = now;
+            if let Some(why) = self.needs_a_person()? {
+                bail!("{why}");
+            }
+        }
+        if now.saturating_sub(begun) < LIMIT {
             return Ok(());
         }
         bail!("waited {} s in vain: {what}; {}", LIMIT.as_secs(), self.told()?)
+    }
+
+    /// Why nothing more will happen by itself: in a life of its own somebody would be
+    /// asked, and here nobody is there to answer.
+    pub(super) fn needs_a_person(&self) -> anyhow::Result<Option<String>> {
+        let Some(database) = &self.database else { return Ok(None) };
+        for headnode in database.reader.headnodes()? {
+            let (is, because) = match headnode.state {
+                HeadnodeState::Broken { because, .. } => ("is set aside", because),
+                HeadnodeState::Unreachable { because, needs_person: true, .. } => {
+                    ("needs a person", because)
+                }
+                HeadnodeState::Ok | HeadnodeState::Unreachable { .. } => continue,
+            };
+            return Ok(Some(format!("{} {is}: {}", headnode.name, in_one_line(&because))));
+        }
+        let held =
+            database.reader.board(0)?.into_iter().find(|row| row.hold.is_some() && row.planned);
+        Ok(held.map(|row| format!("{} is held: {}", row.name, without_advice(&row.because))))
     }
 
     fn last_words(&self) -> String {
@@ -151,7 +182,7 @@ impl Bench {
         let rows = database.reader.board(0)?;
         let told: Vec<String> = rows
             .iter()
-            .map(|row| format!("{}: {}", row.name, words::plain(&row.because)))
+            .map(|row| format!("{}: {}", row.name, without_advice(&row.because)))
             .collect();
         Ok(if told.is_empty() { "no case is there".to_owned() } else { told.join("; ") })
     }
@@ -219,6 +250,14 @@ impl Bench {
     pub(super) fn is_planned(&self, case: &Case) -> bool {
         let row = self.reader().and_then(|reader| Ok(reader.board_row(&case.id)?));
         row.is_ok_and(|row| row.is_some_and(|row| row.planned))
+    }
+
+    /// Waits until what is said of a case is said of it as it is.
+    pub(super) async fn until_planned(&self, case: &Case) {
+        let begun = SystemClock.monotonic();
+        while !self.is_planned(case) && SystemClock.monotonic().saturating_sub(begun) < END {
+            tokio::time::sleep(LOOK_FAR).await;
+        }
     }
 
     pub(super) fn let_database_go(&self) -> anyhow::Result<()> {
@@ -306,6 +345,26 @@ impl Bench {
         let state = self.case(name)?.map(|case| case.state.name());
         Ok(state.map_or("not known".to_owned(), |state| state.to_string()))
     }
+}
+
+/// A fault with its hint, as part of a line.
+fn in_one_line(text: &str) -> String {
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| words::plain(line.trim().trim_start_matches("hint:").trim()))
+        .filter(|line| !line.is_empty())
+        .collect();
+    lines.join("; ")
+}
+
+/// A toy's sentence without the verbs that it names: the toy and its database go with the
+/// selftest.
+pub(super) fn without_advice(because: &str) -> String {
+    const VERBS: [&str; 6] = ["`resume", "`retry", "`rerun", "`cancel", "`accept", "`confirm-dead"];
+    let clauses = because.trim_end_matches('.').split("; ");
+    let kept: Vec<&str> =
+        clauses.filter(|clause| !VERBS.iter().any(|verb| clause.contains(verb))).collect();
+    words::plain(&kept.join("; "))
 }
 
 pub(super) fn fault(fault: Fault) -> anyhow::Error {

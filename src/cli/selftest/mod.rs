@@ -56,7 +56,7 @@ pub(super) fn run(global: &Global, args: &Selftest, printer: &mut Printer) -> Ou
     let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         let stop = CancellationToken::new();
-        let at_once = listen(&stop)?;
+        let at_once = listen(&stop, None)?;
         let word = ulid::Ulid::generate().to_string().to_lowercase();
         tokio::select! {
             outcome = tried(headnode, &word, args, stop, printer) => outcome,
@@ -186,7 +186,7 @@ async fn prepared(headnode: &HeadnodeSettings, bench: &mut Bench) -> anyhow::Res
     bench.start().await
 }
 
-/// One row for each step. What stops one stops those after it too.
+/// One row for each step. What stops one, or would need a person, stops those after it too.
 async fn through_all_steps(
     headnode: &HeadnodeSettings,
     bench: &mut Bench,
@@ -202,7 +202,11 @@ async fn through_all_steps(
         }
         printer.say(format!("{} of {}: {}", number + 1, steps.len(), step.in_plain_words()))?;
         match bench.prove(*step).await {
-            Ok(row) => rows.push(row),
+            Ok(row) => {
+                rows.push(row);
+                // What was proved may still have left something that stands in the way.
+                stopped = bench.needs_a_person()?.is_some();
+            }
             Err(error) => {
                 rows.push(Row::failed(*step, &error));
                 stopped = true;
@@ -289,10 +293,19 @@ async fn clear_headnode(
 }
 
 fn print(report: &Report, printer: &mut Printer) -> std::io::Result<()> {
-    let rows: Vec<Vec<String>> = report.steps.iter().map(cells).collect();
+    let tried: Vec<&Row> = report.steps.iter().filter(|row| row.tried).collect();
+    let rows: Vec<Vec<String>> = tried.iter().map(|row| cells(row)).collect();
     let header = ["KILLED", "DATABASE SAID", "EXECUTED", "ENDED AS", "VERDICT"];
     printer.table(&header, &rows)?;
     let (proved, all) = (report.steps.iter().filter(|row| row.proved).count(), report.steps.len());
+    let not_tried = all - tried.len();
+    if not_tried > 0 {
+        let s = if not_tried == 1 { "" } else { "s" };
+        printer.line(format!(
+            "{not_tried} more step{s} not tried: the one before needs a person, or did not end"
+        ))?;
+        printer.say("hint: `daylily-watch check` says more")?;
+    }
     let kills = report.steps.iter().filter(|row| row.killed_at.is_some()).count();
     printer.line(format!(
         "{proved} of {all} proved on {}: the daemon was killed {kills} times",

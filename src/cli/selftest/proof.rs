@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use daylily_lifecycle::case::Case;
 use serde::Serialize;
 
-use super::bench::Bench;
+use super::bench::{Bench, without_advice};
 use super::steps::{Met, Step, holder};
 use super::toys::{self, RESULT};
 use crate::cli::words;
@@ -28,6 +28,9 @@ pub(super) struct Row {
     pub(super) executions: usize,
     pub(super) ended_as: String,
     pub(super) proved: bool,
+    /// False: one before it stopped them all.
+    #[serde(skip)]
+    pub(super) tried: bool,
     /// What is not as it must be.
     pub(super) problems: Vec<String>,
 }
@@ -42,12 +45,13 @@ impl Row {
             executions: 0,
             ended_as: "-".to_owned(),
             proved: false,
+            tried: true,
             problems: Vec::new(),
         }
     }
 
     pub(super) fn not_tried(step: Step) -> Self {
-        Self { problems: vec!["not tried".to_owned()], ..Self::new(step) }
+        Self { problems: vec!["not tried".to_owned()], tried: false, ..Self::new(step) }
     }
 
     pub(super) fn failed(step: Step, error: &anyhow::Error) -> Self {
@@ -132,9 +136,14 @@ impl Bench {
             row.ended_as = state.to_string();
         }
         if state != step.ends_as() || case.hold.is_some() {
+            self.until_planned(case).await;
             let because = self.reader()?.board_row(&case.id)?.map(|row| row.because);
-            let because = words::plain(&because.unwrap_or_default());
-            row.problems.push(format!("it ended as {state}: {because}"));
+            let because = without_advice(&because.unwrap_or_default());
+            let ended = match &case.hold {
+                Some(_) => "it is held".to_owned(),
+                None => format!("it ended as {state}"),
+            };
+            row.problems.push(format!("{ended}: {because}"));
         } else if !case.state.name().is_terminal() {
             row.problems.push(format!("{toy} is {state}"));
         }

@@ -165,6 +165,9 @@ impl Reader {
 
     /// Copies the database while it is in use, and proves the copy whole.
     pub fn back_up(&self, to: &Path) -> Result<(), StoreError> {
-        schema::back_up(&self.db, to)
+        schema::back_up(&self.db, to).map_err(|error| match error.is_full() {
+            true => StoreError::NoRoomForBackup { path: to.to_owned() },
+            false => error,
+        })
     }
 }

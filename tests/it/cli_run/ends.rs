@@ -155,6 +155,30 @@ fn a_daemon_that_was_killed_is_told_at_once() {
 }
 
 #[test]
+fn a_loop_that_hangs_is_told_by_name_and_so_is_that_it_goes_on() {
+    let site = Site::new("true");
+    let daemon = site.daemon();
+    assert!(site.run(&["check"]).out.contains(" runs, version "));
+    // To read it waits for somebody who writes, as a file on a dead server does.
+    let stop = site.at("state/STOP");
+    nix::unistd::mkfifo(&stop, nix::sys::stat::Mode::S_IRWXU).expect("there is room");
+    daemon.until_it_says("the daemon stands: this does not come to its end");
+    // Whoever is stuck in it does not notice that it has another name.
+    std::fs::rename(&stop, site.at("fifo")).expect("it is in one folder");
+    let ran = site.run(&["check"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let said = ran.out.lines().find(|line| line.contains(" hangs, for ")).unwrap_or_default();
+    assert!(said.contains(" in its loop `requests`"), "{ran:?}");
+    assert!(ran.out.contains("hint: kill ") && ran.out.contains("jobs run on"), "{ran:?}");
+    let ran = site.run(&["status"]);
+    assert!(ran.err.contains("has not told"), "no other verb takes it for well: {ran:?}");
+
+    drop(std::fs::File::options().write(true).open(site.at("fifo")).expect("it is read from"));
+    daemon.until_it_says("what stood goes on");
+    assert!(site.run(&["check"]).out.contains(" runs, version "), "{}", daemon.said());
+}
+
+#[test]
 fn a_daemon_that_is_frozen_is_told_as_one_that_still_holds_its_lock() {
     let site = Site::new("true");
     let alive = format!(

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use daylily_watch::store::read::Reader;
 use tempfile::TempDir;
 
 use crate::stage::kill;
@@ -94,6 +95,12 @@ impl Site {
             }
         }
         tree
+    }
+
+    /// When the database says that it was last backed up.
+    pub(crate) fn noted_backup(&self) -> Option<jiff::Timestamp> {
+        let reader = Reader::open(&self.at("state"), env!("CARGO_PKG_VERSION"));
+        reader.expect("it opens").about().expect("it can be read").last_backup_at
     }
 
     /// Runs the program to its end.

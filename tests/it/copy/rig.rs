@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use daylily_lifecycle::ids::ByteCount;
+use daylily_lifecycle::ids::{ByteCount, HeadnodeName};
 use daylily_lifecycle::outcome::Fault;
 use daylily_watch::adapters::host::Verify;
 use daylily_watch::adapters::host::rsync::{Lease, Line, RsyncSettings, RsyncTransfer};
@@ -57,7 +57,10 @@ impl Headnode {
     pub(crate) fn work_dir(&self) -> (Arc<WorkDir<SshShell>>, Owner) {
         let owner = Owner::of_start("db", 1, "word");
         let work = self.work().to_str().unwrap().to_owned();
-        (Arc::new(WorkDir::new(self.far.shell(), work, owner.clone())), owner)
+        (
+            Arc::new(WorkDir::new(self.far.shell(), HeadnodeName::new("far"), work, owner.clone())),
+            owner,
+        )
     }
 
     /// `remote_shell` is what rsync goes by in place of our own connections.

@@ -21,7 +21,8 @@ impl Shell for Same {
 }
 
 fn every(ran: Result<Ran, Fault>) -> Pueue<Same> {
-    let work_dir = WorkDir::new(Same(ran), "/work".to_owned(), owner("ours", 1));
+    let work_dir =
+        WorkDir::new(Same(ran), HeadnodeName::new("same"), "/work".to_owned(), owner("ours", 1));
     let keep = std::env::temp_dir().join("not-written");
     let settings = PueueSettings::new(HeadnodeName::new("hpc"), "pueue".to_owned(), keep);
     Pueue::new(Arc::new(work_dir), settings)

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use daylily_watch::store::error::StoreError;
 use daylily_watch::store::read::Reader;
-use daylily_watch::store::restore::restore;
+use daylily_watch::store::restore::{Then, restore};
 use rusqlite::Connection;
 
 use super::world::{VERSION, names_in, now, open, refused, state_dir, three_ready};
@@ -109,16 +109,18 @@ async fn a_backup_takes_the_place_of_a_damaged_database() {
     three_ready(&store).await;
     let backup = dir.path().join("backup.db");
     store.reader().expect("it opens").back_up(&backup).expect("it is copied");
-    let error = restore(dir.path(), &backup, VERSION, now()).expect_err("the daemon runs");
+    let error =
+        restore(dir.path(), &backup, Then::Nothing, VERSION, now()).expect_err("the daemon runs");
     assert!(matches!(error, StoreError::Held { .. }), "{error}");
     store.close().await;
     let path = dir.path().join("daylily.db");
     std::fs::write(&path, "gone").expect("it can be written");
     std::fs::write(dir.path().join("daylily.db-wal"), "old").expect("it can be written");
 
-    let error = restore(dir.path(), &path, VERSION, now()).expect_err("it is no backup");
+    let error =
+        restore(dir.path(), &path, Then::Nothing, VERSION, now()).expect_err("it is no backup");
     assert!(matches!(error, StoreError::NoBackup { .. }), "{error}");
-    let kept = restore(dir.path(), &backup, VERSION, now()).expect("it is restored");
+    let kept = restore(dir.path(), &backup, Then::Nothing, VERSION, now()).expect("it is restored");
     let kept = kept.expect("there was one");
     assert_eq!(std::fs::read_to_string(kept).expect("it is text"), "gone");
     let kept = "daylily.db.before-restore-20261120T060000000Z";

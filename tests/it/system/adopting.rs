@@ -13,6 +13,9 @@ use super::setup::{Setup, UNTIL_LET_GO};
 use super::site::{Site, on_sites};
 use super::world::{HEADNODE, World, write};
 
+/// What the sentence tells to type.
+const TYPED: &str = "daylily-watch adopt hpc --reason '...'";
+
 fn is_broken(world: &World, with: &str) -> bool {
     let headnodes = world.reader().headnodes().unwrap();
     matches!(&headnodes[0].state, HeadnodeState::Broken { because, .. } if because.contains(with))
@@ -80,9 +83,17 @@ fn with_the_database_lost_nothing_starts_until_the_headnode_is_adopted_and_nothi
     world.until("the headnode is set aside", |world| is_broken(world, "belongs to the database"));
     for name in ["ended", "running", "staged"] {
         world.until_state(name, StateName::Ready);
-        world.until_because(name, "adopt HEADNODE");
+        world.until_because(name, &format!("`{TYPED}`"));
+        world.until_because(name, "until it is adopted.");
+        assert!(!world.because(name).contains("until `resume"), "{}", world.because(name));
     }
-    assert!(world.verb(&["status"]).out.contains("adopt HEADNODE"));
+    let status = world.verb(&["status"]).out;
+    assert!(
+        status.contains(&format!("`{TYPED}`")) && !status.contains("takes it back"),
+        "{status}"
+    );
+    let check = world.verb(&["check"]).out;
+    assert!(check.contains(&format!("hint: {TYPED}\n")), "{check}");
     assert_eq!(executed(&world), once(&["ended", "running"]));
 
     let said = world.verb(&["adopt", HEADNODE, "--reason", "the disk of the database died"]);
@@ -201,7 +212,7 @@ fn an_old_copy_of_the_database_is_refused_however_often_it_is_started(site: Site
     // By its generation it would pass as a later start before long.
     for _ in 0..4 {
         world.start();
-        world.until("the headnode is set aside", |world| is_broken(world, "adopt HEADNODE"));
+        world.until("the headnode is set aside", |world| is_broken(world, TYPED));
         world.until_state("new", StateName::Ready);
         world.kill();
     }

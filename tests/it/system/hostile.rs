@@ -83,17 +83,40 @@ fn nothing_was_run(world: &World) {
 
 fn what_a_job_prints_and_leaves_is_text_and_nothing_more(site: Site) {
     let job = "printf '\\033[2J$(touch pwned) `touch pwned`\\n\\r\\001\\377\\n{\"code\":0}\\n'
-printf x >\"$(printf 'out\\nwith a line')\"; printf x >'out;touch pwned'
-exit 9";
+printf x >'out;touch pwned'; printf x >'out $(touch pwned) `touch pwned`'
+printf x >'out'\"'\"'; touch pwned; '\"'\"
+[ ! -e line ] || printf x >\"$(printf 'out\\nwith a line')\"
+[ ! -e fails ] || exit 9";
     let world = World::started(Setup {
         pipeline: vec!["expect: [\"out*\"]".to_owned()],
         fetch: "[\"out*\"]",
         ..Setup::job(site, job)
     });
-    write(&world.intake().join("prints/input"), "x");
+    write(&world.intake().join("prints/fails"), "x");
+    write(&world.intake().join("leaves/input"), "x");
+    write(&world.intake().join("leaves a line/line"), "x");
     world.until_state("prints", StateName::Failed);
     world.until_because("prints", "exit code 9");
     assert!(!world.because("prints").contains('\u{1b}'), "{:?}", world.because("prints"));
+    // Only of a job that ended well are the files listed and fetched.
+    world.until_succeeded(&["leaves"]);
+    let mut home: Vec<String> = fs::read_dir(world.results_of("leaves"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("out"))
+        .collect();
+    home.sort();
+    let left = ["out $(touch pwned) `touch pwned`", "out'; touch pwned; '", "out;touch pwned"];
+    assert_eq!(home, left);
+    // A line end is in no result's name; whoever gives it another brings it home.
+    let told = "\"out\\nwith a line\" cannot be the name of a result; give it another name there";
+    world.until_because("leaves a line", told);
+    world.until("it is held", |world| world.case("leaves a line").unwrap().hold.is_some());
+    let copy = world.copy_of("leaves a line");
+    fs::rename(copy.join("out\nwith a line"), copy.join("out of one line")).unwrap();
+    assert_eq!(world.ask("retry", "leaves a line"), "done");
+    world.until_succeeded(&["leaves a line"]);
+    assert!(world.results_of("leaves a line").join("out of one line").is_file());
     nothing_was_run(&world);
     world.is_settled();
 }

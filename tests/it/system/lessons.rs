@@ -15,6 +15,7 @@ use super::same::assert_same;
 use super::setup::{Setup, UNTIL_LET_GO};
 use super::site::{Site, on_sites};
 use super::world::{World, processes_of, write};
+use crate::servers::pueued::PROGRAMS;
 use crate::wait;
 
 fn with_a_marker(site: Site, settle: &str) -> Setup {
@@ -72,10 +73,12 @@ fn a_marker_that_never_comes_follows_the_configured_policy(site: Site) {
 
 fn a_stale_marker_of_an_earlier_attempt_is_not_believed(site: Site) {
     // The attempt directory of the first run lies there with its exit code 0 while the
-    // second runs; so does a hand-made one of the second.
+    // second runs; so do copies of that record wherever one of the second might be
+    // looked for: beside its data, and as one that was written and never put in place.
     let world = World::started(Setup::job(
         site,
-        "[ -e \"$ELSEWHERE/first\" ] || { : >\"$ELSEWHERE/first\"; cp input out.txt; exit 0; }
+        "[ \"$DAYLILY_CASE\" = again ] || { cp input out.txt; exit 0; }
+[ -e \"$ELSEWHERE/first\" ] || { : >\"$ELSEWHERE/first\"; cp input out.txt; exit 0; }
 until [ -e \"$GO\" ]; do sleep 0.05; done
 exit 5",
     ));
@@ -85,11 +88,29 @@ exit 5",
     world.until("it runs again", |world| {
         world.state("again") == Some(StateName::Running) && world.runs().len() == 2
     });
-    assert!(!wait::holds(Duration::from_secs(1), || {
-        world.state("again") != Some(StateName::Running)
-    }));
+    let dirs = world.path("work/.daylily-watch");
+    let second = world.attempt("again");
+    let first = world.attempts().into_iter().find(|id| id != second.as_str()).unwrap();
+    let stale = fs::read_to_string(dirs.join(&first).join("exit.json")).unwrap();
+    assert!(stale.contains("\"code\":0") || stale.contains("\"code\": 0"), "{stale}");
+    let second = dirs.join(second.as_str());
+    assert!(second.join("claim").try_exists().unwrap() && !stale.is_empty());
+    assert!(!second.join("exit.json").try_exists().unwrap(), "the second has not ended");
+    for place in [
+        second.join("exit.json.tmp"),
+        dirs.join("exit.json"),
+        world.copy_of("again").join("exit.json"),
+        world.copy_of("again").join(".exitcode"),
+    ] {
+        fs::write(&place, &stale).unwrap();
+    }
+    // Who sees the end of another job, which began later, has looked at this one too.
+    write(&world.intake().join("another/input"), "x");
+    world.until_succeeded(&["another"]);
+    assert_eq!(world.state("again"), Some(StateName::Running), "{}", world.because("again"));
     world.let_go();
     world.until_state("again", StateName::Failed);
+    world.until_because("again", "exit code 5");
     world.is_settled();
 }
 
@@ -115,15 +136,30 @@ fn a_job_started_twice_does_not_execute_twice(site: Site) {
 }
 
 fn the_job_was_started_but_the_answer_was_lost_found_not_added_again(site: Site) {
-    // Killed at the moment the first sign of the job is there, before the answer is read.
-    let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
+    let mut world = World::new(Setup::job(site, UNTIL_LET_GO));
+    // What starts it does so and does not come back: the answer cannot be known.
+    let (program, real, is_it) = match site.has_pueue() {
+        true => ("bin/pueue", format!("{PROGRAMS}/pueue"), "[ \"$1\" = add ]"),
+        false => ("bin/setsid", "/usr/bin/setsid".to_owned(), "true"),
+    };
+    let script = format!(
+        "{is_it} || exec \"$REAL\" \"$@\"\necho once >>\"$NOTES/added\"\n\"$REAL\" \"$@\"\n\
+         until [ -e \"$NOTES/answered\" ]; do sleep 0.05; done"
+    );
+    world.put_program(&world.path(program), &real, &script);
+    world.start();
     write(&world.intake().join("found/input"), "x");
     world.until("the job has begun", |world| !world.runs().is_empty());
     world.kill();
+    assert_eq!(world.state("found"), Some(StateName::Submitting), "the answer is lost");
+    let attempt = world.attempt("found");
     world.start();
     world.until_state("found", StateName::Running);
+    world.give_sign("answered");
     world.let_go();
     world.until_succeeded(&["found"]);
+    assert_eq!(fs::read_to_string(world.sign("added")).unwrap(), "once\n");
+    assert_eq!(world.attempt("found"), attempt);
     assert_eq!(world.runs().len(), 1);
     world.is_settled();
 }
@@ -229,21 +265,45 @@ fn a_limit_ends_what_runs_too_long_as_failed(site: Site) {
 fn why_is_it_waiting_where_is_it_when_will_it_be_ready_is_one_sentence(site: Site) {
     let world = World::started(Setup {
         headnode: vec!["ship_ahead: 0".to_owned()],
-        quiet: "2s",
+        quiet: "4s",
         ..Setup::job(site, UNTIL_LET_GO).slots(1)
     });
+    // The one command, and the first line of what it says.
+    let why = |world: &World, name: &str| {
+        let said = world.verb(&["why", name]);
+        assert_eq!(said.err, "", "{said:?}");
+        said.out.lines().next().unwrap_or_default().to_owned()
+    };
+    let says = |world: &World, name: &str, words: &str| {
+        let mut last = String::new();
+        world.until(&format!("`why {name}` says {words:?}"), |world| {
+            let is_there = world.case(name).is_some();
+            last = if is_there { why(world, name) } else { String::new() };
+            last.contains(words)
+        });
+        last
+    };
     write(&world.intake().join("one/input"), "x");
-    world.until_because("one", "Still arriving: the last change was input at ");
-    world.until_because("one", "Running on hpc since ");
+    // When it will be ready: the quiet period after the last change.
+    let arriving = says(&world, "one", "if nothing else changes it is complete at ");
+    let times: Vec<jiff::civil::Time> = arriving
+        .split([' ', ';', '.'])
+        .filter(|word| word.matches(':').count() == 2)
+        .map(|word| word.parse().unwrap())
+        .collect();
+    assert!(arriving.contains("the last change was input at "), "{arriving}");
+    let [changed, complete] = times[..] else { panic!("{arriving}") };
+    // Both are shown in whole seconds.
+    let quiet = (complete - changed).get_seconds() + 60 * (complete - changed).get_minutes();
+    assert!((4..=5).contains(&quiet), "{arriving}");
+    says(&world, "one", "Running on hpc since ");
+    // Where it is, and what it waits for.
     write(&world.intake().join("two/input"), "x");
-    world.until_because("two", "Waiting for a place: ");
-    world.until("it names who has it", |world| {
-        let sentence = world.because("two");
-        sentence.contains("taken")
-    });
+    let waiting = says(&world, "two", "Waiting for a place: ");
+    assert!(waiting.contains("on hpc is taken (one)"), "{waiting}");
     world.let_go();
-    world.until_because("one", "Succeeded at ");
-    world.until_because("two", "Succeeded at ");
+    says(&world, "one", "Succeeded at ");
+    says(&world, "two", "Succeeded at ");
     world.is_settled();
 }
 

@@ -82,6 +82,8 @@ elif [ "$1" = status ] && [ -e "$NOTES/dense" ]; then
     printf '{"tasks":{"1":{"label":"theirs","status":"Queued","envs":[0'
     yes ,0 | tr -d '\n' | head -c 15728640
     printf ']}},"groups":{"default":{"status":"Running","parallel_tasks":2}}}'
+    # All but what a pipe holds has been read.
+    echo told >>"$NOTES/told"
     exit 0
 fi
 exec "$REAL" "$@""#;
@@ -99,7 +101,18 @@ fn a_list_of_200_mib_and_one_of_many_small_values_need_no_memory(site: Site) {
     world.give_sign("dense");
     fs::remove_file(world.sign("large")).unwrap();
     world.resume_headnode();
-    world.until("it is reached again", World::is_reached);
+    // A list is asked for once the one before was understood and what it said recorded.
+    let read = |world: &World| {
+        let told = fs::read_to_string(world.sign("told")).unwrap_or_default().lines().count();
+        (told, world.headnode().polled_at)
+    };
+    world.until("a dense list is read", |world| read(world).0 >= 1);
+    let (told, polled_at) = read(&world);
+    world.until("it is recorded, and one more is read", |world| {
+        let now = read(world);
+        now.0 > told && now.1 > polled_at
+    });
+    assert!(world.is_reached(), "{:?}", world.headnode().state);
     stays_small("the daemon, of small values", world.pid());
     fs::remove_file(world.sign("dense")).unwrap();
     world.let_go();

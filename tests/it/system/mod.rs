@@ -28,6 +28,7 @@ mod many;
 mod memory;
 mod manifests;
 mod places;
+mod reloading;
 mod restoring;
 mod secrets;
 mod selftest;

@@ -108,7 +108,7 @@ fn what_is_no_backup_changes_nothing(site: Site) {
         (foreign, "is no backup of daylily-watch"),
         (newer, "was written by 9.9"),
         (damaged, "damaged"),
-        (world.path("elsewhere/nothing"), "No such file"),
+        (world.path("elsewhere/nothing"), "there is no file"),
     ] {
         let said = world.verb(&["restore", file.to_str().unwrap()]);
         assert_eq!(said.code, Some(1), "{said:?}");

@@ -2,7 +2,7 @@
 //! disturbs nobody, and that it leaves nothing.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 
 use daylily_lifecycle::case::StateName;
@@ -19,6 +19,8 @@ on_sites! {
     a_kill_at_each_step_runs_nothing_twice_and_disturbs_nobody: here, ssh_pueue;
     a_headnode_that_executes_twice_is_found_out: here;
     what_is_interrupted_leaves_nothing: here, ssh_pueue;
+    a_headnode_that_cannot_be_worked_with_is_said_at_once: here_pueue, ssh_pueue;
+    a_toy_that_would_wait_for_a_person_ends_it: here_pueue;
     a_headnode_that_is_away_is_said_with_exit_code_3: ssh_direct;
     words_without_a_meaning_are_refused: here;
 }
@@ -128,6 +130,60 @@ fn what_is_interrupted_leaves_nothing(site: Site) {
     });
     assert_eq!(ended.unwrap().code(), Some(1), "{told}");
     leaves_nothing(&world, &told);
+}
+
+/// It stopped where a person would have been needed, and said so instead of what only a
+/// person with this database could do.
+fn is_stopped(said_out: &str, said_err: &str, why: &str) {
+    assert!(said_out.contains(why), "{said_out}");
+    assert!(
+        said_out.contains("16 more steps not tried: the one before needs a person, or did not end"),
+        "{said_out}"
+    );
+    assert!(said_err.contains("hint: `daylily-watch check` says more"), "{said_err}");
+    for word in ["in vain", "`resume", "`cancel"] {
+        assert!(!said_out.contains(word), "{word}: {said_out}");
+    }
+}
+
+fn a_headnode_that_cannot_be_worked_with_is_said_at_once(site: Site) {
+    let world = World::new(Setup { no_pueue: true, no_groups: true, ..Setup::at(site) });
+    let said = world.verb(&["selftest", "--chaos"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    is_stopped(&said.out, &said.err, "NOT PROVED: hpc is set aside: pueue is not found");
+    leaves_nothing(&world, &said.err);
+}
+
+fn a_toy_that_would_wait_for_a_person_ends_it(site: Site) {
+    let world = World::new(Setup::at(site));
+    let pueued = world.ground.pueued();
+    pueued.must(&["pause", "--group", "default"]);
+    let (mut child, mut out) = world.verb_begun(&["selftest", "--chaos"]);
+    let mut err = child.stderr.take().unwrap();
+    let talk = std::thread::spawn(move || {
+        let mut told = String::new();
+        err.read_to_string(&mut told).map(|_| told)
+    });
+    // Somebody takes its entry out of the queue, once more where it was not known to be
+    // there yet and was added anew.
+    let mut ended = None;
+    wait::until("it has ended", LIMIT, || {
+        for id in pueued.list()["tasks"].as_object().unwrap().keys() {
+            pueued.cli(&["remove", id]);
+        }
+        ended = child.try_wait().unwrap();
+        ended.is_some()
+    });
+    let mut told = String::new();
+    out.read_to_string(&mut told).unwrap();
+    let talk = talk.join().unwrap().unwrap();
+    assert_eq!(ended.unwrap().code(), Some(1), "{told}{talk}");
+    is_stopped(
+        &told,
+        &talk,
+        "; it is held: Waiting for a person: its entry was removed from the queue",
+    );
+    leaves_nothing(&world, &talk);
 }
 
 fn a_headnode_that_is_away_is_said_with_exit_code_3(site: Site) {

@@ -91,7 +91,12 @@ pub(in crate::adapters::host) fn check_name(file: &str) -> Result<(), Fault> {
     let plain = !file.is_empty()
         && !file.chars().any(char::is_control)
         && file.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    if plain { Ok(()) } else { Err(fatal(format_args!("{file:?} cannot be the name of a result"))) }
+    if plain {
+        return Ok(());
+    }
+    Err(fatal(format_args!(
+        "{file:?} cannot be the name of a result\nhint: give it another name there"
+    )))
 }
 
 /// Opens a result below `from`, where symlinks lead as long as they stay below it.

@@ -54,7 +54,7 @@ pub fn ssh_host<T: Transfer>(
 ) -> Headnode<SshShell, T> {
     let SshHostSettings { name, work_dir, owner, path, env, umask } = settings;
     let shell = SshShell::new(masters, clock, path.clone(), env.clone());
-    let work_dir = Arc::new(WorkDir::new(shell, work_dir, owner));
+    let work_dir = Arc::new(WorkDir::new(shell, name.clone(), work_dir, owner));
     let ground = JobGround::new(work_dir.root(), path, env, umask);
     let transfer = transfer(&work_dir);
     Headnode::joined(ShellHost::new(name, work_dir, ground), transfer)

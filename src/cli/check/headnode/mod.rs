@@ -11,6 +11,7 @@ mod probe;
 use std::path::Path;
 use std::sync::Arc;
 
+use daylily_lifecycle::explain;
 use daylily_lifecycle::policy::HeadnodeState;
 use tokio_util::sync::CancellationToken;
 
@@ -133,8 +134,8 @@ fn standing(report: &mut Report, at: &At<'_>) {
     let stored = at.reader.and_then(|reader| reader.headnode(headnode).ok().flatten());
     match stored.map(|stored| stored.state) {
         Some(HeadnodeState::Broken { because, .. }) => {
+            let hint = explain::taken_back_by(headnode, &because);
             let because = because.lines().next().unwrap_or_default().to_owned();
-            let hint = format!("daylily-watch resume --headnode {headnode}");
             report.fail(&at.name(""), format!("it is set aside: {because}"), hint);
         }
         Some(HeadnodeState::Unreachable { because, .. }) => {
