@@ -1,11 +1,13 @@
 #!/bin/sh
 # Installs what the tests start themselves, where it is missing: sshd and rsync as Debian
-# packages, pueue below target/tools. Nothing is started, and nothing of what runs already
+# packages, pueue and two S3 stores below target/tools. Nothing is started, and nothing of what runs already
 # is touched. As root it also makes the user whom the tests' sshd lets in.
 set -eu
 cd "$(dirname "$0")/.."
 
 PUEUE=4.0.4
+S3S_FS=0.14.1
+MOTO=5.2.5
 TEST_USER=daylily-test
 
 as_root() {
@@ -16,6 +18,7 @@ missing=
 [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
 command -v ssh >/dev/null || missing="$missing openssh-client"
 command -v rsync >/dev/null || missing="$missing rsync"
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 if [ -n "$missing" ]; then
     # Debian starts a server that it installs, unless this file says no.
     policy=/usr/sbin/policy-rc.d
@@ -44,4 +47,19 @@ if ! target/tools/bin/pueued --version 2>/dev/null | grep -qF " $PUEUE"; then
     ${CARGO:-cargo} install --locked --root target/tools --target-dir target/tools-build \
         pueue --version "$PUEUE"
     rm -rf target/tools-build
+fi
+
+if ! target/tools/bin/s3s-fs --version 2>/dev/null | grep -qF " $S3S_FS"; then
+    ${CARGO:-cargo} install --locked --root target/tools --target-dir target/tools-build \
+        s3s-fs --version "$S3S_FS" --features binary
+    rm -rf target/tools-build
+fi
+
+# In an environment of its own: nothing of the machine's Python is touched.
+moto=target/tools/moto
+version='import importlib.metadata as m; print(m.version("moto"))'
+if [ "$("$moto/bin/python" -c "$version" 2>/dev/null)" != "$MOTO" ]; then
+    rm -rf "$moto"
+    python3 -m venv "$moto"
+    "$moto/bin/pip" install --quiet --disable-pip-version-check "moto[server,s3]==$MOTO"
 fi

@@ -1,0 +1,3 @@
+//! What is made of buckets, on stores in memory and on real ones.
+
+mod credentials;
