@@ -19,12 +19,15 @@
 //! That an object is missing, forbidden or another one by now is an answer, not a fault.
 //!
 //! Stores differ in what they make of conditions; [`Condition`] says what may be relied
-//! on, and a store is asked before it is relied on ([`probe`]).
+//! on, and a store is asked before it is relied on ([`probe`]). On top of the contract, and
+//! the same for every store: [`sentinels`] and the [`lease`] of a workset.
 
 pub mod name;
 pub mod s3;
 pub mod fake;
 pub mod probe;
+pub mod sentinels;
+pub mod lease;
 
 use std::collections::BTreeMap;
 

@@ -1,3 +1,4 @@
 //! What is made of buckets, on stores in memory and on real ones.
 
 mod credentials;
+mod lease;

@@ -30,6 +30,7 @@ pub(crate) enum Kind {
 }
 
 pub(crate) struct Store {
+    kind: Kind,
     dir: TempDir,
     child: Child,
     port: u16,
@@ -41,7 +42,7 @@ impl Store {
         let dir = tempfile::Builder::new().prefix("s3-").tempdir().unwrap();
         fs::create_dir_all(dir.path().join("data").join(BUCKET)).unwrap();
         let child = spawn(kind, dir.path());
-        let mut store = Self { dir, child, port: 0 };
+        let mut store = Self { kind, dir, child, port: 0 };
         store.write_credentials(KEY, SECRET);
         until("the store says where it listens", LIMIT, || {
             let ended = store.child.try_wait().unwrap();
@@ -88,6 +89,12 @@ impl Store {
 
     pub(crate) fn write_right_credentials(&self) {
         self.write_credentials(KEY, SECRET);
+    }
+
+    /// Where s3s-fs has an object.
+    pub(crate) fn file(&self, key: &str) -> PathBuf {
+        assert_eq!(self.kind, Kind::S3sFs);
+        self.dir.path().join("data").join(BUCKET).join(key)
     }
 
     pub(crate) fn end(&mut self) {
