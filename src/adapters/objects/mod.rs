@@ -20,7 +20,8 @@
 //!
 //! Stores differ in what they make of conditions; [`Condition`] says what may be relied
 //! on, and a store is asked before it is relied on ([`probe`]). On top of the contract, and
-//! the same for every store: [`sentinels`] and the [`lease`] of a workset.
+//! the same for every store: [`sentinels`] and the [`lease`] of a workset, the [`mirror`]
+//! and the [`export`].
 
 pub mod name;
 pub mod s3;
@@ -28,6 +29,11 @@ pub mod fake;
 pub mod probe;
 pub mod sentinels;
 pub mod lease;
+pub mod mirror;
+pub mod export;
+pub mod pace;
+mod patience;
+mod sum;
 
 use std::collections::BTreeMap;
 
