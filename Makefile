@@ -9,7 +9,7 @@ demo:
 	$(CARGO) build --locked --quiet
 	./target/debug/daylily-watch demo
 
-## Install what the tests start themselves: sshd, rsync, pueue.
+## Install what the tests start themselves: sshd, rsync, pueue, S3 stores.
 servers:
 	CARGO="$(CARGO)" tests/servers.sh
 

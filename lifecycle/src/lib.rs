@@ -19,5 +19,6 @@ pub mod settle;
 pub mod outcome;
 pub mod backoff;
 pub mod circuit;
+pub mod workset;
 pub mod queue;
 pub mod diagram;

@@ -21,6 +21,7 @@ mod intake;
 mod job;
 mod lessons;
 mod namespace;
+mod objects;
 mod owner;
 mod panics;
 mod pueue;

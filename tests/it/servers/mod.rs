@@ -5,6 +5,7 @@
 pub(crate) mod meter;
 pub(crate) mod processes;
 pub(crate) mod pueued;
+pub(crate) mod s3;
 pub(crate) mod sshd;
 
 use nix::unistd::{Gid, Uid, User};
