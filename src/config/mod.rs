@@ -16,7 +16,7 @@ mod reference;
 mod resolve;
 pub mod secret;
 mod sections;
-mod tree;
+pub(crate) mod tree;
 mod units;
 
 #[cfg(test)]
@@ -350,6 +350,11 @@ pub fn find(explicit: Option<&Path>) -> Result<PathBuf, ConfigErrors> {
 /// The nearest of the names, where one is so near that it is probably meant.
 pub fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     kind::nearest(text, names)
+}
+
+/// What is wrong with the name of an environment variable that a job is to have.
+pub(crate) fn variable(name: &str) -> Result<(), Complaint> {
+    kind::variable(name)
 }
 
 /// The text of docs/configuration.md.
