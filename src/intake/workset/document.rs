@@ -104,7 +104,6 @@ pub struct Pipeline {
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) workset: Option<Workset>,
-    #[allow(dead_code, reason = "the tables are read next")]
     pub(super) tables: Tables,
 }
 

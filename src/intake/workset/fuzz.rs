@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
-use super::{document, location, words};
+use super::{document, location, tables, words};
 use crate::config::error::Problems;
 use crate::hostile::{can_be_told, mangled, soon, text};
 
@@ -14,7 +14,34 @@ const SECTIONS: &[u8] = b"aws: {profile: lab, region: us-west-2}\nstage:\n  samp
 const FLAT: &[u8] = b"day-clone: \" -d {workdir_name} -t main  \"\ndy-r: {args: [a, b]}\n\
     export_uri: \"s3://b/results/\"\ncluster_name: c\nworkdir_name: w\nbudget: b\nnotes: x\n";
 
+const SAMPLES: &[u8] = b"RUN_ID\tSAMPLE_ID\tEXPERIMENTID\tSAMPLE_TYPE\tLIB_PREP\tSEQ_VENDOR\t\
+    SEQ_PLATFORM\tLANE\tSEQBC_ID\tPATH_TO_CONCORDANCE_DATA_DIR\tR1_FQ\tR2_FQ\tSUBSAMPLE_PCT\tN_X\r\n\
+    R0\tHG002\tx4\tblood\tno\tILMN\tX\t1\tS1\tna\ts3://b/R1.gz\tsub/R2.gz\tna\t1\r\n\
+    R0\tHG002\tx4\tblood\tno\tILMN\tX\t2\tS1\tgiab\t/fsx/R1.gz\thttps://h/R2.gz\t0.5\t1\r\n";
+
 proptest! {
+    #[test]
+    fn a_table_of_anything_names_files_of_the_workset_or_is_told(file in mangled(&[SAMPLES])) {
+        let text = String::from_utf8_lossy(&file);
+        for rules in [&tables::SAMPLES, &tables::UNITS] {
+            let mut problems = Problems::new(Path::new("s.tsv"));
+            let files = soon(|| tables::read("s.tsv", &text, rules, &mut problems));
+            for file in files {
+                prop_assert!(file.at.line >= 2 && file.at.column >= 1);
+                match file.place {
+                    tables::Place::Inside(path) => {
+                        prop_assert!(path.split('/').all(|part| !matches!(part, "" | "." | "..")));
+                        prop_assert!(!path.chars().any(char::is_control), "{path:?}");
+                    }
+                    tables::Place::Object(uri) => prop_assert!(uri.is_plain(), "{uri}"),
+                }
+            }
+            let lines = problems.into_errors().into_lines();
+            prop_assert!(lines.len() <= 51);
+            lines.iter().for_each(|line| can_be_told(line));
+        }
+    }
+
     #[test]
     fn a_document_of_anything_is_understood_or_told(file in mangled(&[SECTIONS, FLAT])) {
         let text = String::from_utf8_lossy(&file);
