@@ -3,9 +3,10 @@
 //! must be there. It ships nothing, runs nothing, and never says when a case is complete.
 //!
 //! `document` knows the YAML, `table` lines and cells, `tables` the columns, `location`
-//! where a file of a table is, `words` how arguments are written.
+//! where a file of a table is, `heads` what S3 says of it, `words` how arguments are written.
 
 pub mod document;
+pub mod heads;
 pub mod location;
 mod table;
 pub mod tables;
