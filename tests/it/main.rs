@@ -36,4 +36,5 @@ mod store;
 mod system;
 mod trial;
 mod trouble;
+mod validate;
 mod wait;

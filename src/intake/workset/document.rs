@@ -100,6 +100,19 @@ pub struct Pipeline {
     pub environment: BTreeMap<String, String>,
 }
 
+impl Workset {
+    /// What it says and nothing is done about yet, as keys.
+    pub fn not_acted_on(&self) -> Vec<&'static str> {
+        let stages = self.stage.pem_key.is_some() || !self.stage.extra_args.is_empty();
+        let all = [
+            (stages, "stage.pem_key, stage.extra_args"),
+            (self.cluster.is_some(), "cluster"),
+            (self.export_uri.is_some(), "export_uri"),
+        ];
+        all.into_iter().filter(|(said, _)| *said).map(|(_, key)| key).collect()
+    }
+}
+
 /// What a text comes to. The tables are looked into also where something else is wrong.
 #[derive(Debug)]
 pub(super) struct Document {
