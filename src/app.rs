@@ -61,7 +61,7 @@ pub async fn assemble(settings: Settings) -> Result<Context, AppError> {
         nodes.insert(headnode.name.clone(), node(headnode, &settings, &owner)?);
     }
     make_room(&store, &settings).await?;
-    let here = Arc::new(Disk::new(clock.clone()));
+    let here = Arc::new(Disk::new(clock.clone()).asking(heads()));
     let (settings, nodes, chance) = (Arc::new(settings), Arc::new(nodes), Arc::new(SystemChance));
     Ok(Context { settings, store, clock, chance, here, nodes })
 }

@@ -96,7 +96,7 @@ fn asked(read: &Read, heads: Option<Arc<dyn Heads>>) -> anyhow::Result<Option<As
     let aws = read.workset.as_ref().map_or(&usual, |set| &set.aws);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let never = CancellationToken::new();
-    Ok(Some(runtime.block_on(ask(heads.as_ref(), aws, &read.objects, &never))))
+    Ok(Some(runtime.block_on(ask(&heads, aws, &read.objects, &never))))
 }
 
 fn tell(

@@ -20,6 +20,7 @@ pub mod found;
 pub mod local;
 pub mod names;
 pub mod output;
+pub mod pipeline;
 pub mod playground;
 pub mod proof;
 pub mod quote;

@@ -10,6 +10,7 @@ use daylily_lifecycle::ids::{
     Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
     GroupName, HeadnodeName, IntakeName, PipelineName, Slot,
 };
+use daylily_lifecycle::workset_run::WorksetRun;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -58,6 +59,7 @@ record! {
     params: BTreeMap<String, String>,
     rule: String,
     notify: Vec<String>,
+    workset: WorksetRun,
     config_hash: String,
     made_at: Timestamp,
     /// A tombstone: the data was removed then.
@@ -100,6 +102,7 @@ impl CaseRecord {
             params: Some(place.params.clone()),
             rule: order.rule.clone(),
             notify: Some(order.notify.clone()),
+            workset: order.workset.as_deref().cloned(),
             config_hash: Some(place.config_hash.clone()),
             made_at: Some(attempt.made_at),
             cleaned_at: None,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use daylily_lifecycle::ids::ByteCount;
 use futures_util::stream::{self, StreamExt as _};
@@ -64,21 +65,26 @@ const ENOUGH: usize = AT_ONCE;
 
 /// Asks for every object once, however many cells name it.
 pub async fn ask(
-    heads: &dyn Heads,
+    heads: &Arc<dyn Heads>,
     aws: &Aws,
     objects: &[NamedFile],
     stop: &CancellationToken,
 ) -> Asked {
     let mut seen = BTreeSet::new();
-    let wanted = objects.iter().filter_map(|file| match &file.place {
-        Place::Object(uri) => seen.insert(uri).then_some((file, uri)),
+    let wanted = objects.iter().enumerate().filter_map(|(index, file)| match &file.place {
+        Place::Object(uri) => seen.insert(uri).then(|| (index, uri.clone())),
         Place::Inside(_) => None,
     });
-    let wanted: Vec<(&NamedFile, &ObjectUri)> = wanted.collect();
+    let wanted: Vec<(usize, ObjectUri)> = wanted.collect();
     let total = wanted.len();
-    let questions = wanted
-        .into_iter()
-        .map(|(file, uri)| async move { (file, uri, heads.head(aws, uri).await) });
+    let aws = Arc::new(aws.clone());
+    let questions = wanted.into_iter().map(|(index, uri)| {
+        let (heads, aws) = (heads.clone(), aws.clone());
+        async move {
+            let head = heads.head(&aws, &uri).await;
+            (index, uri, head)
+        }
+    });
     let mut answers = stream::iter(questions).buffer_unordered(AT_ONCE);
     let mut wrong = Vec::new();
     let mut silent = Silent::default();
@@ -88,12 +94,12 @@ pub async fn ask(
             () = stop.cancelled() => return Asked::Stopped,
             answer = answers.next() => answer,
         };
-        let Some((file, uri, head)) = answer else { break };
+        let Some((index, uri, head)) = answer else { break };
         match head {
             Head::Found { .. } => {}
-            Head::Missing | Head::Forbidden => wrong.push((file, uri, head)),
-            Head::Throttled { why } => silent.add(uri, true, why),
-            Head::Unreachable { why } => silent.add(uri, false, why),
+            Head::Missing | Head::Forbidden => wrong.push((&objects[index], uri, head)),
+            Head::Throttled { why } => silent.add(&uri, true, why),
+            Head::Unreachable { why } => silent.add(&uri, false, why),
         }
         if silent.many >= ENOUGH {
             break;
@@ -129,8 +135,8 @@ impl Silent {
 }
 
 /// By table and place, so that the same answers are told the same.
-fn told(mut wrong: Vec<(&NamedFile, &ObjectUri, Head)>) -> ConfigErrors {
-    wrong.sort_by_key(|(file, _, _)| (&file.table, file.at));
+fn told(mut wrong: Vec<(&NamedFile, ObjectUri, Head)>) -> ConfigErrors {
+    wrong.sort_by(|(a, _, _), (b, _, _)| (&a.table, a.at).cmp(&(&b.table, b.at)));
     let mut errors = Vec::new();
     for (file, uri, head) in wrong {
         let shown = quoted(&uri.to_string());

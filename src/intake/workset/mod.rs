@@ -102,6 +102,11 @@ impl Missing {
     }
 }
 
+/// The name of a workset as the directory of a run may have it. None: nothing of it can be.
+pub fn directory_name(name: &str) -> Option<String> {
+    words::directory_name(name)
+}
+
 /// Whether a folder says that it is a workset.
 pub fn is_one(folder: &Path) -> bool {
     folder.join(NAME).symlink_metadata().is_ok()

@@ -1,10 +1,12 @@
 //! What answers of S3 mean for a workset.
 
+use std::sync::Arc;
+
 use daylily_lifecycle::ids::ByteCount;
 use tokio_util::sync::CancellationToken;
 
 use super::fake::FakeHeads;
-use super::{AT_ONCE, Asked, Head, ask};
+use super::{AT_ONCE, Asked, Head, Heads, ask};
 use crate::config::error::Position;
 use crate::intake::workset::document::Aws;
 use crate::intake::workset::location::s3;
@@ -22,15 +24,16 @@ fn objects(many: usize) -> Vec<NamedFile> {
         .collect()
 }
 
-fn asked(heads: &FakeHeads, objects: &[NamedFile]) -> Asked {
+fn asked(heads: &Arc<FakeHeads>, objects: &[NamedFile]) -> Asked {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(ask(heads, &Aws::default(), objects, &CancellationToken::new()))
+    let heads: Arc<dyn Heads> = heads.clone();
+    runtime.block_on(ask(&heads, &Aws::default(), objects, &CancellationToken::new()))
 }
 
-fn all_there(many: usize) -> FakeHeads {
+fn all_there(many: usize) -> Arc<FakeHeads> {
     let heads = FakeHeads::default();
     (0..many).for_each(|n| heads.put(&format!("s3://b/{n}"), Head::Found { bytes: ByteCount(1) }));
-    heads
+    Arc::new(heads)
 }
 
 #[test]
@@ -63,7 +66,7 @@ fn an_answer_that_says_nothing_is_no_verdict() {
     heads.put("s3://b/2", Head::Throttled { why: why() });
     let Asked::NotAll { throttled: true, why: told } = asked(&heads, &objects(6)) else { panic!() };
     assert_eq!(told, "S3 asks to be asked less for `s3://b/2`: 503 SlowDown (1 of 6 objects)");
-    let heads = FakeHeads::default();
+    let heads = Arc::new(FakeHeads::default());
     (0..9_000).for_each(|n| heads.put(&format!("s3://b/{n}"), Head::Unreachable { why: why() }));
     assert!(matches!(asked(&heads, &objects(9_000)), Asked::NotAll { throttled: false, .. }));
     // Who is away is not asked nine thousand times.
@@ -75,6 +78,7 @@ fn it_can_be_stopped() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let stop = CancellationToken::new();
     stop.cancel();
-    let stopped = runtime.block_on(ask(&all_there(2), &Aws::default(), &objects(2), &stop));
+    let heads: Arc<dyn Heads> = all_there(2);
+    let stopped = runtime.block_on(ask(&heads, &Aws::default(), &objects(2), &stop));
     assert_eq!(stopped, Asked::Stopped);
 }
