@@ -140,6 +140,8 @@ pub struct IntakeSettings {
     /// Relative to `path`.
     pub mount_check: Option<String>,
     pub existing: Existing,
+    /// A folder that says itself what is run is rejected.
+    pub refuse_worksets: bool,
     /// Each case waits for `accept`.
     pub manual: bool,
     pub headnode: HeadnodeName,

@@ -38,3 +38,4 @@ mod trial;
 mod trouble;
 mod validate;
 mod wait;
+mod workset_objects;

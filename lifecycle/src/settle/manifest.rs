@@ -21,8 +21,8 @@ impl Board<'_> {
             Manifest::Workset { name, files, missing: 0, unseen, .. } => {
                 let unseen = match unseen {
                     0 => String::new(),
-                    1 => "; the 1 object in S3 is not looked at".to_owned(),
-                    many => format!("; the {many} objects in S3 are not looked at"),
+                    1 => "; 1 place in S3 is not looked at".to_owned(),
+                    many => format!("; {many} places in S3 are not looked at"),
                 };
                 let (count, are) = (count(*files), are(*files));
                 (true, format!("{count} that the workset names by {name} {are} there{unseen}"))
@@ -51,6 +51,14 @@ impl Board<'_> {
         manifest: &Manifest,
         comparison: Option<&Compared>,
     ) -> Vec<String> {
+        let says = match manifest {
+            Manifest::Workset { listed: true, .. } => "say",
+            Manifest::None
+            | Manifest::Missing { .. }
+            | Manifest::Odd { .. }
+            | Manifest::There { .. }
+            | Manifest::Workset { .. } => "says",
+        };
         let (name, what, plural) = match manifest {
             Manifest::None
             | Manifest::Missing { .. }
@@ -75,12 +83,12 @@ impl Board<'_> {
         };
         let comparison = comparison.filter(|comparison| comparison.manifest == *name);
         let (holds, detail) = match comparison {
-            None => (false, format!("{what} {plural} compared with what {name} says")),
+            None => (false, format!("{what} {plural} compared with what {name} {says}")),
             Some(comparison) if comparison.problems.is_empty() => {
-                (true, format!("{what} {plural} as {name} says"))
+                (true, format!("{what} {plural} as {name} {says}"))
             }
             Some(_) => match manifest {
-                Manifest::Workset { .. } => (false, format!("not everything is as {name} says")),
+                Manifest::Workset { .. } => (false, format!("not everything is as {name} {says}")),
                 Manifest::None
                 | Manifest::Missing { .. }
                 | Manifest::Odd { .. }

@@ -21,6 +21,14 @@ pub const NAME: &str = "daylily_work.yaml";
 /// A larger one is not read.
 pub const MOST_BYTES: u64 = 256 << 10;
 
+/// In bytes, of all that goes into the command of an attempt, quoted. It is one argument of a
+/// program, of which Linux takes 128 KiB; the script around it and a pipeline's `setup` are
+/// the rest.
+const MOST_RUN: usize = 96 << 10;
+
+/// What a name that is put in is at most, quoted.
+const LONGEST_NAME: usize = 4 * 255;
+
 /// What is said of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workset {
@@ -98,6 +106,23 @@ pub struct Pipeline {
     /// What follows `dy-r`: shell text.
     pub command: String,
     pub environment: BTreeMap<String, String>,
+}
+
+impl Pipeline {
+    /// How much of a command it is. A single quote is four characters in a quoted word, and
+    /// thirteen in one that is quoted twice.
+    fn length(&self) -> usize {
+        let quoted = |text: &str, each: usize| {
+            text.len() + (each - 1) * text.matches('\'').count() + 3 * each
+        };
+        let cloned = self.clone.iter().flatten();
+        let cloned = cloned.map(|word| quoted(word, 4) + LONGEST_NAME * word.matches('{').count());
+        let activated = self.dy_a_args.iter().map(|word| quoted(word, 13));
+        let variables = self.environment.iter();
+        let variables = variables.map(|(name, value)| name.len() + quoted(value, 4) + 32);
+        let rest: usize = cloned.chain(activated).chain(variables).sum();
+        quoted(&self.command, 4) + rest
+    }
 }
 
 impl Workset {
@@ -197,6 +222,15 @@ impl Reading<'_> {
         let tables = stage.tables.clone();
         let workset =
             pipeline.map(|pipeline| Workset { aws, stage, cluster, pipeline, export_uri, notes });
+        if let Some(length) = workset.as_ref().map(|set| set.pipeline.length())
+            && length > MOST_RUN
+        {
+            let complaint = Complaint::new(format!(
+                "found {length} bytes of commands and environment, quoted, expected at most {MOST_RUN}"
+            ));
+            let hint = "put what is long into a file of the workset";
+            self.reader.problems.add(root.at, "", complaint.hint(hint));
+        }
         // Whatever was wrong anywhere, nothing of it is run.
         let workset = workset.filter(|_| self.reader.problems.is_empty());
         Document { workset, tables }

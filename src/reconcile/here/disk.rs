@@ -229,7 +229,7 @@ fn read_named(
 ) -> Result<Option<Compared>, CompareError> {
     let failed = |source| CompareError::Read { path: folder.display().to_string(), source };
     let found = manifest::read(folder, &rules.manifest).map_err(failed)?;
-    let workset = worksets::read(folder, &rules.scan.ignore).map_err(failed)?;
+    let workset = worksets::read(folder, rules).map_err(failed)?;
     let listed = match found {
         ManifestFound::There(listed) => Some(listed),
         ManifestFound::None | ManifestFound::Missing { .. } | ManifestFound::Odd { .. } => None,

@@ -35,7 +35,7 @@ pub fn scan_and_judge(
     let before = folder_at(path);
     // Read first: what is put in its place during the walk has another fingerprint.
     let found = manifest::read(path, &rules.manifest).map_err(failed)?;
-    let workset = worksets::read(path, &rules.scan.ignore).map_err(failed)?;
+    let workset = worksets::read(path, rules).map_err(failed)?;
     let mut presence = found.presence();
     let mut matching = Matching::default();
     let mut tree = scan_telling(path, &rules.scan, now, &mut |file| {
@@ -65,6 +65,9 @@ pub fn scan_and_judge(
         CaseFile::default()
     });
     let mut order = orders.order(matching, said);
+    if worksets::is_refused(path, rules) {
+        add(&[worksets::refusal()]);
+    }
     if let Some(read) = workset {
         let known = Knowledge {
             workset: case.name.as_str(),

@@ -7,8 +7,9 @@ use daylily_lifecycle::settle::Manifest;
 use daylily_lifecycle::workset_run::{TableCopy, WorksetRun};
 
 use crate::intake::directory::manifest::Wanted;
-use crate::intake::workset::document::{SAMPLES, Workset};
+use crate::intake::workset::document::{NAME, SAMPLES, Workset};
 use crate::intake::workset::{self, Read};
+use crate::reconcile::scan::rules::Rules;
 
 /// What is known of a case besides its folder.
 #[derive(Debug, Clone, Copy)]
@@ -120,10 +121,19 @@ fn run(set: &Workset, read: &Read, name: &str) -> WorksetRun {
     }
 }
 
-/// Reads the folder, unless what makes it a workset is no part of a case.
-pub(crate) fn read(folder: &Path, ignore: &crate::tree::Names) -> std::io::Result<Option<Read>> {
-    match ignore.matches(workset::document::NAME) {
+/// Reads the folder, unless what makes it a workset is no part of a case, or is refused.
+pub(crate) fn read(folder: &Path, rules: &Rules) -> std::io::Result<Option<Read>> {
+    match rules.scan.ignore.matches(NAME) || rules.refuse_worksets {
         true => Ok(None),
         false => workset::read(folder),
     }
+}
+
+/// Whether it is a workset in an intake that takes none.
+pub(crate) fn is_refused(folder: &Path, rules: &Rules) -> bool {
+    rules.refuse_worksets && !rules.scan.ignore.matches(NAME) && workset::is_one(folder)
+}
+
+pub(crate) fn refusal() -> String {
+    format!("{NAME} makes it a workset, and this intake is configured to refuse worksets")
 }

@@ -294,3 +294,17 @@ impl ExistsOrPanic for PathBuf {
         self.try_exists().unwrap()
     }
 }
+
+#[test]
+fn the_longest_command_that_is_taken_is_one_argument_that_linux_takes() {
+    let scene = Scene::new();
+    // Together 96 KiB, quoted: each counts 4, 13 and 4 times.
+    let quotes = "'".repeat((96 << 10) / 21);
+    let mut run = plain(": \"$A\"");
+    run.command = format!(": \"{quotes}\"");
+    run.dy_a_args = words(&[&quotes]);
+    run.environment.insert("A".to_owned(), quotes.clone());
+    let (code, told) = said(&scene.run("sh", &run, "ws", "ws"));
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(scene.args("a"), ["given", quotes.as_str()]);
+}

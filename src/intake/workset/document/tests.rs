@@ -121,6 +121,14 @@ fn a_byte_order_mark_and_dos_line_ends_are_no_mistake() {
     assert_eq!((set.pipeline.command.as_str(), set.pipeline.dy_a_args.len()), ("a\nb\n", 1));
 }
 
+#[test]
+fn what_would_not_fit_into_one_command_is_refused() {
+    let most = "'".repeat(24_000);
+    understood(&format!("dy-r: \"{most}\"\n"));
+    let two = format!("pipeline: {{dy_r_command: \"{most}\", environment: {{A: \"{most}\"}}}}\n");
+    assert!(told(&two).contains("expected at most 98304; put what is long into a file"));
+}
+
 /// What is told of each, below the text that it is told of.
 fn all_told(texts: &[&str]) -> String {
     let told = texts.iter().map(|text| format!("{}\n{}\n", text.escape_debug(), told(text)));
