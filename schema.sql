@@ -138,6 +138,7 @@ CREATE TABLE cases (
     manifest_name    TEXT,              -- the list of checksums that was last compared
     manifest_fingerprint TEXT,          -- with these files
     manifest_problems TEXT,             -- what did not agree; NULL: not compared yet
+    workset          TEXT,              -- a JSON object: how the pipeline of a workset is run
     UNIQUE (intake, name, arrival),
     CHECK ((hold IS NULL) = (hold_why IS NULL)
         AND (hold IS NULL) = (hold_since IS NULL)

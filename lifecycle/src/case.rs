@@ -12,6 +12,7 @@ use crate::ids::{
     HeadnodeName, IntakeName, PipelineName,
 };
 use crate::outcome::FaultClass;
+use crate::workset_run::WorksetRun;
 
 /// One folder of work, with everything that decides what happens to it next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +84,9 @@ pub struct Order {
     /// The person who has set the priority: it stays, whatever else is asked for.
     #[serde(default)]
     pub priority_by: Option<Actor>,
+    /// How its pipeline is run, where it is a workset; None: as the configuration says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workset: Option<Box<WorksetRun>>,
 }
 
 #[derive(

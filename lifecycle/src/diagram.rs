@@ -101,6 +101,7 @@ pub fn appeared(prior: Option<Digest>) -> Observation {
             notify: Vec::new(),
             rule: None,
             priority_by: None,
+            workset: None,
         },
         folder: Some(FolderIdentity::new("12:34")),
         prior: prior.map(|digest| Prior { case: CaseId::new("01JDOLD"), digest: Some(digest) }),
@@ -239,6 +240,7 @@ pub fn adopted(number: u32, role: AdoptedRole) -> Observation {
             notify: Vec::new(),
             rule: None,
             priority_by: None,
+            workset: None,
         },
         folder: Some(FolderIdentity::new("12:34")),
         content: Content {

@@ -8,6 +8,7 @@
 pub mod ids;
 pub mod case;
 pub mod attempt;
+pub mod workset_run;
 pub mod observation;
 pub mod record;
 pub mod action;

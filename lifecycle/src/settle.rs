@@ -52,6 +52,22 @@ pub enum Manifest {
         /// The first of these.
         first: Option<String>,
     },
+    /// The tables of a workset, whose files and objects in S3 must be there.
+    Workset {
+        /// Of the table of samples, and of a list of checksums that is there besides.
+        name: String,
+        /// How many files within the workset are named.
+        files: u64,
+        missing: u64,
+        /// Of these the first, and which file names it.
+        first: Option<(String, String)>,
+        /// How many objects are asked for.
+        objects: u64,
+        /// How many are named and nobody can ask for.
+        unseen: u64,
+        /// Whether the files have checksums that they are compared with.
+        listed: bool,
+    },
 }
 
 /// Whether a process holds a file of the case open for writing.

@@ -108,6 +108,9 @@ pub enum Verb {
     /// Put such a copy in the place of the database; no daemon may run.
     Restore(Restore),
 
+    /// Tell everything that is wrong with a Daylily workset, before it is sent. Needs no
+    /// configuration and no daemon; ends with 0 if it is valid and with 1 if it is not.
+    Validate(Validate),
     /// Write an annotated configuration to begin with.
     Init(Init),
     /// Run a small sample case in a temporary folder and show every step.
@@ -443,6 +446,21 @@ pub struct Restore {
     /// Why; stored with who asked.
     #[arg(long, short = 'm', requires = "adopt")]
     pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Validate {
+    /// The folder that daylily_work.yaml is in.
+    #[arg(value_name = "DIR")]
+    pub workset: String,
+
+    /// Ask S3 for nothing: objects that the tables name are not looked at.
+    #[arg(long)]
+    pub no_head: bool,
+
+    /// As JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, Args)]

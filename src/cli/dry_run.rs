@@ -7,6 +7,7 @@ use daylily_lifecycle::explain::{Clock as Zoned, stopped_banner};
 
 use super::printer::Printer;
 use super::{Exit, Outcome, disk, words};
+use crate::app;
 use crate::app::VERSION;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{IntakeSettings, Settings};
@@ -17,7 +18,7 @@ use crate::store::read::Reader;
 pub(super) fn dry_run(settings: &Settings, printer: &mut Printer) -> Outcome {
     let now = SystemClock.now();
     let reader = database(settings)?;
-    let seen = preview(settings, reader.as_ref(), now)?;
+    let seen = preview(settings, reader.as_ref(), app::heads().is_some(), now)?;
     if reader.is_none() {
         printer.say(format!(
             "there is no database in {} yet: this would be the first start",

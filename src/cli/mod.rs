@@ -46,6 +46,7 @@ mod standing;
 pub mod status;
 mod status_shape;
 mod tell;
+mod validate;
 mod waiting;
 pub mod why;
 mod words;
@@ -149,6 +150,7 @@ pub fn run(cli: Cli, printer: &mut Printer) -> Outcome {
         Verb::Pause(args) => desk::at(&global, |desk| pause::run(desk, &args, printer)),
         Verb::Adopt(args) => desk::at(&global, |desk| adopt::run(desk, &args, printer)),
         Verb::Clean(args) => desk::at(&global, |desk| clean::run(desk, &args, printer)),
+        Verb::Validate(args) => validate::run(&args, printer),
         Verb::Backup(args) => backup::run(&global, &args, printer),
         Verb::Restore(args) => restore::run(&global, &args, printer),
     }

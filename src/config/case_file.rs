@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use daylily_lifecycle::case::Priority;
 use daylily_lifecycle::ids::GroupName;
 
-use super::error::{ConfigError, Problems};
+use super::error::Problems;
 use super::places::Places;
 use super::read::Reader;
 use super::resolve::priority;
@@ -19,9 +19,6 @@ pub const NAME: &str = "case.yaml";
 
 /// A larger one is not read.
 pub const MOST_BYTES: u64 = 64 << 10;
-
-/// The most mistakes that are listed; the rest is counted.
-const LISTED: usize = 50;
 
 /// What the sender of a case says about it. None leaves it to the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +39,7 @@ pub fn read(text: &str) -> Result<CaseFile, Vec<String>> {
         Ok(None) => return Ok(CaseFile::default()),
         Err((at, complaint)) => {
             problems.add(at, "", complaint);
-            return Err(lines(problems));
+            return Err(problems.into_errors().into_lines());
         }
     };
     // No key of the table is a path, so these are never asked.
@@ -57,27 +54,7 @@ pub fn read(text: &str) -> Result<CaseFile, Vec<String>> {
             params: fields.variables("params"),
             notify: fields.texts("notify"),
         }),
-        Some(_) | None => Err(lines(problems)),
-    }
-}
-
-fn lines(problems: Problems) -> Vec<String> {
-    let errors = problems.into_errors().0;
-    let more = errors.len().saturating_sub(LISTED);
-    let mut lines: Vec<String> = errors.into_iter().take(LISTED).map(line).collect();
-    if more > 0 {
-        lines.push(format!("there are {more} problems more"));
-    }
-    lines
-}
-
-/// `case.yaml:3:1: prioritaet: unknown key; did you mean priority?`
-fn line(error: ConfigError) -> String {
-    let hint = error.hint.clone();
-    let text = ConfigError { hint: None, ..error }.to_string();
-    match hint {
-        Some(hint) => format!("{text}; {hint}"),
-        None => text,
+        Some(_) | None => Err(problems.into_errors().into_lines()),
     }
 }
 

@@ -67,17 +67,17 @@ impl fmt::Display for ConfigError {
 
 /// What is wrong with one value, before it is known where the value stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Complaint {
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
+pub(crate) struct Complaint {
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
 }
 
 impl Complaint {
-    pub(super) fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None }
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -85,40 +85,71 @@ impl Complaint {
 
 /// Collects what is wrong while the file is read.
 #[derive(Debug)]
-pub(super) struct Problems {
+pub(crate) struct Problems {
     file: PathBuf,
     found: Vec<ConfigError>,
 }
 
 impl Problems {
-    pub(super) fn new(file: &Path) -> Self {
+    pub(crate) fn new(file: &Path) -> Self {
         Self { file: file.to_owned(), found: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, at: Position, key: impl Into<String>, complaint: Complaint) {
+    pub(crate) fn add(&mut self, at: Position, key: impl Into<String>, complaint: Complaint) {
         let Complaint { message, hint } = complaint;
         let file = self.file.clone();
         self.found.push(ConfigError { file, at: Some(at), key: key.into(), message, hint });
     }
 
-    pub(super) fn about_the_file(&mut self, complaint: Complaint) {
+    pub(crate) fn about_the_file(&mut self, complaint: Complaint) {
         let Complaint { message, hint } = complaint;
         let file = self.file.clone();
         self.found.push(ConfigError { file, at: None, key: String::new(), message, hint });
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    pub(super) fn into_errors(mut self) -> ConfigErrors {
+    pub(crate) fn len(&self) -> usize {
+        self.found.len()
+    }
+
+    pub(crate) fn into_errors(mut self) -> ConfigErrors {
         self.found.sort_by_key(|error| error.at);
         ConfigErrors(self.found)
     }
 }
 
+/// The most mistakes of what somebody sent that are listed; the rest is counted.
+const LISTED: usize = 50;
+
+impl ConfigErrors {
+    /// One line each, such as `case.yaml:3:1: prioritaet: unknown key; did you mean priority?`
+    pub(crate) fn into_lines(self) -> Vec<String> {
+        let more = self.0.len().saturating_sub(LISTED);
+        let mut lines: Vec<String> =
+            self.0.into_iter().take(LISTED).map(ConfigError::into_line).collect();
+        if more > 0 {
+            lines.push(format!("there are {more} problems more"));
+        }
+        lines
+    }
+}
+
+impl ConfigError {
+    fn into_line(self) -> String {
+        let hint = self.hint.clone();
+        let text = Self { hint: None, ..self }.to_string();
+        match hint {
+            Some(hint) => format!("{text}; {hint}"),
+            None => text,
+        }
+    }
+}
+
 /// Text from the file as it is quoted in a message: short, and without control characters.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const MOST: usize = 60;
     let mut shown: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
     if text.chars().nth(MOST).is_some() {

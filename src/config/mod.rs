@@ -17,7 +17,7 @@ mod reference;
 mod resolve;
 pub mod secret;
 mod sections;
-mod tree;
+pub(crate) mod tree;
 mod units;
 
 #[cfg(test)]
@@ -158,6 +158,8 @@ pub struct IntakeSettings {
     /// Relative to `path`.
     pub mount_check: Option<String>,
     pub existing: Existing,
+    /// A folder that says itself what is run is rejected.
+    pub refuse_worksets: bool,
     /// Each case waits for `accept`.
     pub manual: bool,
     pub headnode: HeadnodeName,
@@ -368,6 +370,11 @@ pub fn find(explicit: Option<&Path>) -> Result<PathBuf, ConfigErrors> {
 /// The nearest of the names, where one is so near that it is probably meant.
 pub fn nearest<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     kind::nearest(text, names)
+}
+
+/// What is wrong with the name of an environment variable that a job is to have.
+pub(crate) fn variable(name: &str) -> Result<(), Complaint> {
+    kind::variable(name)
 }
 
 /// The text of docs/configuration.md.

@@ -109,6 +109,7 @@ fn intake(fields: &Fields, first: &HeadnodeName) -> IntakeSettings {
         },
         rescan: interval(fields, "rescan"),
         mount_check: some(fields, "mount_check"),
+        refuse_worksets: fields.text("worksets") == Some("refuse"),
         existing: match fields.text("existing") {
             Some("process") => Existing::Process,
             Some("hold") => Existing::Hold,

@@ -106,6 +106,9 @@ section! {
         /// What becomes of folders that are there at the very first start: `auto` holds those
         /// untouched for 24 h, `process` runs and `hold` holds all of them.
         existing: Kind::Word(&[choice("auto"), choice("process"), choice("hold")]) => Is("auto");
+        /// Whether a folder with `daylily_work.yaml` is run as a workset, which says itself what
+        /// is run, or rejected: docs/worksets.md.
+        worksets: Kind::Word(&[choice("run"), choice("refuse")]) => Is("run");
         /// With `manual` each case waits for `accept`.
         start: Kind::Word(&[choice("auto"), choice("manual")]) => Is("auto");
         /// The headnode that runs these cases.

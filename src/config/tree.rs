@@ -18,19 +18,19 @@ use crate::config::error::{Complaint, Position, quoted};
 
 /// A configuration is written by hand; these are far beyond any real one, and keep a
 /// file full of aliases from filling the memory.
-pub(super) const MOST_BYTES: u64 = 1 << 20;
+pub(crate) const MOST_BYTES: u64 = 1 << 20;
 const MOST_DEPTH: usize = 32;
 const MOST_WEIGHT: usize = 20_000;
 
 /// One value of the file.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Node {
-    pub(super) at: Position,
-    pub(super) content: Content,
+pub(crate) struct Node {
+    pub(crate) at: Position,
+    pub(crate) content: Content,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Scalar {
         text: String,
         /// Written without quotes, so that it may mean a number, a truth value or nothing.
@@ -42,14 +42,14 @@ pub(super) enum Content {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) key_at: Position,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_at: Position,
+    pub(crate) value: Node,
 }
 
 impl Node {
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         match &self.content {
             Content::Scalar { text, plain: true } => {
                 matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL")
@@ -71,7 +71,7 @@ impl Node {
 
 /// Reads one document. The first mistake ends it: what follows a mistake in the
 /// syntax cannot be trusted.
-pub(super) fn parse(text: &str) -> Result<Node, (Position, Complaint)> {
+pub(crate) fn parse(text: &str) -> Result<Node, (Position, Complaint)> {
     parse_any(text)?.ok_or_else(|| {
         let complaint =
             Complaint::new("the file says nothing, expected at least an intake and a headnode")
@@ -81,7 +81,7 @@ pub(super) fn parse(text: &str) -> Result<Node, (Position, Complaint)> {
 }
 
 /// The same for a file that may say nothing.
-pub(super) fn parse_any(text: &str) -> Result<Option<Node>, (Position, Complaint)> {
+pub(crate) fn parse_any(text: &str) -> Result<Option<Node>, (Position, Complaint)> {
     let mut options = Options::default();
     options.emit_comments = false;
     options.disallow_directives = true;

@@ -2,3 +2,4 @@
 //! It judges nothing; `settle` in the lifecycle says when a folder is complete.
 
 pub mod directory;
+pub mod workset;

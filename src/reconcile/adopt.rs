@@ -355,6 +355,7 @@ impl Adoption<'_> {
                 notify: record.notify.clone().unwrap_or_default(),
                 rule: record.rule.clone(),
                 priority_by: None,
+                workset: record.workset.clone().map(Box::new),
             },
             folder: record.folder.clone(),
             content: Content {

@@ -5,13 +5,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use daylily_lifecycle::attempt::{EndHow, Place, QueueKind};
+use daylily_lifecycle::attempt::{Attempt, EndHow, Place, QueueKind};
 use daylily_lifecycle::case::Case;
 use daylily_lifecycle::ids::{Arrival, AttemptId};
 use daylily_lifecycle::observation::AttemptSeed;
+use daylily_lifecycle::workset_run::WorksetRun;
 
 use super::{Context, Node, Pass};
 use crate::adapters::host::names::{bounded_name, bounded_name_with_room};
+use crate::adapters::host::pipeline::{WorksetPlace, workset_command};
 use crate::adapters::host::shared::Mapping;
 use crate::config::{self, Settings};
 use crate::store::read::Reader;
@@ -105,6 +107,26 @@ pub(super) fn queue_kind(queue: config::QueueKind) -> QueueKind {
     }
 }
 
+/// What an attempt of a workset runs. An attempt before it that may have run has left its
+/// clone: the directory of this one is another.
+fn command_of(run: &WorksetRun, case: &Case, number: u32, dir: &str, attempt_dir: &str) -> String {
+    let may_have_run = |attempt: &Attempt| {
+        attempt.end.as_ref().is_none_or(|end| match end.how {
+            EndHow::NeverRan | EndHow::Superseded => false,
+            EndHow::Recorded | EndHow::Observed | EndHow::Abandoned => true,
+        })
+    };
+    let workdir_name = match case.past.iter().any(may_have_run) {
+        true => format!("{}-{number}", run.workdir_name),
+        false => run.workdir_name.clone(),
+    };
+    let (workset, workdir_name) = (case.name.as_str(), workdir_name.as_str());
+    let place = WorksetPlace { dir, attempt_dir, workset, workdir_name };
+    // It was looked at when the workset was read.
+    workset_command(run, &place)
+        .unwrap_or_else(|error| format!("# {:?}\nexit 93", error.to_string()))
+}
+
 /// A new attempt: its id, and everything that must not change while it is under way.
 /// `also_taken` are places that are being given to other cases at the same time.
 pub(super) fn attempt_seed(
@@ -127,15 +149,20 @@ pub(super) fn attempt_seed(
     }
     also_taken.insert(remote_dir.clone());
     let pipeline = context.settings.pipelines.get(&case.order.pipeline);
+    let attempt_dir = format!("{work_dir}/.daylily-watch/{id}");
+    let command = match &case.order.workset {
+        Some(run) => command_of(run, case, number, &remote_dir, &attempt_dir),
+        None => pipeline.map(|pipeline| pipeline.command.clone()).unwrap_or_default(),
+    };
     Ok(AttemptSeed {
         place: Place {
             headnode: node.settings.name.clone(),
             queue: queue_kind(node.settings.queue),
             remote_dir,
-            attempt_dir: format!("{work_dir}/.daylily-watch/{id}"),
+            attempt_dir,
             work_dir,
             owner: node.owner.clone(),
-            command: pipeline.map(|pipeline| pipeline.command.clone()).unwrap_or_default(),
+            command,
             stop: pipeline.and_then(|pipeline| pipeline.stop.clone()),
             params: case.order.params.clone(),
             config_hash: context.settings.hash.clone(),

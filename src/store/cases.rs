@@ -64,6 +64,7 @@ pub(super) fn from_row(db: &Connection, row: &Row<'_>) -> rusqlite::Result<Case>
             notify: row.get::<_, Option<List<_>>>("notify")?.map(|list| list.0).unwrap_or_default(),
             rule: row.get("rule")?,
             priority_by: row.get::<_, Option<String>>("priority_by")?.map(Actor::new),
+            workset: row.get::<_, Option<List<_>>>("workset")?.map(|workset| workset.0),
         },
         folder: row.get::<_, Option<String>>("folder")?.map(FolderIdentity::new),
         content: Content {
@@ -184,6 +185,7 @@ fn put_row(
         ":notify": (!case.order.notify.is_empty()).then_some(List(&case.order.notify)),
         ":rule": case.order.rule,
         ":priority_by": case.order.priority_by.as_ref().map(Actor::as_str),
+        ":workset": case.order.workset.as_ref().map(List),
         ":manifest_name": compared.map(|compared| compared.manifest.as_str()),
         ":manifest_fingerprint": compared.map(|compared| compared.fingerprint.as_str()),
         ":manifest_problems": compared.map(|compared| List(&compared.problems)),

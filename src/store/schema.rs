@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001-begin.sql"),
     include_str!("migrations/0002-headnodes.sql"),
     include_str!("migrations/0003-starts.sql"),
+    include_str!("migrations/0004-worksets.sql"),
 ];
 
 /// "DWDB" in ASCII: how the file is told from another program's database.

@@ -37,4 +37,6 @@ mod store;
 mod system;
 mod trial;
 mod trouble;
+mod validate;
 mod wait;
+mod workset_objects;

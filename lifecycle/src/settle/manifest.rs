@@ -16,16 +16,30 @@ impl Board<'_> {
             }
             Manifest::There { name, missing, first, .. } => {
                 let first = first.as_deref().unwrap_or("a file");
-                let more = match missing {
-                    0 | 1 => String::new(),
-                    more => format!(", and {} more", more - 1),
+                (false, format!("{name} names {first}, which is not there yet{}", more(*missing)))
+            }
+            Manifest::Workset { name, files, missing: 0, unseen, .. } => {
+                let unseen = match unseen {
+                    0 => String::new(),
+                    1 => "; 1 place in S3 is not looked at".to_owned(),
+                    many => format!("; {many} places in S3 are not looked at"),
                 };
-                (false, format!("{name} names {first}, which is not there yet{more}"))
+                let (count, are) = (count(*files), are(*files));
+                (true, format!("{count} that the workset names by {name} {are} there{unseen}"))
+            }
+            Manifest::Workset { missing, first, .. } => {
+                let (path, by) = match first {
+                    Some((path, by)) => (path.as_str(), by.as_str()),
+                    None => ("a file", "the workset"),
+                };
+                (false, format!("{by} names {path}, which is not there yet{}", more(*missing)))
             }
         };
         let may_be_left_out = match manifest {
             Manifest::None | Manifest::Odd { .. } => false,
-            Manifest::Missing { .. } | Manifest::There { .. } => accepted,
+            Manifest::Missing { .. } | Manifest::There { .. } | Manifest::Workset { .. } => {
+                accepted
+            }
         };
         self.put_or_accepted(ConditionName::Manifest, holds, detail, may_be_left_out);
     }
@@ -37,22 +51,59 @@ impl Board<'_> {
         manifest: &Manifest,
         comparison: Option<&Compared>,
     ) -> Vec<String> {
-        let (name, there) = match manifest {
-            Manifest::None | Manifest::Missing { .. } | Manifest::Odd { .. } => return Vec::new(),
-            Manifest::There { name, files, missing, .. } => (name, files.saturating_sub(*missing)),
+        let says = match manifest {
+            Manifest::Workset { listed: true, .. } => "say",
+            Manifest::None
+            | Manifest::Missing { .. }
+            | Manifest::Odd { .. }
+            | Manifest::There { .. }
+            | Manifest::Workset { .. } => "says",
+        };
+        let (name, what, plural) = match manifest {
+            Manifest::None
+            | Manifest::Missing { .. }
+            | Manifest::Odd { .. }
+            | Manifest::Workset { objects: 0, listed: false, .. } => return Vec::new(),
+            Manifest::There { name, files, missing, .. } => {
+                let there = files.saturating_sub(*missing);
+                (name, count(there), are(there))
+            }
+            Manifest::Workset { name, objects: 0, .. } => (name, "its files".to_owned(), "are"),
+            Manifest::Workset { name, objects, listed, .. } => {
+                let objects = match objects {
+                    1 => "the 1 object in S3".to_owned(),
+                    many => format!("the {many} objects in S3"),
+                };
+                match (*listed, objects.as_str()) {
+                    (true, _) => (name, format!("its files and {objects}"), "are"),
+                    (false, "the 1 object in S3") => (name, objects, "is"),
+                    (false, _) => (name, objects, "are"),
+                }
+            }
         };
         let comparison = comparison.filter(|comparison| comparison.manifest == *name);
         let (holds, detail) = match comparison {
-            None => {
-                (false, format!("{} {} compared with what {name} says", count(there), are(there)))
-            }
+            None => (false, format!("{what} {plural} compared with what {name} {says}")),
             Some(comparison) if comparison.problems.is_empty() => {
-                (true, format!("{} {} as {name} says", count(there), are(there)))
+                (true, format!("{what} {plural} as {name} {says}"))
             }
-            Some(_) => (false, format!("not every file is as {name} says")),
+            Some(_) => match manifest {
+                Manifest::Workset { .. } => (false, format!("not everything is as {name} {says}")),
+                Manifest::None
+                | Manifest::Missing { .. }
+                | Manifest::Odd { .. }
+                | Manifest::There { .. } => (false, format!("not every file is as {name} says")),
+            },
         };
         self.put(ConditionName::Checksums, holds, detail);
         comparison.map(|comparison| comparison.problems.clone()).unwrap_or_default()
+    }
+}
+
+fn more(missing: u64) -> String {
+    match missing {
+        0 | 1 => String::new(),
+        more => format!(", and {} more", more - 1),
     }
 }
 

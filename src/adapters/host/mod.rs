@@ -21,6 +21,7 @@ pub mod local;
 pub mod names;
 pub mod output;
 mod outputs;
+pub mod pipeline;
 pub mod playground;
 pub mod proof;
 pub mod quote;

@@ -10,12 +10,21 @@ use daylily_lifecycle::ids::{
     Arrival, AttemptId, ByteCount, CaseId, CaseName, Digest, Fingerprint, FolderIdentity,
     GroupName, HeadnodeName, IntakeName, PipelineName, Slot,
 };
+use daylily_lifecycle::workset_run::WorksetRun;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A longer command is left out: the whole text is one argument of a program.
 const COMMAND_MAX: usize = 32 * 1024;
+
+/// What a workset says of its run is left out where it is longer, as JSON. Its folder says it
+/// again before it is run again.
+const WORKSET_MAX: usize = 16 * 1024;
+
+fn is_short(run: &WorksetRun) -> bool {
+    serde_json::to_string(run).is_ok_and(|text| text.len() <= WORKSET_MAX)
+}
 
 macro_rules! record {
     ($($(#[doc = $doc:literal])* $field:ident: $kind:ty,)+) => {
@@ -58,6 +67,7 @@ record! {
     params: BTreeMap<String, String>,
     rule: String,
     notify: Vec<String>,
+    workset: WorksetRun,
     config_hash: String,
     made_at: Timestamp,
     /// A tombstone: the data was removed then.
@@ -100,6 +110,7 @@ impl CaseRecord {
             params: Some(place.params.clone()),
             rule: order.rule.clone(),
             notify: Some(order.notify.clone()),
+            workset: order.workset.as_deref().filter(|run| is_short(run)).cloned(),
             config_hash: Some(place.config_hash.clone()),
             made_at: Some(attempt.made_at),
             cleaned_at: None,

@@ -19,6 +19,7 @@ use super::dry_run::database;
 use super::printer::Printer;
 use super::run::{listen, runtime};
 use super::{Exit, Outcome, words};
+use crate::app;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Settings};
 use crate::reconcile::scan::preview::{Next, Preview, preview};
@@ -132,7 +133,7 @@ pub(super) fn check(global: &Global, reading: &Reading, printer: &mut Printer) -
     }
     let reader = reader.filter(|_| known == Known::Yes);
     state::daemon(&mut report, &settings);
-    let seen = preview(&settings, reader.as_ref(), SystemClock.now());
+    let seen = preview(&settings, reader.as_ref(), app::heads().is_some(), SystemClock.now());
     for intake in &settings.intakes {
         intakes::intake(&mut report, intake, reader.as_ref(), seen.as_ref().ok());
     }

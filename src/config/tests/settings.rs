@@ -42,6 +42,7 @@ fn the_least_configuration_gets_every_default() {
             rescan: 60s,
             mount_check: None,
             existing: Auto,
+            refuse_worksets: false,
             manual: false,
             headnode: HeadnodeName(
                 "here",
@@ -184,6 +185,7 @@ intakes:
     rescan: 500ms
     mount_check: .mounted
     existing: process
+    worksets: refuse
     start: manual
     headnode: gpu
     group: big
@@ -286,6 +288,7 @@ log: {level: debug, format: json, file: daylily.log}
                 ".mounted",
             ),
             existing: Process,
+            refuse_worksets: true,
             manual: true,
             headnode: HeadnodeName(
                 "gpu",

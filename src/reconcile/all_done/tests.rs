@@ -40,6 +40,7 @@ fn appeared() -> Case {
         notify: Vec::new(),
         rule: None,
         priority_by: None,
+        workset: None,
     };
     let appeared = Appeared {
         case: CaseId::new("01A"),

@@ -91,9 +91,20 @@ impl Home<'_> {
         Ok(missing)
     }
 
+    /// Where results are: what the pipeline of a workset works in, which its job has linked,
+    /// else the folder of the case.
+    fn from(&self) -> String {
+        let place = &self.attempt.place;
+        match &self.case.order.workset {
+            Some(_) => format!("{}/pipeline", place.attempt_dir),
+            None => place.remote_dir.clone(),
+        }
+    }
+
     /// A listing may take minutes; a daemon that stops does not wait for it.
     async fn outputs(&self, patterns: &[String]) -> Result<Vec<OutputFile>, Fault> {
-        let listing = self.node.host.outputs(&self.attempt.place.remote_dir, patterns);
+        let from = self.from();
+        let listing = self.node.host.outputs(&from, patterns);
         tokio::select! {
             biased;
             found = listing => found,
@@ -115,7 +126,6 @@ impl Home<'_> {
         if results.fetch.is_empty() {
             return Ok(nothing);
         }
-        let from = &self.attempt.place.remote_dir;
         let found = self.outputs(&results.fetch).await?;
         if found.is_empty() {
             return Ok(nothing);
@@ -124,7 +134,7 @@ impl Home<'_> {
         let files: Vec<String> = found.into_iter().map(|file| file.path).collect();
         let order = FetchOrder {
             attempt: self.attempt.id.clone(),
-            from: from.clone(),
+            from: self.from(),
             files: files.clone(),
             to: placement.staging(),
         };

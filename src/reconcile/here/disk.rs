@@ -22,12 +22,15 @@ use crate::intake::directory::mount::{self, MountState, folder_at};
 use crate::intake::directory::root::RootLook;
 use crate::intake::directory::scan::{ScanError, scan};
 use crate::intake::directory::watch::{WatchMode, WatchNews, Watcher};
+use crate::intake::workset::Read;
+use crate::intake::workset::heads::{Asked, Heads, ask};
 use crate::reconcile::blocking;
 use crate::reconcile::scan::appearance::baseline;
 use crate::reconcile::scan::judging::scan_and_judge;
 use crate::reconcile::scan::look::look_now;
 use crate::reconcile::scan::orders::Orders;
 use crate::reconcile::scan::rules::Rules;
+use crate::reconcile::scan::worksets;
 use crate::results::{Placement, ResultsError, Summary, keep_log, move_folder};
 use crate::tree::Names;
 
@@ -37,11 +40,17 @@ const LOG: ByteCount = ByteCount(1024 * 1024);
 pub struct Disk {
     /// Dates what the kernel tells.
     clock: Arc<dyn Clock>,
+    /// Who is asked for objects in S3. None: nobody can be asked.
+    heads: Option<Arc<dyn Heads>>,
 }
 
 impl Disk {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock }
+        Self { clock, heads: None }
+    }
+
+    pub fn asking(self, heads: Option<Arc<dyn Heads>>) -> Self {
+        Self { heads, ..self }
     }
 }
 
@@ -85,8 +94,8 @@ impl Here for Disk {
         now: Timestamp,
     ) -> Result<Scan, Fault> {
         let (rules, orders) = (Rules::of(intake)?, Orders::of(settings, intake)?);
-        let case = case.clone();
-        match blocking(move || scan_and_judge(&case, &rules, &orders, now)).await {
+        let (case, asks) = (case.clone(), self.heads.is_some());
+        match blocking(move || scan_and_judge(&case, &rules, &orders, asks, now)).await {
             Ok(scanned) => Ok(Scan::Saw(Box::new(scanned))),
             Err(ScanError::Vanished { .. }) => Ok(Scan::Vanished),
             Err(error @ ScanError::Walk { .. }) => Err(transient(&error)),
@@ -138,23 +147,29 @@ impl Here for Disk {
     ) -> Result<Comparison, Fault> {
         let (rules, folder) = (Rules::of(intake)?, PathBuf::from(&case.path));
         let (far, token) = (progress.clone(), stop.clone());
-        let reading = move || {
-            let failed = |source| CompareError::Read { path: folder.display().to_string(), source };
-            match manifest::read(&folder, &rules.manifest).map_err(failed)? {
-                ManifestFound::There(listed) => {
-                    let problems = compare(&folder, &listed, (&far.files, &far.bytes), &token)?;
-                    Ok(Comparison::Done { manifest: listed.name, problems })
-                }
-                ManifestFound::None | ManifestFound::Missing { .. } | ManifestFound::Odd { .. } => {
-                    Ok(Comparison::Another)
-                }
-            }
+        let reading = move || read_named(&folder, &rules, &far, &token);
+        let named = match blocking(reading).await {
+            Ok(named) => named,
+            Err(CompareError::Stopped { .. }) => return Ok(Comparison::Stopped),
+            Err(error) => return Err(transient(&error)),
         };
-        match blocking(reading).await {
-            Ok(comparison) => Ok(comparison),
-            Err(CompareError::Stopped { .. }) => Ok(Comparison::Stopped),
-            Err(error) => Err(transient(&error)),
+        let Some(Compared { manifest, mut problems, workset }) = named else {
+            return Ok(Comparison::Another);
+        };
+        if let (Some(read), Some(heads)) = (workset, &self.heads) {
+            let aws = read.workset.map(|set| set.aws).unwrap_or_default();
+            match ask(heads, &aws, &read.objects, stop).await {
+                Asked::All { problems: more } => problems.extend(more.into_lines()),
+                Asked::NotAll { throttled: true, why } => {
+                    return Err(Fault::new(FaultClass::Throttled, why));
+                }
+                Asked::NotAll { throttled: false, why } => {
+                    return Err(Fault::new(FaultClass::TransientStep, why));
+                }
+                Asked::Stopped => return Ok(Comparison::Stopped),
+            }
         }
+        Ok(Comparison::Done { manifest, problems })
     }
 
     fn is_placed(&self, placement: &Placement) -> Result<bool, Fault> {
@@ -196,6 +211,42 @@ impl Here for Disk {
         });
         moved.await.map_err(|error| of_results(&error))
     }
+}
+
+/// What was compared on this machine, and the workset whose objects are still to be asked for.
+struct Compared {
+    manifest: String,
+    problems: Vec<String>,
+    workset: Option<Read>,
+}
+
+/// None: nothing that could be compared is there any more.
+fn read_named(
+    folder: &Path,
+    rules: &Rules,
+    progress: &Progress,
+    stop: &CancellationToken,
+) -> Result<Option<Compared>, CompareError> {
+    let failed = |source| CompareError::Read { path: folder.display().to_string(), source };
+    let found = manifest::read(folder, &rules.manifest).map_err(failed)?;
+    let workset = worksets::read(folder, rules).map_err(failed)?;
+    let listed = match found {
+        ManifestFound::There(listed) => Some(listed),
+        ManifestFound::None | ManifestFound::Missing { .. } | ManifestFound::Odd { .. } => None,
+    };
+    let manifest = match (&workset, &listed) {
+        (Some(read), listed) => {
+            let listed = listed.as_ref().map(|listed| listed.name.as_str());
+            worksets::name(read.samples.as_deref(), listed)
+        }
+        (None, Some(listed)) => listed.name.clone(),
+        (None, None) => return Ok(None),
+    };
+    let problems = match listed {
+        Some(listed) => compare(folder, &listed, (&progress.files, &progress.bytes), stop)?,
+        None => Vec::new(),
+    };
+    Ok(Some(Compared { manifest, problems, workset }))
 }
 
 struct DiskWatch {

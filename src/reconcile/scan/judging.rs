@@ -11,17 +11,20 @@ use jiff::Timestamp;
 
 use super::orders::{Matching, Orders, read_case_file};
 use super::rules::Rules;
+use super::worksets::{self, Knowledge};
 use crate::config::case_file::{self, CaseFile};
 use crate::intake::directory::manifest;
 use crate::intake::directory::mount::folder_at;
 use crate::intake::directory::scan::{ScanError, scan_telling};
 use crate::tree::TreeError;
 
-/// Walks through the folder, so it belongs on a thread that may block.
+/// Walks through the folder, so it belongs on a thread that may block. `asks_s3` says
+/// whether there is somebody to ask for objects.
 pub fn scan_and_judge(
     case: &Case,
     rules: &Rules,
     orders: &Orders,
+    asks_s3: bool,
     now: Timestamp,
 ) -> Result<Scanned, ScanError> {
     let path = Path::new(&case.path);
@@ -32,6 +35,7 @@ pub fn scan_and_judge(
     let before = folder_at(path);
     // Read first: what is put in its place during the walk has another fingerprint.
     let found = manifest::read(path, &rules.manifest).map_err(failed)?;
+    let workset = worksets::read(path, rules).map_err(failed)?;
     let mut presence = found.presence();
     let mut matching = Matching::default();
     let mut tree = scan_telling(path, &rules.scan, now, &mut |file| {
@@ -60,7 +64,22 @@ pub fn scan_and_judge(
         add(&wrong);
         CaseFile::default()
     });
-    let order = orders.order(matching, said);
+    let mut order = orders.order(matching, said);
+    if worksets::is_refused(path, rules) {
+        add(&[worksets::refusal()]);
+    }
+    if let Some(read) = workset {
+        let known = Knowledge {
+            workset: case.name.as_str(),
+            wanted: &rules.manifest.wanted,
+            accepted: case.accepted.is_some(),
+            asks: asks_s3,
+        };
+        let seen = worksets::seen(read, std::mem::take(&mut tree.manifest), &known);
+        add(&seen.problems);
+        tree.manifest = seen.manifest;
+        order.workset = seen.run;
+    }
     // Replaced in between, it is told by the next scan which one it is.
     let folder = before.filter(|before| folder_at(path).as_ref() == Some(before));
     tree.problems = problems;

@@ -8,6 +8,7 @@ pub(crate) mod look;
 pub mod orders;
 pub mod preview;
 pub mod rules;
+pub(crate) mod worksets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

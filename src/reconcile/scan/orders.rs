@@ -79,6 +79,7 @@ impl Orders {
             notify: said.notify,
             rule: because,
             priority_by: None,
+            workset: None,
         }
     }
 }

@@ -78,13 +78,14 @@ pub enum Next {
 pub fn preview(
     settings: &Settings,
     reader: Option<&Reader>,
+    asks_s3: bool,
     now: Timestamp,
 ) -> Result<Preview, StoreError> {
     let around = Surroundings::expected(settings, reader)?;
     let mut intakes = Vec::new();
     let mut cases = Vec::new();
     for intake in &settings.intakes {
-        let look = LookAt { settings, intake, reader, around: &around, now };
+        let look = LookAt { settings, intake, reader, around: &around, now, asks_s3 };
         intakes.push(look.intake(&mut cases)?);
     }
     if let Some(reader) = reader {
@@ -108,6 +109,7 @@ struct LookAt<'a> {
     reader: Option<&'a Reader>,
     around: &'a Surroundings,
     now: Timestamp,
+    asks_s3: bool,
 }
 
 impl LookAt<'_> {
@@ -187,7 +189,7 @@ impl LookAt<'_> {
     }
 
     fn scanned(&self, case: Case, rules: &Rules, orders: &Orders) -> Case {
-        match scan_and_judge(&case, rules, orders, self.now) {
+        match scan_and_judge(&case, rules, orders, self.asks_s3, self.now) {
             Ok(scanned) => changed(case, &self.seen(Observation::Scanned(Box::new(scanned)))),
             // It is on its way; the daemon would look again.
             Err(_) => case,

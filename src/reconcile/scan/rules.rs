@@ -16,6 +16,7 @@ pub struct Rules {
     pub manifest: ManifestSettings,
     pub list: ListSettings,
     pub scan: ScanSettings,
+    pub refuse_worksets: bool,
     pub settle: Settle,
 }
 
@@ -56,6 +57,7 @@ impl Rules {
                 no_writers: intake.no_writers,
                 by_fingerprint_only: intake.watch == WatchMode::Poll || !mount.dates_changes(),
             },
+            refuse_worksets: intake.refuse_worksets,
             settle: Settle {
                 quiet,
                 equal_scans,

@@ -218,6 +218,7 @@ fn order_of(pipeline: PipelineName) -> Order {
         params: BTreeMap::from([("a".to_owned(), "it's".to_owned())]),
         notify: vec!["anna".to_owned()],
         priority_by: None,
+        workset: None,
     }
 }
 

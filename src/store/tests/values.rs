@@ -15,6 +15,7 @@ use daylily_lifecycle::ids::{
     GroupName, HeadnodeName, IntakeName, PipelineName, Slot, TaskId,
 };
 use daylily_lifecycle::outcome::{AfterClaim, FaultClass};
+use daylily_lifecycle::workset_run::{TableCopy, WorksetRun};
 use jiff::Timestamp;
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
@@ -290,10 +291,24 @@ fn trouble() -> BoxedStrategy<Trouble> {
         .boxed()
 }
 
+fn workset() -> BoxedStrategy<WorksetRun> {
+    (of(vec(text(), 0..3)), text(), of(text()), text(), params())
+        .prop_map(|(clone, workdir_name, run_directory, command, environment)| WorksetRun {
+            clone,
+            workdir_name,
+            run_directory,
+            tables: vec![TableCopy { from: command.clone(), to: "config/samples.tsv".to_owned() }],
+            dy_a_args: vec![command.clone()],
+            command,
+            environment,
+        })
+        .boxed()
+}
+
 /// Any case with this id. Its attempts have the ids `dw-<id>-1` and so on.
 pub(super) fn case(id: &'static str) -> BoxedStrategy<Case> {
     let priority = select(vec![Priority::Low, Priority::Normal, Priority::Urgent]);
-    let said = (params(), vec(text(), 0..3), of(text()), of(text()));
+    let said = (params(), vec(text(), 0..3), of(text()), of(text()), of(workset()));
     let order =
         (priority, of(text()), 0_u32..9, said).prop_map(|(priority, group, gpus, said)| Order {
             pipeline: PipelineName::new("default"),
@@ -305,6 +320,7 @@ pub(super) fn case(id: &'static str) -> BoxedStrategy<Case> {
             notify: said.1,
             rule: said.2,
             priority_by: said.3.map(Actor::new),
+            workset: said.4.map(Box::new),
         });
     let compared = (text(), text(), vec(text(), 0..3)).prop_map(|(manifest, print, problems)| {
         Compared { manifest, fingerprint: Fingerprint::new(print), problems }

@@ -58,6 +58,7 @@ fn appeared(name: &str) -> Observed {
                 notify: Vec::new(),
                 rule: None,
                 priority_by: None,
+                workset: None,
             },
             folder: None,
             prior: None,

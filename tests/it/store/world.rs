@@ -65,6 +65,7 @@ pub(crate) fn appeared(id: &str, name: &str, arrival: Arrival) -> Observed {
             notify: Vec::new(),
             rule: None,
             priority_by: None,
+            workset: None,
         },
         folder: Some(FolderIdentity::new("17")),
         prior: None,

@@ -112,6 +112,7 @@ fn finished(world: &World, cases: usize) {
                         notify: Vec::new(),
                         rule: None,
                         priority_by: None,
+                        workset: None,
                     },
                     folder: None,
                     prior: None,

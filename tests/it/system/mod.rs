@@ -35,4 +35,5 @@ mod selftest;
 mod stopping;
 mod polling;
 mod queue_trouble;
+mod worksets;
 mod wrong_worlds;

@@ -1,0 +1,3 @@
+-- How the pipeline of a workset is run.
+
+ALTER TABLE cases ADD COLUMN workset TEXT;
