@@ -148,3 +148,21 @@ fn a_folder_that_changes_at_the_very_end_is_known_to_the_checker() {
     };
     assert_eq!(live(&schedule, false).verdict, Ok(()));
 }
+
+/// Its sentence asks for the folder, and somebody puts it back in the end.
+#[test]
+fn a_case_that_is_run_again_without_its_folder_waits_for_it() {
+    let schedule = Schedule {
+        cases: vec![CasePlan::PLAIN],
+        events: vec![
+            Planned { at: 758, what: Happening::Taken(0) },
+            Planned { at: 1945, what: Happening::Asked(0, Ask::Rerun) },
+        ],
+        ..Schedule::default()
+    };
+    let lived = live(&schedule, true);
+    assert_eq!(lived.verdict, Ok(()));
+    let story = lived.story.join("\n");
+    assert!(story.contains("folder HG002 is put back"), "{story}");
+    assert_eq!(story.matches("HG002 is succeeded").count(), 2, "{story}");
+}

@@ -65,6 +65,7 @@ impl World {
         }
         self.ask("resume", "", of("headnode", "hpc".into()));
         self.cancel_what_never_ends();
+        self.put_back_what_is_missed();
         self.at(Duration::from_secs(600), Due::LookedAt(20));
     }
 
@@ -83,9 +84,23 @@ impl World {
         }
     }
 
+    /// Cases say that they wait for their folder.
+    fn put_back_what_is_missed(&mut self) {
+        let now = self.ground.clock.now();
+        for case in 0..self.schedule.cases.len() {
+            let found = self.seats[0].laws.find(&name(case));
+            if found.is_some_and(|case| case.vanished_at.is_some()) {
+                self.tell(&Happening::PutBack(case).to_string());
+                self.ground.home.is_put_back(&name(case), now);
+                self.ground.home.tell(&name(case), now);
+            }
+        }
+    }
+
     /// Slots that nobody uses go back to those who wait for them.
     pub(super) fn look_at_what_is_held(&mut self, times: u32) {
         self.cancel_what_never_ends();
+        self.put_back_what_is_missed();
         let state = self.ground.machine.state();
         let is_dead = |attempt: &Attempt| {
             let there = state.attempts.get(&attempt.id);
