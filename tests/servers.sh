@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what the tests start themselves, where it is missing: sshd, rsync and login
-# shells as Debian packages, pueue and two S3 stores below target/tools. Nothing is
-# started, and nothing of what runs already
-# is touched. As root it also makes the user whom the tests' sshd lets in.
+# shells as Debian packages, pueue and two S3 stores below target/tools. Nothing is started,
+# and nothing of what runs already is touched. As root it also makes the user whom the
+# tests' sshd lets in.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -117,7 +117,8 @@ fn a_backup_that_finds_no_room_says_so_and_speaks_of_no_daemon() {
 fn made_older(site: &Site, file: &str) {
     let db = rusqlite::Connection::open(site.at(file)).expect("it opens");
     db.execute_batch(
-        "DROP TABLE starts; DROP INDEX attempts_uncleaned; PRAGMA user_version = 2;
+        "DROP TABLE starts; DROP INDEX attempts_uncleaned; ALTER TABLE cases DROP COLUMN workset;
+         PRAGMA user_version = 2;
          UPDATE meta SET app_version = '0.0.9';",
     )
     .expect("it is of this schema");
