@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy knows the tests in here, not what they call")]
 
+mod alone;
 mod chaos;
 mod cli_change;
 mod cli_read;

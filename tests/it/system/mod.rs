@@ -24,7 +24,6 @@ mod identity;
 mod killed;
 mod lessons;
 mod logs;
-mod many;
 mod memory;
 mod manifests;
 mod places;

@@ -1,4 +1,6 @@
-//! Many cases at once, and many that are over: what they cost.
+//! Many cases at once, and many that are over: what they cost. What measures has the
+//! machine for itself, and its name puts it first: else all others would wait for it in
+//! the midst of their work.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +16,9 @@ use daylily_watch::store::recording::Fact;
 use daylily_watch::store::{Planned, Store};
 use nix::unistd::Pid;
 
-use super::setup::{Setup, UNTIL_LET_GO};
-use super::site::{Site, on_sites};
-use super::world::{HEADNODE, INTAKE, World, now, write};
+use crate::system::setup::{Setup, UNTIL_LET_GO};
+use crate::system::site::{Site, on_sites};
+use crate::system::world::{HEADNODE, INTAKE, World, now, write};
 use crate::wait;
 
 const QUIET: Duration = Duration::from_secs(2);
