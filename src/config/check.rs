@@ -9,9 +9,9 @@ use globset::Glob;
 
 use crate::config::error::{Complaint, Position, Problems, quoted};
 use crate::config::fields::{Fields, Item, Value};
+use crate::config::keys::join;
 use crate::config::kind::nearest;
 use crate::config::places::{self, Places};
-use crate::config::read::join;
 use crate::plain::is_plain;
 
 pub(super) fn all(root: &Fields, places: &Places, problems: &mut Problems) {

@@ -10,6 +10,7 @@ pub mod changes;
 mod check;
 pub mod error;
 mod fields;
+pub(crate) mod keys;
 mod kind;
 mod places;
 mod read;

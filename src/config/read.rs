@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use crate::config::NotActive;
 use crate::config::error::{Complaint, Position, Problems, quoted};
 use crate::config::fields::{Fields, Item, Value};
+use crate::config::keys::{join, refuse_duplicates};
 use crate::config::kind::{self, Choice, Default, Key, Kind, Section, TextRule, nearest};
 use crate::config::places::Places;
 use crate::config::secret::SecretSource;
@@ -16,9 +17,6 @@ use crate::config::tree::{self, Content, Entry, Node};
 use crate::config::units;
 
 const PARAMS: &str = "a map from names to text, numbers or truth values";
-
-/// In characters, where a key is shown.
-const LONGEST_KEY: usize = 100;
 
 /// In bytes. What a job's environment can hold is more.
 const MOST_PARAMS: usize = 64 << 10;
@@ -45,7 +43,7 @@ impl Reader<'_> {
             let keys: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
             return self.wrong(node, path, &format!("a map with the keys {}", keys.join(", ")));
         };
-        self.refuse_duplicates(entries, path);
+        refuse_duplicates(entries, path, self.problems);
         for entry in entries {
             if !section.keys.iter().any(|key| key.name == entry.key) {
                 let complaint = unknown_key(self.root, section, &entry.key);
@@ -168,7 +166,7 @@ impl Reader<'_> {
         let Content::Map(entries) = &node.content else {
             return self.wrong(node, path, "a map from names to sections");
         };
-        self.refuse_duplicates(entries, path);
+        refuse_duplicates(entries, path, self.problems);
         let empty = |at| Node { at, content: Content::Map(Vec::new()) };
         let mut named = Vec::new();
         for entry in entries {
@@ -190,7 +188,7 @@ impl Reader<'_> {
         let Content::Map(entries) = &node.content else {
             return self.wrong(node, path, "a map from names of environment variables to text");
         };
-        self.refuse_duplicates(entries, path);
+        refuse_duplicates(entries, path, self.problems);
         let mut variables = BTreeMap::new();
         for entry in entries {
             let path = join(path, &entry.key);
@@ -213,7 +211,7 @@ impl Reader<'_> {
         let Content::Map(entries) = &node.content else {
             return self.wrong(node, path, PARAMS);
         };
-        self.refuse_duplicates(entries, path);
+        refuse_duplicates(entries, path, self.problems);
         let mut params = BTreeMap::new();
         for entry in entries {
             let path = join(path, &entry.key);
@@ -266,18 +264,6 @@ impl Reader<'_> {
             Err(complaint) => {
                 self.problems.add(node.at, path, complaint);
                 Value::Bad
-            }
-        }
-    }
-
-    fn refuse_duplicates(&mut self, entries: &[Entry], path: &str) {
-        for (index, entry) in entries.iter().enumerate() {
-            if let Some(first) = entries[..index].iter().find(|first| first.key == entry.key) {
-                let Position { line, column } = first.key_at;
-                let complaint =
-                    Complaint::new(format!("set twice, first at line {line}, column {column}"))
-                        .hint("keep one of the two");
-                self.problems.add(entry.key_at, join(path, &entry.key), complaint);
             }
         }
     }
@@ -445,19 +431,6 @@ fn unknown_key(root: &'static Section, section: &'static Section, key: &str) -> 
     }
     let keys: Vec<&str> = section.keys.iter().map(|known| known.name).collect();
     complaint.hint(format!("known here: {}", keys.join(", ")))
-}
-
-pub(super) fn join(path: &str, key: &str) -> String {
-    // Longer ones are no keys of ours, and stand in a message for each mistake below them.
-    let (end, cut) = match key.char_indices().nth(LONGEST_KEY) {
-        Some((end, _)) => (end, "..."),
-        None => (key.len(), ""),
-    };
-    let key = key[..end].escape_debug();
-    match path {
-        "" => format!("{key}{cut}"),
-        path => format!("{path}.{key}{cut}"),
-    }
 }
 
 fn stand_at(node: &mut Node, at: Position) {

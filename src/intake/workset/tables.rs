@@ -34,12 +34,23 @@ pub enum Place {
 
 /// The rules of one kind of table.
 pub(super) struct Rules {
-    /// These columns must be there, with something in each cell.
-    required: &'static [&'static str],
+    /// These columns must be there, with something in each cell: those of one library, and
+    /// more.
+    required: &'static [&'static [&'static str]],
     /// The rows that are one library, and the column that tells its lanes apart.
     lanes: Option<(&'static [&'static str], &'static str)>,
     /// What the rows of one sample agree on, by the column that names it.
     agree: Option<(&'static str, &'static [&'static str])>,
+}
+
+impl Rules {
+    fn required(&self) -> impl Iterator<Item = &'static str> {
+        self.required.iter().copied().flatten().copied()
+    }
+
+    fn requires(&self, column: &str) -> bool {
+        self.required().any(|required| required == column)
+    }
 }
 
 const GROUP: &[&str] = &[
@@ -54,19 +65,7 @@ const GROUP: &[&str] = &[
 const FOLDER: &str = "PATH_TO_CONCORDANCE_DATA_DIR";
 
 pub(super) static SAMPLES: Rules = Rules {
-    required: &[
-        "RUN_ID",
-        "SAMPLE_ID",
-        "EXPERIMENTID",
-        "SAMPLE_TYPE",
-        "LIB_PREP",
-        "SEQ_VENDOR",
-        "SEQ_PLATFORM",
-        "LANE",
-        "SEQBC_ID",
-        "R1_FQ",
-        "R2_FQ",
-    ],
+    required: &[GROUP, &["LANE", "SEQBC_ID", "R1_FQ", "R2_FQ"]],
     lanes: Some((GROUP, "LANE")),
     agree: Some((
         "SAMPLE_ID",
@@ -75,7 +74,7 @@ pub(super) static SAMPLES: Rules = Rules {
 };
 
 pub(super) static UNITS: Rules = Rules {
-    required: &[
+    required: &[&[
         "RUNID",
         "SAMPLEID",
         "EXPERIMENTID",
@@ -84,7 +83,7 @@ pub(super) static UNITS: Rules = Rules {
         "LIBPREP",
         "SEQ_VENDOR",
         "SEQ_PLATFORM",
-    ],
+    ]],
     lanes: None,
     agree: None,
 };
@@ -120,7 +119,7 @@ pub(super) fn read(
     let mut samples = Samples::default();
     let mut files = Files { table: name, seen: HashSet::new(), files: Vec::new(), too_many: false };
     table.each_row(problems, |row, problems| {
-        for column in rules.required {
+        for column in rules.required() {
             required(row, column, problems);
         }
         if let Some(cell) = row.cell("SEQ_VENDOR") {
@@ -148,7 +147,7 @@ pub(super) fn read(
 }
 
 fn check_columns(table: &Table<'_>, rules: &Rules, problems: &mut Problems) {
-    let missing = rules.required.iter().filter(|column| !table.columns().contains(column));
+    let missing = rules.required().filter(|column| !table.columns().contains(column));
     for column in missing {
         let near = table
             .columns()
@@ -156,13 +155,13 @@ fn check_columns(table: &Table<'_>, rules: &Rules, problems: &mut Problems) {
             .copied()
             .find(|name| name.trim().eq_ignore_ascii_case(column))
             .or_else(|| {
-                let unknown = table.columns().iter().filter(|name| !rules.required.contains(name));
+                let unknown = table.columns().iter().filter(|name| !rules.requires(name));
                 config::nearest(column, unknown.copied())
             });
         let complaint = Complaint::new("the column is missing");
         problems.add(
             table.header(),
-            *column,
+            column,
             match near {
                 Some(near) => complaint.hint(format!("rename {} to {column}", quoted(near))),
                 None => complaint.hint("the names of columns are written in capitals, as here"),
@@ -317,7 +316,7 @@ impl Files<'_> {
         problems: &mut Problems,
     ) {
         // A read is required where its column is; all else may be left out.
-        let may_be_na = !rules.required.contains(&column);
+        let may_be_na = !rules.requires(column);
         if cell.text.is_empty() || (may_be_na && cell.text.eq_ignore_ascii_case("na")) {
             return;
         }

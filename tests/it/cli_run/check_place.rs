@@ -2,30 +2,18 @@
 //! as they must be.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::far::FarSite;
 use crate::namespace::ran_in_one;
+use crate::servers::programs_without_rsync;
 use crate::servers::sshd::Login;
-
-/// Programs of the headnode that are looked for, without rsync.
-fn without_rsync(folder: &Path) {
-    for entry in fs::read_dir("/usr/bin").expect("it is there").flatten() {
-        let name = entry.file_name();
-        if name != "rsync" {
-            symlink(entry.path(), folder.join(name)).expect("the folder is empty");
-        }
-    }
-}
 
 #[test]
 fn an_rsync_outside_of_path_is_told_with_the_line_that_makes_it_found() {
-    let programs = tempfile::tempdir().expect("a temporary directory");
-    fs::set_permissions(programs.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
-    without_rsync(programs.path());
+    let programs = programs_without_rsync();
     let shell = format!("env PATH={} /bin/sh", programs.path().display());
     let far = FarSite::with_login(Login::Shell(shell.leak()));
     let said = far.check().fails_alone("headnode.hpc.rsync");

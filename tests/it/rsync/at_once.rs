@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::world::{node, program};
 use crate::copy::rig::{Headnode, Rig};
 use crate::copy::world::{World, assert_fault, corrupt, listing, text};
+use crate::servers::programs_without_rsync;
 use crate::servers::sshd::{Login, Sshd};
 
 /// A world in which no rsync can be started.
@@ -129,13 +130,7 @@ fn what_is_large_limited_to_be_compared_or_marked_goes_by_rsync() {
 
 #[test]
 fn a_headnode_by_which_no_result_could_come_home_is_told_at_once() {
-    let bin = tempfile::tempdir().unwrap();
-    fs::set_permissions(bin.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    for tool in fs::read_dir("/usr/bin").unwrap().flatten() {
-        if tool.file_name() != "rsync" {
-            std::os::unix::fs::symlink(tool.path(), bin.path().join(tool.file_name())).unwrap();
-        }
-    }
+    let bin = programs_without_rsync();
     let line = format!("SetEnv PATH={} HOME=/nonexistent", bin.path().display());
     let mut world = World::at_once(Headnode::of(Sshd::with(Login::Plain, &[&line])));
     world.settings.path = Vec::new();

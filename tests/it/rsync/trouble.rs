@@ -8,6 +8,7 @@ use daylily_lifecycle::outcome::FaultClass;
 use super::world::{fast, node, noise, program, script};
 use crate::copy::rig::{Headnode, Rig};
 use crate::copy::world::{World, assert_fault};
+use crate::servers::programs_without_rsync;
 use crate::servers::sshd::{Login, NOISE, Sshd};
 
 /// Lets rsync go by another remote shell than scripts do.
@@ -19,13 +20,7 @@ fn with_remote_shell(world: &mut World, text: &str) {
 
 #[test]
 fn a_headnode_without_rsync_is_told_with_the_line_to_paste() {
-    let bin = tempfile::tempdir().unwrap();
-    fs::set_permissions(bin.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    for tool in fs::read_dir("/usr/bin").unwrap().flatten() {
-        if tool.file_name() != "rsync" {
-            std::os::unix::fs::symlink(tool.path(), bin.path().join(tool.file_name())).unwrap();
-        }
-    }
+    let bin = programs_without_rsync();
     let line = format!("SetEnv PATH={} HOME=/nonexistent", bin.path().display());
     let node = Headnode::of(Sshd::with(Login::Plain, &[&line]));
     let mut world = World::on(node);

@@ -8,6 +8,9 @@ pub(crate) mod pueued;
 pub(crate) mod s3;
 pub(crate) mod sshd;
 
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
 use nix::unistd::{Gid, Uid, User};
 
 /// Whom servers let in: as root a user made for it, so that nothing passes because root
@@ -35,4 +38,17 @@ pub(crate) fn account() -> Account {
 pub(crate) fn installed(path: &str) -> &str {
     assert!(std::fs::metadata(path).is_ok(), "{path} is missing: run `make servers`");
     path
+}
+
+/// A folder with every program of this machine but rsync, which another user may enter too.
+pub(crate) fn programs_without_rsync() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    for program in fs::read_dir("/usr/bin").expect("it is there").flatten() {
+        let name = program.file_name();
+        if name != "rsync" {
+            symlink(program.path(), folder.path().join(name)).expect("the folder is empty");
+        }
+    }
+    folder
 }

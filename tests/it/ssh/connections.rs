@@ -2,7 +2,8 @@
 //! and ended. They are counted at sshd.
 
 use std::os::unix::net::UnixListener;
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 
 use daylily_lifecycle::outcome::FaultClass;
@@ -11,6 +12,8 @@ use daylily_watch::adapters::host::ssh::masters::{BulkLine, Masters};
 use daylily_watch::adapters::host::ssh::shell::SshShell;
 use daylily_watch::clock::FakeClock;
 use futures_util::future::join_all;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::far::{Far, printed};
 use crate::servers::sshd::Sshd;
@@ -102,6 +105,62 @@ async fn a_socket_without_a_master_is_replaced() {
     assert!(socket.symlink_metadata().is_ok(), "nobody listens there, and it is there");
     printed(&far.shell(), "true").await.expect("it answers");
     assert_eq!(far.sshd.connections(), 2);
+}
+
+/// A daemon was killed while its ssh was connecting. Found the socket taken, that ssh would
+/// carry on without it for ever.
+#[tokio::test]
+async fn an_ssh_that_still_connects_for_a_dead_daemon_is_ended() {
+    let far = Far::start();
+    printed(&far.shell(), "true").await.expect("it answers");
+    let [socket] = &far.sockets()[..] else { panic!("{:?}", far.sockets()) };
+    far.masters.close().await;
+    let mut left = connecting(socket);
+    let mut others = connecting(&socket.with_extension("other"));
+    printed(&far.shell(), "true").await.expect("it answers");
+    until("it has ended", LIMIT, || left.try_wait().expect("it is ours").is_some());
+    assert_eq!(others.try_wait().expect("it is ours"), None, "what is of another socket stays");
+    others.kill().expect("it is ours");
+    others.wait().expect("it is ours");
+}
+
+/// An ssh whose other side never says anything.
+#[allow(clippy::disallowed_methods, reason = "what a daemon that was killed has left")]
+fn connecting(socket: &Path) -> Child {
+    let mut command = Command::new("ssh");
+    command.args(["-M", "-N", "-S"]).arg(socket).args(["-F", "none", "-o"]);
+    command.args(["ProxyCommand=sh -c 'cat >&2; :'", "nobody.invalid"]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("ssh is there")
+}
+
+#[tokio::test]
+async fn a_master_that_stands_still_is_replaced_and_ended() {
+    let far = Far::start();
+    printed(&far.shell(), "true").await.expect("it answers");
+    let [socket] = &far.sockets()[..] else { panic!("{:?}", far.sockets()) };
+    let [master] = masters_at(socket)[..] else { panic!("{:?}", masters_at(socket)) };
+    kill(Pid::from_raw(master), Signal::SIGSTOP).expect("it is ours");
+    let later = far.masters_with(|_| {});
+    printed(&shell_over(&later, &far), "true").await.expect("it answers over another one");
+    until("the first has ended", LIMIT, || !masters_at(socket).contains(&master));
+    later.close().await;
+    until("nothing of ours is left", LIMIT, || masters_at(socket).is_empty());
+    until("sshd has nobody left", LIMIT, || far.sshd.open_connections() == 0);
+}
+
+/// As they are started, or as some versions call themselves later.
+fn masters_at(socket: &Path) -> Vec<i32> {
+    let socket = socket.display();
+    let (started, later) = (format!("ssh -M -N -S {socket} "), format!("ssh: {socket} [mux]"));
+    let pids = std::fs::read_dir("/proc").expect("it is there").flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_one = |pid: &i32| {
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words).replace('\0', " ");
+        words.starts_with(&started) || words.starts_with(&later)
+    };
+    pids.filter(is_one).collect()
 }
 
 #[tokio::test]

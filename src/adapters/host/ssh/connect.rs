@@ -17,6 +17,7 @@ use openssh::Session;
 use super::here::{no_file, no_folder, not_started};
 use super::log::{Names, some_fault, word};
 use super::masters::LineSettings;
+use super::remnants::Turn;
 use crate::adapters::host::local::Group;
 use crate::mask::masked;
 
@@ -52,6 +53,12 @@ pub(super) async fn connect(
     let names = names(settings);
     let log = log_of(socket);
     settings.folder.ensure().map_err(|error| no_folder(&error))?;
+    let turn = turn(socket).await.map_err(|error| no_file(socket, &error))?;
+    if answers(socket).await {
+        // Another process of ours was first.
+        return Ok(());
+    }
+    turn.end_remnants(socket);
     remove(socket).map_err(|error| no_file(socket, &error))?;
     remove(&log).map_err(|error| no_file(&log, &error))?;
     // What a jump host's ssh says goes there too, since it keeps standard error open for
@@ -107,14 +114,27 @@ pub(super) async fn exit(socket: &Path) {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.kill_on_drop(true);
         if let Ok(mut child) = command.spawn() {
-            // One that does not answer ends by itself, since nothing uses it.
             let _ = tokio::time::timeout(EXIT, child.wait()).await;
         }
+    }
+    // There is none where there is no folder.
+    let turn = turn(socket).await.ok();
+    if let Some(turn) = &turn {
+        turn.end_remnants(socket);
     }
     for file in [socket, &log_of(socket)] {
         // It may be gone already, and nothing depends on it.
         let _ = remove(file);
     }
+    if let Some(turn) = turn {
+        turn.leave();
+    }
+}
+
+async fn turn(socket: &Path) -> io::Result<Turn> {
+    let socket = socket.to_owned();
+    let waiting = tokio::task::spawn_blocking(move || Turn::wait(&socket));
+    waiting.await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 pub(super) fn names(settings: &LineSettings) -> Names {

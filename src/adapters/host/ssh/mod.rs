@@ -6,6 +6,7 @@ pub mod masters;
 pub mod shell;
 pub mod sockets;
 mod prelude;
+mod remnants;
 mod answer;
 mod sessions;
 mod connect;

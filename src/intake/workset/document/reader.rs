@@ -6,11 +6,9 @@ use std::collections::BTreeMap;
 use super::rules;
 use crate::config;
 use crate::config::error::{Complaint, Position, Problems, quoted};
+use crate::config::keys::{join, refuse_duplicates};
 use crate::config::tree::{Content, Entry, Node};
 use crate::intake::workset::words;
-
-/// In characters, where a key is shown.
-const LONGEST_KEY: usize = 60;
 
 pub(super) struct Reader<'a> {
     pub(super) problems: &'a mut Problems,
@@ -35,7 +33,7 @@ impl Reader<'_> {
             self.wrong::<()>(node, path, "a map");
             return &[];
         };
-        self.refuse_duplicates(entries, path);
+        refuse_duplicates(entries, path, self.problems);
         for entry in entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             let near = config::nearest(&entry.key, known.iter().copied());
             let hint = match near {
@@ -188,7 +186,7 @@ impl Reader<'_> {
             self.wrong::<()>(&entry.value, &path, "a map from names of variables to text");
             return variables;
         };
-        self.refuse_duplicates(entries, &path);
+        refuse_duplicates(entries, &path, self.problems);
         for entry in entries {
             let path = join(&path, &entry.key);
             if let Err(complaint) = config::variable(&entry.key) {
@@ -209,19 +207,6 @@ impl Reader<'_> {
         self.problems.add(at, one, complaint);
     }
 
-    fn refuse_duplicates(&mut self, entries: &[Entry], path: &str) {
-        let mut first = BTreeMap::new();
-        for entry in entries {
-            let Position { line, column } = *first.entry(&entry.key).or_insert(entry.key_at);
-            if entry.key_at != (Position { line, column }) {
-                let complaint =
-                    Complaint::new(format!("set twice, first at line {line}, column {column}"))
-                        .hint("keep one of the two");
-                self.problems.add(entry.key_at, join(path, &entry.key), complaint);
-            }
-        }
-    }
-
     pub(super) fn wrong<T>(&mut self, node: &Node, path: &str, expected: &str) -> Option<T> {
         let found = match &node.content {
             Content::Scalar { .. } if node.is_null() => "nothing".to_owned(),
@@ -232,17 +217,5 @@ impl Reader<'_> {
         let complaint = Complaint::new(format!("found {found}, expected {expected}"));
         self.problems.add(node.at, path, complaint);
         None
-    }
-}
-
-fn join(path: &str, key: &str) -> String {
-    let (end, cut) = match key.char_indices().nth(LONGEST_KEY) {
-        Some((end, _)) => (end, "..."),
-        None => (key.len(), ""),
-    };
-    let key = key[..end].escape_debug();
-    match path {
-        "" => format!("{key}{cut}"),
-        path => format!("{path}.{key}{cut}"),
     }
 }
