@@ -371,7 +371,7 @@ pub fn observations(number: u32) -> Vec<Named> {
     ];
     for (name, look) in looks() {
         let observation =
-            Observation::Looked { attempt: id(), look, queue_wiped: false, begun: None };
+            Observation::Looked { attempt: id(), look, queue_wiped: Some(false), begun: None };
         all.push(named(&format!("look: {name}"), observation));
     }
     all
@@ -384,7 +384,7 @@ pub fn cases() -> BTreeMap<String, Case> {
         Observation::Looked {
             attempt: attempt_id(1),
             look: found.map_or(Look::CouldNot { why: String::new() }, |(_, look)| look),
-            queue_wiped: false,
+            queue_wiped: Some(false),
             begun: None,
         }
     };

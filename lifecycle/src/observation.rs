@@ -74,7 +74,8 @@ pub enum Observation {
     Looked {
         attempt: AttemptId,
         look: Look,
-        queue_wiped: bool,
+        /// None: nobody looked at the queue as a whole.
+        queue_wiped: Option<bool>,
         /// When it was begun, where others may have acted meanwhile.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         begun: Option<Timestamp>,

@@ -171,8 +171,9 @@ pub struct Seen {
     pub claimed_at: Option<Timestamp>,
     /// Its label was once in the queue's list.
     pub in_queue: bool,
-    /// Every entry this program knows of that queue is gone at once.
-    pub queue_wiped: bool,
+    /// Every entry this program knows of that queue is gone at once. None: only this one
+    /// was looked for, so it cannot be told.
+    pub queue_wiped: Option<bool>,
 }
 
 /// What a reading means. One variant per action of the table.
@@ -223,6 +224,9 @@ pub enum Conclusion {
     NotSubmitted,
     /// In the queue, not begun.
     Waiting,
+    /// Was in the queue, not begun, and is not. The next look at the queue as a whole tells
+    /// whether it went alone.
+    Gone,
     /// The queue is done with it (or lost it) and it never claimed: take the claim.
     TakeClaim {
         then: AfterClaim,
@@ -303,10 +307,11 @@ fn unclaimed(evidence: &Evidence, seen: Seen) -> Conclusion {
     match (evidence.alive, evidence.queue) {
         (Alive::Yes, _) | (_, QueueWord::Running) => Conclusion::Starting,
         (_, QueueWord::Absent) if !seen.in_queue => Conclusion::NotSubmitted,
-        (_, QueueWord::Absent) if seen.queue_wiped => {
-            Conclusion::TakeClaim { then: AfterClaim::NewAttempt }
-        }
-        (_, QueueWord::Absent) => Conclusion::TakeClaim { then: AfterClaim::Hold },
+        (_, QueueWord::Absent) => match seen.queue_wiped {
+            Some(true) => Conclusion::TakeClaim { then: AfterClaim::NewAttempt },
+            Some(false) => Conclusion::TakeClaim { then: AfterClaim::Hold },
+            None => Conclusion::Gone,
+        },
         (_, QueueWord::Waiting) => Conclusion::Waiting,
         (_, QueueWord::Done | QueueWord::Killed | QueueWord::FailedToSpawn) => {
             Conclusion::TakeClaim { then: AfterClaim::Retry }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::Attempt;
 use crate::ids::{AttemptId, GroupName};
 use crate::policy::GroupSlots;
 
@@ -23,6 +24,8 @@ pub struct QueueSeen {
     pub ours: u64,
     /// Attempts that had been in the list and were not.
     pub gone: Vec<AttemptId>,
+    /// When it was last found emptied.
+    pub emptied_at: Option<Timestamp>,
     /// None: the queue has no groups.
     pub groups: Option<BTreeMap<GroupName, GroupSeen>>,
     pub drift: Vec<Drift>,
@@ -75,6 +78,14 @@ pub fn is_wiped(before: &QueueSeen, now: &QueueSeen, of: Missing) -> bool {
     }
     let others = before.entries > before.ours;
     of.known > 1 || (now.entries == 0 && (others || is_another_run(before, now) == Some(true)))
+}
+
+impl QueueSeen {
+    /// Whether an entry that is gone went with all others, also where only a later look
+    /// than that which found it emptied could tell of this one.
+    pub fn was_emptied_of(&self, attempt: &Attempt) -> bool {
+        attempt.queued_at.zip(self.emptied_at).is_some_and(|(queued, emptied)| queued <= emptied)
+    }
 }
 
 /// None: the queue does not tell its runs apart.

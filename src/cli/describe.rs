@@ -101,7 +101,8 @@ fn describe_scan(scanned: &Scanned) -> String {
 
 fn describe_look(look: &Look) -> String {
     // What was known before is not in the entry; the words below hold either way.
-    let conclusion = conclude(look, Seen { claimed_at: None, in_queue: false, queue_wiped: false });
+    let conclusion =
+        conclude(look, Seen { claimed_at: None, in_queue: false, queue_wiped: Some(false) });
     match conclusion {
         Conclusion::CouldNotLook { why } => format!("could not be looked at: {}", one_line(&why)),
         Conclusion::Impossible => "left an end record although its job was taken back".to_owned(),
@@ -129,6 +130,7 @@ fn describe_look(look: &Look) -> String {
         Conclusion::NeverRan => "it never ran".to_owned(),
         Conclusion::Starting => "it starts".to_owned(),
         Conclusion::NotSubmitted => "its queue does not have it".to_owned(),
+        Conclusion::Gone => "its queue no longer has it".to_owned(),
         Conclusion::Waiting => "it waits in its queue".to_owned(),
         Conclusion::TakeClaim { then } => match then {
             AfterClaim::NewAttempt => "its queue was emptied before it began".to_owned(),

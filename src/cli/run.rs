@@ -26,7 +26,7 @@ use crate::app::{self, VERSION};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Settings};
 use crate::reconcile::driver::{Driver, Ending, Until};
-use crate::reconcile::{Context, blocking, ourselves};
+use crate::reconcile::{Context, Pulse, blocking, ourselves};
 use crate::store::Store;
 use crate::store::error::StoreError;
 use crate::store::read::Reader;
@@ -191,14 +191,22 @@ async fn driven(
     until: Until,
     stop: &CancellationToken,
 ) -> anyhow::Result<Ending> {
+    let mut pulse: Option<Arc<Pulse>> = None;
     loop {
         let driver = Driver::new(context.clone())?;
+        let driver = match pulse.take() {
+            Some(pulse) => driver.with_pulse(pulse),
+            None => driver,
+        };
+        let beats = driver.pulse();
         let ending = Box::pin(driver.run(until, stop.clone())).await;
         // At once for all: one that does not answer keeps none of the others.
         join_all(context.nodes.values().map(|node| node.host.close())).await;
         match ending? {
             Ending::Anew(settings) => {
-                *context = app::context(*settings, context.store.clone(), owner).await?;
+                let anew = app::context(*settings, context.store.clone(), owner).await;
+                *context = anew.inspect_err(|_| beats.stops())?;
+                pulse = Some(beats);
             }
             ending => return Ok(ending),
         }

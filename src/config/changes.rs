@@ -52,8 +52,8 @@ pub(super) fn when(key: &str) -> When {
         ("rules", _) | ("intakes", "headnode" | "group" | "pipeline" | "priority") => {
             When::LaterCases
         }
-        // What job.sh is made of.
-        ("pipelines", "command" | "shell" | "setup" | "env")
+        // What an attempt is made of.
+        ("pipelines", "command" | "shell" | "setup" | "stop" | "env")
         | ("headnodes", "env" | "path" | "umask") => When::NextAttempt,
         _ => When::Now,
     }

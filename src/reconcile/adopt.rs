@@ -307,7 +307,7 @@ impl Adoption<'_> {
                     let attempt = record.attempt.clone();
                     let look = with_queue(look, word);
                     let what =
-                        Observation::Looked { attempt, look, queue_wiped: false, begun: None };
+                        Observation::Looked { attempt, look, queue_wiped: None, begun: None };
                     self.context.record(case, what).await?;
                 }
             }

@@ -45,7 +45,7 @@ const STANDS: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What the loops tell of themselves, and what is told of them.
-pub(super) struct Pulse {
+pub struct Pulse {
     state_dir: PathBuf,
     clock: Arc<dyn Clock>,
     beat: Mutex<Beat>,
@@ -119,6 +119,13 @@ impl Pulse {
         }
     }
 
+    /// A daemon that has ended leaves no file behind that says it lives.
+    pub fn stops(&self) {
+        if let Err(error) = std::fs::remove_file(self.state_dir.join(FILE)) {
+            tracing::debug!(%error, "alive.json stays");
+        }
+    }
+
     /// Has somebody look beside the loops, who is gone when what is returned is.
     pub(super) fn watched(self: &Arc<Self>) -> AbortOnDropHandle<()> {
         AbortOnDropHandle::new(tokio::spawn(self.clone().watch()))
@@ -139,9 +146,4 @@ fn write_alive(state_dir: &Path, alive: &Alive) -> std::io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     std::fs::rename(&part, state_dir.join(FILE))
-}
-
-/// A daemon that has ended leaves no file behind that says it lives.
-pub(super) fn remove_alive(state_dir: &Path) -> std::io::Result<()> {
-    std::fs::remove_file(state_dir.join(FILE))
 }

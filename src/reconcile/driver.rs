@@ -15,7 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::advance::{Also, advance};
-use super::alive::{Pulse, remove_alive};
+use super::alive::Pulse;
 use super::all_done::all_done;
 use super::errands::Errands;
 use super::execute::{Contact, Executor};
@@ -128,13 +128,23 @@ impl Driver {
         })
     }
 
+    /// What is told of the daemon that this one is part of.
+    pub fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.clone()
+    }
+
+    /// It takes the place of another one in the same daemon.
+    pub fn with_pulse(self, pulse: Arc<Pulse>) -> Self {
+        Self { pulse, ..self }
+    }
+
     /// Runs until it is stopped or done. Then nothing it started is left but the jobs.
     pub async fn run(mut self, until: Until, stop: CancellationToken) -> Pass<Ending> {
         let watched = self.pulse.watched();
         let ending = self.go_round(until, &stop).await;
         // What goes on now ends by a limit of its own.
         drop(watched);
-        let Self { context, scanner, executor, poller, errands, .. } = self;
+        let Self { context, scanner, executor, poller, errands, pulse, .. } = self;
         let ended = async {
             tokio::join!(
                 executor.shut_down(),
@@ -146,8 +156,8 @@ impl Driver {
         if tokio::time::timeout(SHUT_DOWN, ended).await.is_err() {
             tracing::warn!("something did not stop in time and is left behind");
         }
-        if let Err(error) = remove_alive(context.state_dir()) {
-            tracing::debug!(%error, "alive.json stays");
+        if !matches!(ending, Ok(Ending::Anew(_))) {
+            pulse.stops();
         }
         match (ending, context.store.is_broken()) {
             (_, Some(why)) => Ok(Ending::Broken(why)),

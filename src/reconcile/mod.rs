@@ -50,7 +50,7 @@ use crate::config::{HeadnodeSettings, IntakeSettings, Settings};
 use crate::store::Store;
 use crate::store::error::StoreError;
 
-pub use alive::{Alive, read_alive};
+pub use alive::{Alive, Pulse, read_alive};
 pub use stop_file::stop_file;
 
 /// What every reconciler may use. It holds no state of its own.

@@ -9,7 +9,7 @@ use daylily_lifecycle::ids::{HeadnodeName, IntakeName};
 
 use super::{Context, Pass, blocking};
 use crate::config::changes::{Change, When, changes};
-use crate::config::{self, HeadnodeSettings, HostAddress, QueueKind, Settings};
+use crate::config::{self, HeadnodeSettings, HostAddress, Settings};
 use crate::store::read::Reader;
 
 /// So many cases are named, the others are counted.
@@ -18,6 +18,8 @@ const NAMED: usize = 3;
 pub(super) struct Reloaded {
     /// The answer to who asked.
     pub(super) told: String,
+    /// Nothing is wrong with the file, and nobody is in its way.
+    pub(super) taken: bool,
     /// What is to act from now on.
     pub(super) anew: Option<Settings>,
 }
@@ -25,7 +27,7 @@ pub(super) struct Reloaded {
 /// `only_look`: nothing is to change.
 pub(super) async fn reload(context: &Context, reader: &Reader, only_look: bool) -> Pass<Reloaded> {
     let file = context.settings.file.clone();
-    let told = |told: String| Ok(Reloaded { told, anew: None });
+    let told = |told: String| Ok(Reloaded { told, taken: false, anew: None });
     let new = match blocking(move || config::load(&file)).await {
         Ok(new) => new,
         Err(errors) => {
@@ -44,7 +46,7 @@ pub(super) async fn reload(context: &Context, reader: &Reader, only_look: bool) 
     let text = in_words(&changes, only_look);
     let acts = changes.iter().any(|change| !matches!(change.when, When::Restart | When::NotActive));
     let anew = (acts && !only_look).then(|| new.within(old));
-    Ok(Reloaded { told: text, anew })
+    Ok(Reloaded { told: text, taken: true, anew })
 }
 
 fn in_words(changes: &[Change], only_look: bool) -> String {
@@ -91,12 +93,6 @@ fn refusals(old: &Settings, new: &Settings, live: &[Case]) -> Vec<String> {
         let of_it: Vec<&Case> = live.iter().filter(|case| is_on(case, &before.name)).collect();
         refusals.extend(moved.and_then(|moved| of_headnode(&before.name, &moved, &of_it)));
     }
-    refusals.extend(new.headnodes.iter().filter(|h| h.queue == QueueKind::Slurm).map(|headnode| {
-        format!(
-            "headnode {}: `queue: slurm` is not built yet\nhint: use queue: direct or pueue",
-            headnode.name
-        )
-    }));
     refusals
 }
 

@@ -97,7 +97,7 @@ pub(super) async fn answer(
 
 fn tell_of_reload(reloaded: &Reloaded) {
     let told = reloaded.told.replace('\n', "; ");
-    if told.starts_with("done") {
+    if reloaded.taken {
         tracing::info!(told, "the configuration was read anew");
     } else {
         tracing::warn!(told, "the configuration was not taken");

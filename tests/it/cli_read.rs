@@ -33,7 +33,7 @@ fn shipped(name: &str) -> Observation {
 fn look(name: &str, what: &str) -> Observation {
     let found = looks().into_iter().find(|(known, _)| *known == what);
     let look = found.map_or(Look::CouldNot { why: what.to_owned() }, |(_, look)| look);
-    Observation::Looked { attempt: attempt_of(name), look, queue_wiped: false, begun: None }
+    Observation::Looked { attempt: attempt_of(name), look, queue_wiped: Some(false), begun: None }
 }
 
 fn returned(name: &str) -> Observation {

@@ -24,9 +24,9 @@ const ALL: [QueueWord; 7] = [
     QueueWord::Unreadable,
 ];
 
-const NEVER_SEEN: Seen = Seen { claimed_at: None, in_queue: false, queue_wiped: false };
-const SEEN: Seen = Seen { claimed_at: None, in_queue: true, queue_wiped: false };
-const WIPED: Seen = Seen { claimed_at: None, in_queue: true, queue_wiped: true };
+const NEVER_SEEN: Seen = Seen { claimed_at: None, in_queue: false, queue_wiped: Some(false) };
+const SEEN: Seen = Seen { claimed_at: None, in_queue: true, queue_wiped: Some(false) };
+const WIPED: Seen = Seen { claimed_at: None, in_queue: true, queue_wiped: Some(true) };
 
 fn join(looks: Result<Vec<HostLook>, Fault>, queue: QueueWord) -> Look {
     match looks.map(|mut looks| looks.remove(0)) {

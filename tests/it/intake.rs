@@ -16,8 +16,6 @@ use daylily_watch::intake::directory::scan::{ScanSettings, scan};
 use daylily_watch::tree::Names;
 use jiff::{SignedDuration, Timestamp};
 
-const LIMIT: Duration = Duration::from_secs(20);
-
 fn names(patterns: &[&str]) -> Names {
     let patterns: Vec<String> = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
     Names::new(&patterns).unwrap()

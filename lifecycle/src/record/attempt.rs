@@ -121,7 +121,7 @@ pub(super) fn looked(
     next: &mut Next,
     id: &AttemptId,
     look: &Look,
-    queue_wiped: bool,
+    queue_wiped: Option<bool>,
     begun: Option<Timestamp>,
 ) -> Effect {
     let at = next.at;
@@ -146,7 +146,7 @@ pub(super) fn looked(
     let is_older = begun.zip(handed_over).is_some_and(|(begun, then)| begun < then);
     let of_an_absence =
         matches!(conclusion, Conclusion::NotSubmitted | Conclusion::TakeClaim { .. });
-    if is_older && of_an_absence {
+    if (is_older && of_an_absence) || conclusion == Conclusion::Gone {
         return Effect::Nothing;
     }
     let begun = match look {
@@ -158,7 +158,7 @@ pub(super) fn looked(
     let ended = attempt.end.is_some();
     next.over(StepName::Look);
     match conclusion {
-        Conclusion::CouldNotLook { .. } => {}
+        Conclusion::CouldNotLook { .. } | Conclusion::Gone => {}
         Conclusion::Impossible => {
             quarantine(next, id, "an end record lies beside a claim of ours");
             if next.case.hold.is_none() {

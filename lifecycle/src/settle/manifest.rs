@@ -70,14 +70,13 @@ impl Board<'_> {
             }
             Manifest::Workset { name, objects: 0, .. } => (name, "its files".to_owned(), "are"),
             Manifest::Workset { name, objects, listed, .. } => {
-                let objects = match objects {
-                    1 => "the 1 object in S3".to_owned(),
-                    many => format!("the {many} objects in S3"),
+                let (there, plural) = match objects {
+                    1 => ("the 1 object in S3".to_owned(), "is"),
+                    many => (format!("the {many} objects in S3"), "are"),
                 };
-                match (*listed, objects.as_str()) {
-                    (true, _) => (name, format!("its files and {objects}"), "are"),
-                    (false, "the 1 object in S3") => (name, objects, "is"),
-                    (false, _) => (name, objects, "are"),
+                match listed {
+                    true => (name, format!("its files and {there}"), "are"),
+                    false => (name, there, plural),
                 }
             }
         };

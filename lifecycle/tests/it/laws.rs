@@ -383,7 +383,7 @@ fn looked(case: &Case) -> Option<Observation> {
     Some(Observation::Looked {
         attempt: attempt.id.clone(),
         look: Look::Saw(evidence),
-        queue_wiped: false,
+        queue_wiped: Some(false),
         begun: None,
     })
 }

@@ -7,7 +7,7 @@ use daylily_lifecycle::backoff::is_due;
 use daylily_lifecycle::case::{Case, HoldWhy, StateName, StepName};
 use daylily_lifecycle::diagram::{self, at, attempt_id, seed, slot};
 use daylily_lifecycle::observation::{Decision, Observation, Verb};
-use daylily_lifecycle::outcome::{Fault, FaultClass, Look};
+use daylily_lifecycle::outcome::{AfterClaim, Fault, FaultClass, Look};
 use daylily_lifecycle::record::{Recorded, record};
 
 use crate::plans::{after, asked, case, decision, look, planned};
@@ -16,7 +16,7 @@ fn look_begun(name: &str, begun: i64) -> Observation {
     let found: Option<(_, Look)> = diagram::looks().into_iter().find(|(known, _)| *known == name);
     let (_, look) = found.expect("the look is in the list");
     let begun = Some(at(begun));
-    Observation::Looked { attempt: attempt_id(1), look, queue_wiped: false, begun }
+    Observation::Looked { attempt: attempt_id(1), look, queue_wiped: Some(false), begun }
 }
 
 fn failed(step: StepName, class: FaultClass) -> Observation {
@@ -33,6 +33,25 @@ fn an_absence_that_was_seen_before_the_hand_over_says_nothing_of_it() {
     let newer = after(&handed_over, 103, look_begun("not submitted", 102));
     let plan = planned(&newer, 104);
     assert!(matches!(plan.actions[..], [Action::TakeClaim { .. }]), "{plan:?}");
+}
+
+#[test]
+fn whether_an_entry_went_alone_is_not_concluded_where_only_it_was_looked_for() {
+    let queued = after(&case("submitting"), 100, look("waiting"));
+    let Observation::Looked { attempt, look, .. } = look("not submitted") else {
+        panic!("it is a look");
+    };
+    let of = |queue_wiped| {
+        let (attempt, look) = (attempt.clone(), look.clone());
+        let what = Observation::Looked { attempt, look, queue_wiped, begun: None };
+        record(Some(&queued), &diagram::seen(101, what))
+    };
+    assert!(matches!(of(None), Recorded::Same), "{:?}", of(None));
+    for whole in [true, false] {
+        let Recorded::Changed(given_up) = of(Some(whole)) else { panic!("it is given up") };
+        let then = if whole { AfterClaim::NewAttempt } else { AfterClaim::Hold };
+        assert_eq!(given_up.attempt().expect("it has one").giving_up, Some(then));
+    }
 }
 
 #[test]
@@ -84,7 +103,12 @@ fn never_begins(this: &Case, number: u32, now: i64) -> Case {
     let of = |name: &str| {
         let found = diagram::looks().into_iter().find(|(known, _)| *known == name);
         let (_, look) = found.expect("the look is in the list");
-        Observation::Looked { attempt: attempt.clone(), look, queue_wiped: false, begun: None }
+        Observation::Looked {
+            attempt: attempt.clone(),
+            look,
+            queue_wiped: Some(false),
+            begun: None,
+        }
     };
     let (files, bytes) = (1, daylily_lifecycle::ids::ByteCount(1));
     let shipped = Observation::Shipped { attempt: attempt.clone(), files, bytes, digest: None };

@@ -30,7 +30,7 @@ pub(crate) fn after(case: &Case, second: i64, what: Observation) -> Case {
 pub(crate) fn look(name: &str) -> Observation {
     let found = diagram::looks().into_iter().find(|(known, _)| *known == name);
     let (_, look) = found.expect("the look is in the list");
-    Observation::Looked { attempt: attempt_id(1), look, queue_wiped: false, begun: None }
+    Observation::Looked { attempt: attempt_id(1), look, queue_wiped: Some(false), begun: None }
 }
 
 pub(crate) fn asked(verb: Verb) -> Observation {

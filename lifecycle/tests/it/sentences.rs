@@ -253,7 +253,7 @@ fn a_cancelled_case_says_by_whom_and_whether_anything_ran() {
     let look = Observation::Looked {
         attempt: diagram::attempt_id(1),
         look: ended.expect("it is in the list").1,
-        queue_wiped: false,
+        queue_wiped: Some(false),
         begun: None,
     };
     case = after(&running, look);

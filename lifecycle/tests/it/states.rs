@@ -45,7 +45,7 @@ fn a_job_that_ended_before_the_first_look_began_when_it_claimed() {
         let what = Observation::Looked {
             attempt: diagram::attempt_id(1),
             look,
-            queue_wiped: false,
+            queue_wiped: Some(false),
             begun: None,
         };
         let Recorded::Changed(next) = record(Some(case), &diagram::seen(200, what)) else {

@@ -52,20 +52,9 @@ impl Prefix {
         &self.0
     }
 
-    /// The folder of this name in it.
-    pub fn folder(&self, name: &str) -> Self {
-        Self::new(&format!("{}{name}", self.0))
-    }
-
     /// The object of this name in it.
     pub fn key(&self, name: &str) -> Key {
         Key(format!("{}{name}", self.0))
-    }
-
-    /// The last name of it: that of the folder.
-    pub fn last(&self) -> &str {
-        let folder = self.0.strip_suffix('/').unwrap_or(&self.0);
-        folder.rsplit('/').next().unwrap_or_default()
     }
 }
 

@@ -28,6 +28,8 @@ fn each_key_says_from_when_on_it_acts() {
     let pipeline = |what: &str| format!("pipelines: {{default: {{{what}}}}}\n");
     let (before, after) = (pipeline("command: one"), pipeline("command: two"));
     one(&before, &after, "pipelines.default.command", When::NextAttempt);
+    let after = pipeline("command: one, stop: end-it");
+    one(&before, &after, "pipelines.default.stop", When::NextAttempt);
     let expect = pipeline("command: one, expect: [out]");
     assert!(differ(&before, &expect).iter().all(|(_, when)| *when == When::Now));
     let rule = "rules: [{files: '*.dcm', priority: urgent}]\n";

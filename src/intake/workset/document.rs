@@ -8,9 +8,8 @@ mod reader;
 mod rules;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use crate::config::error::{Complaint, ConfigErrors, Position, Problems, quoted};
+use crate::config::error::{Complaint, Position, Problems, quoted};
 use crate::config::tree::{self, Content, Entry, Node};
 use crate::intake::workset::words;
 use reader::Reader;
@@ -187,13 +186,6 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Document {
             nothing
         }
     }
-}
-
-/// The text alone, all its mistakes at once.
-pub fn understand(text: &str) -> Result<Workset, ConfigErrors> {
-    let mut problems = Problems::new(Path::new(NAME));
-    let workset = read(text, &mut problems).workset;
-    workset.ok_or_else(|| problems.into_errors())
 }
 
 struct Reading<'a> {

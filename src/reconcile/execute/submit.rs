@@ -59,7 +59,7 @@ pub(super) async fn submit(context: Context, node: Node, cases: Vec<Case>) -> Pa
             let what = Observation::Looked {
                 attempt: attempt.id.clone(),
                 look,
-                queue_wiped: false,
+                queue_wiped: None,
                 begun: None,
             };
             context.record(case.id.clone(), what).await?;
@@ -122,7 +122,7 @@ async fn add(context: &Context, node: &Node, to_add: Vec<(&Case, &Attempt)>) -> 
                 let what = Observation::Looked {
                     attempt: attempt.id.clone(),
                     look,
-                    queue_wiped: false,
+                    queue_wiped: None,
                     begun: None,
                 };
                 context.record(case.id.clone(), what).await?;
@@ -162,7 +162,7 @@ async fn refused(
 
 fn seen_of(attempt: &Attempt) -> Seen {
     let claimed_at = attempt.started_at.filter(|_| attempt.claimed_by == Some(ClaimedBy::Job));
-    Seen { claimed_at, in_queue: attempt.queued_at.is_some(), queue_wiped: false }
+    Seen { claimed_at, in_queue: attempt.queued_at.is_some(), queue_wiped: None }
 }
 
 /// What `job.sh` is made of: the pipeline's command as the attempt was made with it,

@@ -162,14 +162,10 @@ impl Work {
             .collect();
         let now = self.context.clock.now();
         let seen = words.map(|words| self.seen(words, read, &looks));
-        let wiped = seen.as_ref().is_some_and(|seen| seen.wiped);
-        if wiped {
-            tracing::warn!(headnode = %self.node.settings.name, "its queue was emptied");
-        }
-        let recorded = read
-            .iter()
-            .zip(&looks)
-            .map(|(running, look)| self.record(running, look.clone(), wiped, begun));
+        let recorded = read.iter().zip(&looks).map(|(running, look)| {
+            let wiped = seen.as_ref().map(|seen| seen.was_emptied_of(&running.attempt));
+            self.record(running, look.clone(), wiped, begun)
+        });
         let recorded = crate::reconcile::all(recorded).await?;
         polled.lively = recorded.iter().any(|recorded| matches!(recorded, Recorded::Changed(_)))
             || self.running.iter().any(|running| is_about_to_turn(running, now));
@@ -177,17 +173,15 @@ impl Work {
             let ids = self.running.iter().map(|running| running.attempt.id.clone()).collect();
             self.context.store.seen(ids, now).await?;
         }
-        if let (Some(words), Some(Seen { now: seen, keep_before, .. })) = (words, seen) {
+        if let (Some(words), Some(seen)) = (words, seen) {
             self.remove_left_overs(words).await?;
-            if !keep_before {
-                self.keep(seen).await?;
-            }
+            self.keep(seen).await?;
         }
         Ok(())
     }
 
     /// The queue as a whole, against what it was like before.
-    fn seen(&self, words: &QueueLook, read: &[&Running], looks: &[Look]) -> Seen {
+    fn seen(&self, words: &QueueLook, read: &[&Running], looks: &[Look]) -> QueueSeen {
         let before = self.before();
         let is_missing = |attempt: &Attempt| {
             attempt.queued_at.is_some()
@@ -199,6 +193,7 @@ impl Work {
             entries: words.entries,
             ours: words.words.values().map(|word| u64::from(word.copies)).sum(),
             groups: words.groups.as_ref().map(groups),
+            emptied_at: before.emptied_at,
             ..QueueSeen::default()
         };
         let attempts = || self.running.iter().map(|running| &running.attempt);
@@ -213,10 +208,11 @@ impl Work {
             .filter(|attempt| !has_ended(attempt))
             .collect();
         let missing = known.iter().filter(|attempt| is_missing(attempt)).count();
-        let wiped = is_wiped(&before, &now, Missing { known: known.len(), missing });
-        // What could not be looked at is still to learn that all was gone at once.
-        let keep_before = wiped && looks.iter().any(|look| matches!(look, Look::CouldNot { .. }));
-        Seen { now, wiped, keep_before }
+        if is_wiped(&before, &now, Missing { known: known.len(), missing }) {
+            tracing::warn!(headnode = %self.node.settings.name, "its queue was emptied");
+            now.emptied_at = Some(self.context.clock.now());
+        }
+        now
     }
 
     pub(super) fn before(&self) -> QueueSeen {
@@ -241,7 +237,7 @@ impl Work {
         &self,
         running: &Running,
         look: Look,
-        queue_wiped: bool,
+        queue_wiped: Option<bool>,
         begun: Timestamp,
     ) -> Pass<Recorded> {
         // Before the first hand-over there is nothing to be looked at.
@@ -267,13 +263,6 @@ impl Work {
         }
         Ok(recorded)
     }
-}
-
-/// What a look at the queue says of it as a whole.
-struct Seen {
-    now: QueueSeen,
-    wiped: bool,
-    keep_before: bool,
 }
 
 /// Whether a directory may tell more than the queue does. Of a job that has claimed and

@@ -135,7 +135,7 @@ fn observation(id: &CaseId, case: Option<&Case>, step: i64, seed: &[u8; 6]) -> O
         11..15 => Observation::Looked {
             attempt,
             look: look(seed),
-            queue_wiped: pick(3, 4) == 0,
+            queue_wiped: Some(pick(3, 4) == 0),
             begun: None,
         },
         15 => Observation::Claimed {

@@ -10,8 +10,8 @@ use daylily_watch::intake::directory::watch::{WatchMode, Watcher};
 use tempfile::tempdir;
 
 use super::sender::Sender;
-use super::{Desk, LIMIT, Settle, missing, names, seconds, settle};
-use crate::wait::until;
+use super::{Desk, Settle, missing, names, seconds, settle};
+use crate::wait::{LIMIT, until};
 
 #[test]
 fn a_folder_written_in_place_is_complete_after_its_quiet_period() {

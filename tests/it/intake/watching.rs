@@ -10,8 +10,8 @@ use daylily_watch::intake::directory::scan::scan;
 use daylily_watch::intake::directory::watch::{WatchMode, WatchNews, Watcher};
 use tempfile::tempdir;
 
-use super::{Desk, LIMIT, names, scan_settings, seconds, settle};
-use crate::wait::until;
+use super::{Desk, names, scan_settings, seconds, settle};
+use crate::wait::{LIMIT, until};
 
 /// A watcher and all the news it told, as one.
 struct Watched {

@@ -31,9 +31,10 @@ pub(crate) struct Way {
     pub(crate) settings: PueueSettings,
 }
 
-pub(crate) const NEVER_SEEN: Seen = Seen { claimed_at: None, in_queue: false, queue_wiped: false };
-pub(crate) const SEEN: Seen = Seen { claimed_at: None, in_queue: true, queue_wiped: false };
-pub(crate) const WIPED: Seen = Seen { claimed_at: None, in_queue: true, queue_wiped: true };
+pub(crate) const NEVER_SEEN: Seen =
+    Seen { claimed_at: None, in_queue: false, queue_wiped: Some(false) };
+pub(crate) const SEEN: Seen = Seen { claimed_at: None, in_queue: true, queue_wiped: Some(false) };
+pub(crate) const WIPED: Seen = Seen { claimed_at: None, in_queue: true, queue_wiped: Some(true) };
 
 impl Ground {
     pub(crate) async fn new() -> Self {

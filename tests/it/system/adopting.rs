@@ -72,7 +72,7 @@ fn with_the_database_lost_nothing_starts_until_the_headnode_is_adopted_and_nothi
     write(&world.intake().join("ended/input"), "of ended");
     world.until_succeeded(&["ended"]);
     write(&world.intake().join("running/input"), "of running");
-    world.until_state("running", StateName::Running);
+    world.until_running("running");
     write(&world.intake().join("staged/input"), "of staged");
     world.until_state("staged", StateName::Staged);
     world.kill();
@@ -132,7 +132,7 @@ fn with_the_database_lost_nothing_starts_until_the_headnode_is_adopted_and_nothi
 fn a_job_that_ends_while_its_case_is_held_gives_its_place_back(site: Site) {
     let mut world = World::started(Setup::job(site, UNTIL_LET_GO).slots(1));
     write(&world.intake().join("running/input"), "x");
-    world.until_state("running", StateName::Running);
+    world.until_running("running");
     world.kill();
     fs::remove_dir_all(world.path("state")).unwrap();
     world.start();
@@ -151,7 +151,7 @@ fn a_job_that_ends_while_its_case_is_held_gives_its_place_back(site: Site) {
 fn a_job_of_a_lost_database_is_ended_by_cancel(site: Site) {
     let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("running/input"), "x");
-    world.until_state("running", StateName::Running);
+    world.until_running("running");
     let attempt = world.attempt("running");
     world.kill();
     fs::remove_dir_all(world.path("state")).unwrap();
@@ -196,12 +196,12 @@ fn what_was_prepared_and_never_began_is_given_up_and_made_anew(site: Site) {
 fn an_old_copy_of_the_database_is_refused_however_often_it_is_started(site: Site) {
     let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("old/input"), "of old");
-    world.until_state("old", StateName::Running);
+    world.until_running("old");
     world.kill();
     copy(&world.path("state"), &world.path("copy"));
     world.start();
     write(&world.intake().join("new/input"), "of new");
-    world.until_state("new", StateName::Running);
+    world.until_running("new");
     world.let_go();
     world.until_succeeded(&["old", "new"]);
     world.kill();
@@ -269,10 +269,10 @@ fn a_snapshot_of_the_same_start_is_told_by_the_attempts_that_it_does_not_know(si
 fn of_two_databases_on_one_work_dir_the_second_waits_until_it_takes_over(site: Site) {
     let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("running/input"), "of running");
-    world.until_state("running", StateName::Running);
+    world.until_running("running");
     let config = fs::read_to_string(world.path("config.yaml")).unwrap();
     fs::write(world.path("first.yaml"), format!("state_dir: ./first\n{config}")).unwrap();
-    world.terminate(super::world::LIMIT);
+    world.terminate(crate::wait::LIMIT);
     fs::rename(world.path("state"), world.path("first")).unwrap();
     let first = world.daemon_of("first.yaml");
     let reader =
@@ -324,12 +324,12 @@ fn what_cannot_be_adopted_is_told_with_what_helps(site: Site) {
 fn what_is_asked_while_no_daemon_runs_is_done_at_its_start(site: Site) {
     let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("running/input"), "x");
-    world.until_state("running", StateName::Running);
+    world.until_running("running");
     world.kill();
     fs::remove_dir_all(world.path("state")).unwrap();
     world.start();
     world.until("the headnode is set aside", |world| is_broken(world, "belongs to"));
-    world.terminate(super::world::LIMIT);
+    world.terminate(crate::wait::LIMIT);
     let said = world.verb(&["adopt", HEADNODE, "--reason", "lost"]);
     assert_eq!(said.code, Some(3), "{said:?}");
     world.start();

@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::same::assert_same;
 use super::setup::Setup;
 use super::site::{Site, on_sites};
-use super::world::{LIMIT, World, now, write};
+use super::world::{World, now, write};
 use crate::intake::sender::Sender;
-use crate::wait;
+use crate::wait::{self, LIMIT};
 
 const AWKWARD: [&str; 6] = [
     "two words and a 'quote'",

@@ -84,7 +84,7 @@ fn a_rule_chooses_the_pipeline_by_the_files_of_the_case(site: Site) {
 fn a_priority_that_a_person_has_set_is_not_taken_back_by_a_case_file(site: Site) {
     let world = World::started(Setup { rescan: "1s", ..Setup::job(site, UNTIL_LET_GO).slots(1) });
     write(&world.intake().join("first/input"), "x");
-    world.until_state("first", StateName::Running);
+    world.until_running("first");
     let folder = world.intake().join("second");
     write(&folder.join("input"), "x");
     write(&folder.join("case.yaml"), "priority: low\n");

@@ -213,7 +213,7 @@ fn our_key_is_refused(site: Site) {
 fn our_key_is_refused_for_a_while_and_it_goes_on_by_itself(site: Site) {
     let world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("runs/input"), "x");
-    world.until_state("runs", StateName::Running);
+    world.until_running("runs");
     world.ground.sshd().refuse_our_key();
     world.ground.sshd().cut();
     world.until_because("runs", "Waiting for a person");

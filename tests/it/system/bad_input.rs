@@ -268,7 +268,7 @@ fn second_waits(site: Site, state: StateName) -> World {
         .slots(1)
     });
     write(&world.intake().join("first/input"), "x");
-    world.until_state("first", StateName::Running);
+    world.until_running("first");
     write(&world.intake().join("second/input"), "old");
     world.until_state("second", state);
     world
@@ -344,7 +344,7 @@ fn a_folder_that_changes_or_vanishes_while_it_is_copied_is_never_run_by_half(sit
 fn a_folder_deleted_while_its_job_runs_takes_nothing_from_the_run(site: Site) {
     let world = World::started(Setup { rescan: "1s", ..Setup::job(site, UNTIL_LET_GO) });
     write(&world.intake().join("early/input"), "kept");
-    world.until_state("early", StateName::Running);
+    world.until_running("early");
     fs::remove_dir_all(world.intake().join("early")).unwrap();
     world.until("it is noticed", |world| world.case("early").unwrap().vanished_at.is_some());
     world.let_go();

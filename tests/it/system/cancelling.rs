@@ -21,7 +21,7 @@ fn with_a_full_house(site: Site, ship_ahead: u32) -> World {
         ..Setup::job(site, UNTIL_LET_GO).slots(1)
     });
     write(&world.intake().join("first/input"), "x");
-    world.until_state("first", StateName::Running);
+    world.until_running("first");
     world
 }
 
@@ -262,7 +262,7 @@ fn a_rejected_case_is_cancelled_and_stays_so(site: Site) {
 fn a_rerun_of_a_cancelled_case_runs_it(site: Site) {
     let world = World::started(Setup::job(site, UNTIL_LET_GO).slots(1));
     write(&world.intake().join("after all/input"), "x");
-    world.until_state("after all", StateName::Running);
+    world.until_running("after all");
     cancelled(&world, "after all");
     world.let_go();
     assert_eq!(world.ask("rerun", "after all"), "done");

@@ -33,7 +33,7 @@ fn a_folder_that_changed_while_its_job_ran_is_not_moved_away(site: Site) {
     setup.intake.push("on_success: {move_to: ./done}".to_owned());
     let world = World::started(setup);
     write(&world.intake().join("grows/input"), "x");
-    world.until_state("grows", StateName::Running);
+    world.until_running("grows");
     write(&world.intake().join("grows/later"), "y");
     world.let_go();
     world.until_succeeded(&["grows"]);
@@ -63,7 +63,7 @@ fn results_are_counted_also_when_bringing_them_home_was_repeated(site: Site) {
 fn a_case_whose_intake_is_configured_no_more_waits_and_keeps_no_slot(site: Site) {
     let mut world = World::started(Setup::job(site, UNTIL_LET_GO).slots(1));
     write(&world.intake().join("one/input"), "x");
-    world.until_state("one", StateName::Running);
+    world.until_running("one");
     write(&world.intake().join("two/input"), "x");
     world.until_state("two", StateName::Staged);
     world.terminate(Duration::from_secs(5));
@@ -91,7 +91,7 @@ fn a_change_that_no_look_saw_while_the_job_ran_is_told_after_its_end(site: Site)
     let setup = Setup { rescan: "1h", ..Setup::job(site, UNTIL_LET_GO) };
     let mut world = World::started(setup);
     write(&world.intake().join("busy/input"), "x");
-    world.until_state("busy", StateName::Running);
+    world.until_running("busy");
     let ready = world.case("busy").unwrap().ready_at.unwrap();
     // Change times are compared by the second, and the kernel's clock for files lags.
     world.until("a change is later", |_| now().duration_since(ready).as_millis() > 1_100);
@@ -115,7 +115,7 @@ fn what_a_job_writes_into_a_shared_folder_is_no_change_of_the_case(site: Site) {
         .push("ship: {shared: {here: ./new_cases, there: \"{dir}/new_cases\"}}".to_owned());
     let world = World::started(setup);
     write(&world.intake().join("shared/input"), "x");
-    world.until_state("shared", StateName::Running);
+    world.until_running("shared");
     write(&world.intake().join("shared/log.txt"), "half-way");
     world.is_looked_at();
     world.let_go();

@@ -8,7 +8,8 @@ use daylily_lifecycle::ids::AttemptId;
 
 use super::setup::{Setup, UNTIL_LET_GO};
 use super::site::{Site, on_sites};
-use super::world::{LIMIT, World, write};
+use super::world::{World, write};
+use crate::wait::LIMIT;
 
 fn is_there(path: PathBuf) -> bool {
     path.symlink_metadata().is_ok()
@@ -118,7 +119,7 @@ fn what_runs_waits_or_lost_its_results_is_kept(site: Site) {
     for name in ["runs", "moved"] {
         write(&world.intake().join(name).join("input"), "x");
     }
-    world.until_state("runs", StateName::Running);
+    world.until_running("runs");
     world.until_succeeded(&["moved"]);
     let said = world.verb(&["clean", "runs", "--reason", "x"]);
     assert_eq!(said.code, Some(1), "{said:?}");
@@ -300,12 +301,12 @@ fn a_lost_database_learns_of_removed_cases_from_their_tombstones(site: Site) {
 fn a_job_of_another_case_is_no_obstacle_and_is_not_met(site: Site) {
     let world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("first/input"), "x");
-    world.until_state("first", StateName::Running);
+    world.until_running("first");
     world.let_go();
     world.until_succeeded(&["first"]);
     fs::remove_file(world.path("elsewhere/go")).unwrap();
     write(&world.intake().join("second/input"), "x");
-    world.until_state("second", StateName::Running);
+    world.until_running("second");
     assert_eq!(world.verb(&["clean", "first"]).code, Some(0));
     assert!(is_cleaned(&world, "first"));
     assert!(is_there(world.copy_of("second").join("input")));

@@ -16,9 +16,9 @@ use super::instruments::COUNT;
 use super::same::assert_same;
 use super::setup::Setup;
 use super::site::{Site, on_sites};
-use super::world::{LIMIT, World, write};
+use super::world::{World, write};
 use crate::servers::sshd::Sshd;
-use crate::wait;
+use crate::wait::{self, LIMIT};
 
 const SOME_WAIT: &str =
     "[ ! -e wait ] || until [ -e \"$GO\" ]; do sleep 0.05; done; cp input out.txt";
@@ -59,7 +59,7 @@ exec \"$REAL\" \"$@\""
     }
     world.start();
     arrives(&world, "runs", &[("input", b"x"), ("wait", b"")]);
-    world.until_state("runs", StateName::Running);
+    world.until_running("runs");
     // Without a queue something of an earlier attempt refuses the start.
     world.give_sign("hold");
     let locks = world.path("work/.daylily-watch/cases/new_cases");
@@ -158,7 +158,7 @@ fn a_killed_daemon_finds_its_connections_again_and_goes_on_copying(site: Site) {
         ..Setup::job(site, SOME_WAIT)
     });
     arrives(&world, "runs", &[("input", b"x"), ("wait", b"")]);
-    world.until_state("runs", StateName::Running);
+    world.until_running("runs");
     arrives(&world, "large", &[("input", b"x"), ("big", &noise(60 << 20))]);
     world.until_state("large", StateName::Shipping);
     let big = world.copy_of("large");

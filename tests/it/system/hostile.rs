@@ -62,7 +62,7 @@ fn hostile_names_of_cases_and_files_reach_no_shell(site: Site) {
     world.is_settled();
 }
 
-fn nothing_was_run(world: &World) {
+pub(super) fn nothing_was_run(world: &World) {
     let mut open = vec![world.path("")];
     if world.ground.site().is_far() {
         open.push(world.ground.sshd().home());

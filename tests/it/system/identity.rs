@@ -124,7 +124,7 @@ fn touching_an_old_case_does_not_start_new_work_and_is_told_once(site: Site) {
 fn a_change_while_the_job_runs_is_told_and_not_run(site: Site) {
     let world = World::started(Setup { rescan: "1s", ..Setup::job(site, UNTIL_LET_GO) });
     write(&world.intake().join("busy/input"), "x");
-    world.until_state("busy", StateName::Running);
+    world.until_running("busy");
     write(&world.intake().join("busy/late.txt"), "late");
     world.until("it is noticed", |world| world.case("busy").unwrap().changed.is_some());
     world.let_go();
@@ -138,7 +138,7 @@ fn a_change_while_the_job_runs_is_told_and_not_run(site: Site) {
 /// Stops, proves that a new case does not start, resumes, and sees it through.
 fn stops_and_goes_on(world: &World, stop: impl Fn(&World), go_on: impl Fn(&World), told: &str) {
     write(&world.intake().join("running/input"), "x");
-    world.until_state("running", StateName::Running);
+    world.until_running("running");
     stop(world);
     write(&world.intake().join("new/input"), "x");
     world.until("it says why it waits", |world| {
@@ -243,7 +243,7 @@ fn held_before_it_is_handed_over_a_case_gives_its_slot_to_the_next(site: Site) {
 fn held_while_it_runs_a_case_keeps_its_slot_until_its_end_is_seen(site: Site) {
     let world = World::started(Setup::job(site, UNTIL_LET_GO).slots(1));
     write(&world.intake().join("held/input"), "x");
-    world.until_state("held", StateName::Running);
+    world.until_running("held");
     assert_eq!(world.ask("hold", "held"), "done");
     assert!(!world.all_slots_are_free());
     world.let_go();
@@ -332,7 +332,7 @@ fn a_work_dir_that_is_not_mounted_is_broken_and_nothing_is_concluded(site: Site)
     let mut world =
         World::started(Setup { lost_after: "1s", rescan: "1s", ..Setup::job(site, UNTIL_LET_GO) });
     write(&world.intake().join("running/input"), "x");
-    world.until_state("running", StateName::Running);
+    world.until_running("running");
     let attempt = world.attempt("running");
     fs::rename(world.path("work"), world.path("elsewhere/work")).unwrap();
     world.ground.make_there(&world.path("work"));
@@ -421,7 +421,7 @@ fn the_file_stop_is_told_by_what_waits_already(site: Site) {
         ..Setup::job(site, UNTIL_LET_GO).slots(1)
     });
     write(&world.intake().join("first/input"), "x");
-    world.until_state("first", StateName::Running);
+    world.until_running("first");
     write(&world.intake().join("waits/input"), "x");
     world.until_because("waits", "Waiting for a place");
     fs::write(world.path("state/STOP"), "fire drill").unwrap();

@@ -124,7 +124,7 @@ fn sigterm_ends_within_5_s_and_leaves_jobs_running_for_the_next_daemon(site: Sit
 fn finished_while_no_daemon_ran_the_exit_record_is_read_later(site: Site) {
     let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("alone/input"), "x");
-    world.until_state("alone", StateName::Running);
+    world.until_running("alone");
     world.kill();
     let attempt = world.attempt("alone");
     world.let_go();
@@ -210,7 +210,7 @@ fn sigterm_in_the_middle_of_a_large_copy_ends_within_5_s(site: Site) {
 fn a_killed_daemon_leaves_nobody_listening_for_ever(site: Site) {
     let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("bell/input"), "x");
-    world.until_state("bell", StateName::Running);
+    world.until_running("bell");
     let work = fs::canonicalize(world.path("work/.daylily-watch")).unwrap();
     let listeners = || {
         let all = fs::read_dir("/proc").unwrap().flatten();

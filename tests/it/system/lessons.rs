@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use daylily_lifecycle::case::{ConditionName, HoldWhy, State, StateName};
 use daylily_lifecycle::policy::SlotState;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::json;
 
 use super::same::assert_same;
@@ -117,7 +115,7 @@ exit 5",
 fn a_job_started_twice_does_not_execute_twice(site: Site) {
     let world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("twice/input"), "x");
-    world.until_state("twice", StateName::Running);
+    world.until_running("twice");
     let job =
         world.path("work/.daylily-watch").join(world.attempt("twice").as_str()).join("job.sh");
     let start = || {
@@ -154,7 +152,7 @@ fn the_job_was_started_but_the_answer_was_lost_found_not_added_again(site: Site)
     assert_eq!(world.state("found"), Some(StateName::Submitting), "the answer is lost");
     let attempt = world.attempt("found");
     world.start();
-    world.until_state("found", StateName::Running);
+    world.until_running("found");
     world.give_sign("answered");
     world.let_go();
     world.until_succeeded(&["found"]);
@@ -165,23 +163,12 @@ fn the_job_was_started_but_the_answer_was_lost_found_not_added_again(site: Site)
 }
 
 /// Ends every process of a running attempt without a trace.
-fn wipe_out(world: &World, name: &str) {
-    let attempt = world.attempt(name);
-    world.until("nothing of it is left", |_| {
-        let left = processes_of(&attempt);
-        for pid in &left {
-            let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
-        }
-        left.is_empty()
-    });
-}
-
 fn a_job_that_is_gone_without_a_trace_is_not_done_and_does_not_stay_running_for_ever(site: Site) {
     let world =
         World::started(Setup { lost_after: "2s", ..Setup::job(site, UNTIL_LET_GO).slots(1) });
     write(&world.intake().join("lost/input"), "x");
-    world.until_state("lost", StateName::Running);
-    wipe_out(&world, "lost");
+    world.until_running("lost");
+    world.wipe_out("lost");
     world.until("it waits for a person", |world| {
         world.case("lost").unwrap().hold.is_some_and(|hold| hold.why == HoldWhy::Lost)
     });
@@ -198,8 +185,8 @@ fn a_job_that_is_gone_without_a_trace_is_not_done_and_does_not_stay_running_for_
 fn a_lost_job_that_a_person_confirms_dead_has_failed(site: Site) {
     let world = World::started(Setup { lost_after: "1s", ..Setup::job(site, UNTIL_LET_GO) });
     write(&world.intake().join("lost/input"), "x");
-    world.until_state("lost", StateName::Running);
-    wipe_out(&world, "lost");
+    world.until_running("lost");
+    world.wipe_out("lost");
     world.until("it waits for a person", |world| world.case("lost").unwrap().hold.is_some());
     assert_eq!(world.ask("confirm-dead", "lost"), "done");
     world.until_state("lost", StateName::Failed);
@@ -210,8 +197,8 @@ fn silence_is_never_failure_while_it_may_still_be_a_cache(site: Site) {
     let world =
         World::started(Setup { lost_after: "1h", ..Setup::job(site, UNTIL_LET_GO).slots(1) });
     write(&world.intake().join("silent/input"), "x");
-    world.until_state("silent", StateName::Running);
-    wipe_out(&world, "silent");
+    world.until_running("silent");
+    world.wipe_out("silent");
     world.until("the silence is noticed", |world| {
         world.case("silent").unwrap().attempt().unwrap().silence.is_some()
     });

@@ -8,8 +8,8 @@ use nix::unistd::Pid;
 
 use super::setup::{Setup, UNTIL_LET_GO};
 use super::site::{Site, on_sites};
-use super::world::{LIMIT, World, write};
-use crate::wait::until;
+use super::world::{World, write};
+use crate::wait::{LIMIT, until};
 
 on_sites! {
     the_output_of_a_running_case_is_shown_over_the_daemons_connection: ssh_direct;
@@ -24,7 +24,7 @@ fn running(site: Site) -> World {
     let job = format!("printf 'begun\\n\\033[31mred\\nhalf'; {UNTIL_LET_GO}; echo; echo over");
     let world = World::started(Setup::job(site, &job));
     write(&world.intake().join("one/input"), "x");
-    world.until_state("one", StateName::Running);
+    world.until_running("one");
     world.until("it has printed", |world| world.verb(&["log", "one"]).out.starts_with("begun\n"));
     world
 }

@@ -45,7 +45,7 @@ fn a_job_that_prints_a_gibibyte_needs_no_memory(site: Site) {
     let job = format!("echo begun; {UNTIL_LET_GO}; {prints}; exit 3");
     let world = World::started(Setup::job(site, &job));
     write(&world.intake().join("loud/input"), "x");
-    world.until_state("loud", StateName::Running);
+    world.until_running("loud");
     world.until("it prints", |world| world.verb(&["log", "loud"]).out.starts_with("begun"));
     let (mut follow, mut out) = world.verb_begun(&["log", "loud", "--follow"]);
     let follower = i32::try_from(follow.id()).unwrap();
@@ -91,7 +91,7 @@ exec "$REAL" "$@""#;
 fn a_list_of_200_mib_and_one_of_many_small_values_need_no_memory(site: Site) {
     let world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("one/input"), "x");
-    world.until_state("one", StateName::Running);
+    world.until_running("one");
     world.before_pueue(LISTS);
     world.give_sign("large");
     world.until("the headnode is broken", World::is_broken);

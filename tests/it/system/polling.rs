@@ -61,7 +61,7 @@ rm \"$NOTES/cut\"; \"$REAL\" \"$@\" | head -c 200; : >\"$NOTES/was cut\""
     ));
     world.start();
     write(&world.intake().join("runs/input"), "x");
-    world.until_state("runs", StateName::Running);
+    world.until_running("runs");
     world.until_because("runs", "Running on hpc since");
     let because = world.because("runs");
     for _ in 0..3 {
@@ -90,7 +90,7 @@ echo '{\"jobs\": [{\"id\": 1, \"state\": \"fine\"}]}'",
     );
     world.start();
     write(&world.intake().join("runs/input"), "x");
-    world.until_state("runs", StateName::Running);
+    world.until_running("runs");
     world.give_sign("changed");
     world.until("it is set aside", World::is_broken);
     let kept: Vec<_> = fs::read_dir(world.path("state")).unwrap().flatten().collect();

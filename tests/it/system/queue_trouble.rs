@@ -23,7 +23,7 @@ const SOME_WAIT: &str =
 fn with_one_that_runs(setup: Setup) -> World {
     let world = World::started(setup);
     drop_waiting(&world, "runs");
-    world.until_state("runs", StateName::Running);
+    world.until_running("runs");
     world.until("its command has begun", |world| world.runs_of("runs").len() == 1);
     world
 }

@@ -4,6 +4,7 @@
 use std::fs;
 
 use daylily_lifecycle::case::StateName;
+use daylily_watch::reconcile::read_alive;
 use nix::sys::signal::Signal;
 
 use super::setup::{Setup, UNTIL_LET_GO};
@@ -38,8 +39,10 @@ fn what_changed_acts_without_a_restart_and_what_runs_goes_on(site: Site) {
         world.ground.pueued().must(&["parallel", "2"]);
     }
     write(&world.intake().join("before/input"), "x");
-    world.until_state("before", StateName::Running);
+    world.until_running("before");
     let pid = world.pid();
+    let alive = || read_alive(&world.path("state")).expect("the daemon says that it lives");
+    let started = alive().started_at;
     changed(&world, "slots: 1", "slots: 2");
     changed(&world, "cp input out.txt", "cp input out.txt; echo anew >>out.txt");
     changed(&world, "timezone: UTC", "timezone: Europe/Berlin");
@@ -57,8 +60,9 @@ fn what_changed_acts_without_a_restart_and_what_runs_goes_on(site: Site) {
     let said = world.verb(&["reload"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert_eq!(said.out, format!("configuration: done: {told}"));
+    assert_eq!(alive().started_at, started, "it is the same daemon");
     write(&world.intake().join("after/input"), "x");
-    world.until_state("after", StateName::Running);
+    world.until_running("after");
     assert_eq!(world.state("before"), Some(StateName::Running), "both have a place");
     assert_eq!(world.pid(), pid);
     world.let_go();
@@ -76,7 +80,7 @@ fn to_drop_or_re_point_what_has_live_cases_is_refused(site: Site) {
     write(&world.intake().join("one/input"), "x");
     write(&world.intake().join("two/input"), "x");
     for name in ["one", "two"] {
-        world.until_state(name, StateName::Running);
+        world.until_running(name);
     }
     let good = config(&world);
     let work = format!("work_dir: {}", world.path("work").display());
@@ -128,7 +132,7 @@ fn to_drop_or_re_point_what_has_live_cases_is_refused(site: Site) {
 fn a_file_with_a_mistake_keeps_the_old_one(site: Site) {
     let world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("one/input"), "x");
-    world.until_state("one", StateName::Running);
+    world.until_running("one");
     let good = config(&world);
     configure(&world, &format!("{good}headnodez: 1\nlost_after: 5\n"));
     let said = world.verb(&["reload"]);
@@ -162,7 +166,7 @@ fn a_sighup_reads_it_anew(site: Site) {
     world.until("it is refused", |world| world.log().contains("the configuration was not taken"));
     write(&world.intake().join("case/input"), "x");
     world.until_succeeded(&["case"]);
-    assert_eq!(world.terminate(super::world::LIMIT).code(), Some(0));
+    assert_eq!(world.terminate(crate::wait::LIMIT).code(), Some(0));
     // Nobody is there who would read it now.
     changed(&world, "slotz: 4", "slots: 4");
     let said = world.verb(&["reload"]);

@@ -10,7 +10,8 @@ use daylily_watch::store::read::Reader;
 
 use super::setup::{Setup, UNTIL_LET_GO};
 use super::site::{Site, on_sites};
-use super::world::{HEADNODE, LIMIT, World, write};
+use super::world::{HEADNODE, World, write};
+use crate::wait::LIMIT;
 
 on_sites! {
     the_drill_of_a_lost_disk_ends_or_holds_every_case_and_runs_nothing_twice: here, ssh_pueue, ssh_direct;
@@ -24,7 +25,7 @@ on_sites! {
 fn a_backup_made_while_the_daemon_runs_brings_everything_back(site: Site) {
     let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("before/input"), "x");
-    world.until_state("before", StateName::Running);
+    world.until_running("before");
     let file = world.path("elsewhere/copy.db");
     let said = world.verb(&["backup", file.to_str().unwrap()]);
     assert_eq!(said.code, Some(0), "{said:?}");
@@ -36,7 +37,7 @@ fn a_backup_made_while_the_daemon_runs_brings_everything_back(site: Site) {
     assert!(again.err.contains("is there already and is not overwritten\nhint: "), "{again:?}");
 
     write(&world.intake().join("after/input"), "x");
-    world.until_state("after", StateName::Running);
+    world.until_running("after");
     let refused = world.verb(&["restore", file.to_str().unwrap()]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.err.contains("is in use by another daemon"), "{refused:?}");
@@ -122,7 +123,7 @@ fn what_is_no_backup_changes_nothing(site: Site) {
 fn without_any_database_a_backup_is_put_in_place_and_old_requests_are_not_done(site: Site) {
     let mut world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("case/input"), "x");
-    world.until_state("case", StateName::Running);
+    world.until_running("case");
     assert_eq!(world.terminate(LIMIT).code(), Some(0));
     let said = world.verb(&["cancel", "case"]);
     assert_eq!(said.code, Some(3), "{said:?}");
@@ -167,7 +168,7 @@ fn until_the_disk_is_lost(world: &mut World) -> String {
     // One that ran ends, so that the one that waited runs, and others come.
     world.give_sign("go.running");
     world.until_succeeded(&["running"]);
-    world.until_state("waits", StateName::Running);
+    world.until_running("waits");
     world.give_sign("go.waits");
     world.until_succeeded(&["waits"]);
     world.give_sign("go.ended-later");
@@ -259,7 +260,7 @@ fn a_restore_that_is_to_adopt_does_so_at_the_next_start(site: Site) {
 fn what_ran_and_was_removed_since_the_backup_is_not_run_again(site: Site) {
     let mut world = World::started(Setup::job(site, UNTIL_LET_GO).slots(1));
     write(&world.intake().join("first/input"), "of first");
-    world.until_state("first", StateName::Running);
+    world.until_running("first");
     // Its attempt is in the backup and has not been handed over.
     write(&world.intake().join("waits/input"), "of waits");
     world.until_state("waits", StateName::Staged);

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::setup::{Setup, UNTIL_LET_GO};
 use super::site::{Site, on_sites};
-use super::world::{LIMIT, Said, World, processes, write};
-use crate::wait;
+use super::world::{Said, World, processes, write};
+use crate::wait::{self, LIMIT};
 
 on_sites! {
     a_kill_at_each_step_runs_nothing_twice_and_disturbs_nobody: here, ssh_pueue;
@@ -61,7 +61,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn a_kill_at_each_step_runs_nothing_twice_and_disturbs_nobody(site: Site) {
     let world = World::started(Setup::job(site, UNTIL_LET_GO));
     write(&world.intake().join("mine/input"), "x");
-    world.until_state("mine", StateName::Running);
+    world.until_running("mine");
 
     let said = world.verb(&["selftest", "--chaos", "--json"]);
     assert_eq!(said.code, Some(0), "{said:?}");

@@ -1,11 +1,8 @@
 //! A pipeline with a `stop`: what a job left elsewhere is ended before its place is free.
 
-use std::path::Path;
 use std::time::Duration;
 
 use daylily_lifecycle::case::{HoldWhy, StateName, StepName};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use super::setup::Setup;
 use super::site::{Site, on_sites};
@@ -52,7 +49,7 @@ fn a_cancelled_job_keeps_its_place_until_its_stop_ends_with_0(site: Site) {
     let world = World::started(stoppable(site, FOR_EVER));
     write(&world.intake().join("far/input"), "x");
     world.until("it runs", |world| !world.runs().is_empty());
-    world.until_state("far", StateName::Running);
+    world.until_running("far");
     assert_eq!(world.ask("cancel", "far"), "done");
     keeps_its_place_while_it_fails(&world, "far", StateName::Cancelling);
     world.until_because("far", "`stop` ended with exit code 1: not yet");
@@ -71,7 +68,7 @@ fn a_cancelled_job_keeps_its_place_until_its_stop_ends_with_0(site: Site) {
 fn a_daemon_that_is_killed_while_stop_fails_goes_on_with_it(site: Site) {
     let mut world = World::started(stoppable(site, FOR_EVER));
     write(&world.intake().join("far/input"), "x");
-    world.until_state("far", StateName::Running);
+    world.until_running("far");
     assert_eq!(world.ask("cancel", "far"), "done");
     keeps_its_place_while_it_fails(&world, "far", StateName::Cancelling);
     world.kill();
@@ -108,13 +105,13 @@ fn a_lost_job_is_held_after_its_stop_and_a_change_of_the_configuration_changes_n
     let mut world = World::started(Setup { lost_after: "1s", ..stoppable(site, FOR_EVER) });
     write(&world.intake().join("lost/input"), "x");
     world.until("it runs", |world| !world.runs().is_empty());
-    world.until_state("lost", StateName::Running);
+    world.until_running("lost");
     // The attempt was made with its `stop`.
     world.terminate(Duration::from_secs(5));
     let config = std::fs::read_to_string(world.path("config.yaml")).unwrap();
     assert!(config.contains(STOP));
     write(&world.path("config.yaml"), config.replace(STOP, "stop: null"));
-    end_all(&world, "lost");
+    world.wipe_out("lost");
     world.start();
     keeps_its_place_while_it_fails(&world, "lost", StateName::Running);
     allow(&world);
@@ -129,26 +126,12 @@ fn a_lost_job_is_held_after_its_stop_and_a_change_of_the_configuration_changes_n
 fn a_persons_word_frees_the_place_of_what_cannot_be_stopped(site: Site) {
     let world = World::started(stoppable(site, FOR_EVER));
     write(&world.intake().join("stuck/input"), "x");
-    world.until_state("stuck", StateName::Running);
+    world.until_running("stuck");
     assert_eq!(world.ask("cancel", "stuck"), "done");
     keeps_its_place_while_it_fails(&world, "stuck", StateName::Cancelling);
     assert_eq!(world.ask("confirm-dead", "stuck"), "done");
     world.until_state("stuck", StateName::Cancelled);
     world.is_settled();
-}
-
-/// Ends all processes of a job, job.sh too, without a word.
-fn end_all(world: &World, name: &str) {
-    let attempt = world.attempt(name);
-    world.until("nothing of it lives", |_| {
-        let living = processes_of(&attempt);
-        for pid in &living {
-            let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
-        }
-        living.is_empty()
-    });
-    let dir = world.case(name).unwrap().attempt().unwrap().place.attempt_dir.clone();
-    assert!(!Path::new(&dir).join("exit.json").is_file(), "it left a record");
 }
 
 on_sites! {

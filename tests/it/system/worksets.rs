@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::time::Duration;
 
 use daylily_lifecycle::case::{ConditionName, State, StateName};
 
+use super::hostile::nothing_was_run;
 use super::setup::Setup;
 use super::site::{Site, on_sites};
 use super::world::{World, write};
@@ -299,17 +299,8 @@ fn hostile_values_in_every_field_reach_no_shell(site: Site) {
         assert!(call("day-clone")[4].starts_with(&format!("{name} ")), "{:?}", call("day-clone"));
         assert_eq!(call("dy-r"), &["dy-r", "run", &number.to_string()]);
     }
-    nothing_was_run(&world.path(""));
+    nothing_was_run(&world);
     world.is_settled();
-}
-
-fn nothing_was_run(folder: &Path) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        assert_ne!(entry.file_name(), "pwned", "{} is there", entry.path().display());
-        if entry.file_type().unwrap().is_dir() {
-            nothing_was_run(&entry.path());
-        }
-    }
 }
 
 #[test]

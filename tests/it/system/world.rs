@@ -22,13 +22,10 @@ use tempfile::TempDir;
 use super::ground::Ground;
 use super::runs::{Run, runs};
 use super::setup::Setup;
-use crate::wait;
+use crate::wait::{self, LIMIT};
 
 /// What the program takes before the name of the configuration.
 const CONFIG_FLAG: Option<&str> = Some("--config");
-
-/// Longer than anything here takes on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) const INTAKE: &str = "new_cases";
 
@@ -237,6 +234,18 @@ impl World {
         self.until(&format!("{name} is {state}"), |world| world.state(name) == Some(state));
     }
 
+    /// Waits until its command has begun, which is a moment after it is told to run: what is
+    /// killed earlier executes nothing.
+    pub(crate) fn until_running(&self, name: &str) {
+        self.until(&format!("{name} runs"), |world| {
+            let case = world.case(name).filter(|case| case.state.name() == StateName::Running);
+            let attempt = case.as_ref().and_then(|case| case.attempt());
+            attempt.is_some_and(|attempt| {
+                world.runs().iter().any(|run| run.attempt == attempt.id.as_str())
+            })
+        });
+    }
+
     pub(crate) fn until_succeeded(&self, names: &[&str]) {
         for name in names {
             self.until_state(name, StateName::Succeeded);
@@ -372,6 +381,20 @@ impl World {
 
     pub(crate) fn runs_of(&self, name: &str) -> Vec<Run> {
         self.runs().into_iter().filter(|run| run.case == name).collect()
+    }
+
+    /// Ends all processes of a job, job.sh too, without a word.
+    pub(crate) fn wipe_out(&self, name: &str) {
+        let attempt = self.attempt(name);
+        self.until("nothing of it lives", |_| {
+            let living = processes_of(&attempt);
+            for pid in &living {
+                let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+            }
+            living.is_empty()
+        });
+        let dir = self.case(name).unwrap().attempt().unwrap().place.attempt_dir.clone();
+        assert!(!Path::new(&dir).join("exit.json").is_file(), "it left a record");
     }
 
     /// Lets every job that waits for it go on.

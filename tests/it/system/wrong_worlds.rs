@@ -12,9 +12,9 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use super::setup::{Setup, UNTIL_LET_GO};
 use super::site::{Site, on_sites};
-use super::world::{LIMIT, World, processes_of, write};
+use super::world::{World, processes_of, write};
 use crate::namespace::ran_in_one;
-use crate::wait;
+use crate::wait::{self, LIMIT};
 
 on_sites! {
     two_headnodes_that_change_places_run_nothing_twice: here, ssh_direct;
@@ -140,7 +140,7 @@ fn what_was_being_handed_over_is_not_begun_again_by_adopting_another_place(site:
 fn a_headnode_that_points_elsewhere_concludes_nothing_and_goes_on_when_it_points_back(site: Site) {
     let mut world = World::started(Setup { lost_after: "1s", ..Setup::job(site, UNTIL_LET_GO) });
     write(&world.intake().join("case/input"), "x");
-    world.until_state("case", StateName::Running);
+    world.until_running("case");
     let attempt = world.attempt("case");
     world.kill();
     let text = config(&world);
@@ -234,7 +234,7 @@ fn a_full_disk_of_the_database_stops_everything_loudly_and_no_job(site: Site) {
     let small = Small::over(&world.path("state"));
     world.start();
     write(&world.intake().join("case/input"), "x");
-    world.until_state("case", StateName::Running);
+    world.until_running("case");
     let attempt = world.attempt("case");
     let filler = small.fill();
     let mut number = 0;
@@ -284,7 +284,7 @@ fn a_read_only_database_stops_everything_loudly_and_no_job(site: Site) {
     let small = Small::over(&world.path("state"));
     world.start();
     write(&world.intake().join("case/input"), "x");
-    world.until_state("case", StateName::Running);
+    world.until_running("case");
     world.until("its command has begun", |world| world.runs().len() == 1);
     let attempt = world.attempt("case");
     world.kill();

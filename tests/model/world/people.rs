@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use daylily_lifecycle::attempt::Attempt;
-use daylily_lifecycle::case::StateName;
+use daylily_lifecycle::case::{Case, HoldWhy, StateName, StepName};
 use daylily_lifecycle::ids::Actor;
 use daylily_watch::app::VERSION;
 use daylily_watch::clock::Clock as _;
@@ -106,25 +106,34 @@ impl World {
             let there = state.attempts.get(&attempt.id);
             there.is_none_or(|there| !there.running && there.processes == 0)
         };
-        let dead: Vec<String> = self.seats[0]
+        let asked: Vec<(&str, String)> = self.seats[0]
             .laws
             .cases()
-            .filter(|case| case.hold.is_some())
             .filter(|case| {
                 let mut holding = case.attempts().filter(|a| !a.tenure.slots().is_empty());
                 holding.any(is_dead)
             })
-            .map(|case| case.id.to_string())
+            .filter_map(|case| Some((way_on(case)?, case.id.to_string())))
             .collect();
         drop(state);
-        for case in dead {
-            self.tell(&format!("anna asks: confirm-dead {case}"));
-            self.ask("confirm-dead", &case, serde_json::Map::new());
+        for (verb, case) in asked {
+            self.tell(&format!("anna asks: {verb} {case}"));
+            self.ask(verb, &case, serde_json::Map::new());
         }
         if times > 0 {
             self.at(Duration::from_secs(3_600), Due::LookedAt(times - 1));
         }
     }
+}
+
+/// What the sentence of a held case names.
+fn way_on(case: &Case) -> Option<&'static str> {
+    let stops = case.troubles.of(StepName::Stop).is_some();
+    let verb = match case.hold.as_ref()?.why {
+        HoldWhy::Trouble if !stops => "retry",
+        _ => "confirm-dead",
+    };
+    Some(verb)
 }
 
 /// One option of a request.

@@ -88,11 +88,6 @@ impl Lease {
         if self.lost { Duration::ZERO } else { self.length().saturating_sub(gone) }
     }
 
-    /// A third of it is gone.
-    pub fn is_to_be_renewed(&self) -> bool {
-        self.rest() <= self.length() / 3 * 2
-    }
-
     fn length(&self) -> Duration {
         self.leases.terms.lease
     }

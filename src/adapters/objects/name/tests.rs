@@ -7,10 +7,7 @@ fn a_prefix_ends_with_a_slash_or_is_empty() {
     for (text, expected) in [("", ""), ("/", ""), ("a", "a/"), ("a/b/", "a/b/"), ("a//", "a/")] {
         assert_eq!(Prefix::new(text).as_str(), expected);
     }
-    assert_eq!(Prefix::new("a/b").folder("c").as_str(), "a/b/c/");
     assert_eq!(Prefix::new("a/b").key("c").as_str(), "a/b/c");
-    assert_eq!(Prefix::new("a/b").last(), "b");
-    assert_eq!(Prefix::default().last(), "");
 }
 
 #[test]

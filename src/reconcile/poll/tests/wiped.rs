@@ -76,3 +76,24 @@ async fn the_only_entry_that_is_gone_from_the_same_run_was_removed_by_hand() {
     stage.tick().await;
     assert_eq!(giving_up(&stage, &case), Some(AfterClaim::Hold));
 }
+
+#[tokio::test]
+async fn who_could_not_be_looked_at_when_all_was_gone_learns_it_later() {
+    let mut stage = Stage::new().await;
+    let (first, _) = stage.queued().await;
+    let (second, id) = stage.queued().await;
+    let hidden = stage.machine.state().attempts.remove(&id).expect("it is there");
+    stage.queue.list().clear();
+    stage.tick().await;
+    assert_eq!(giving_up(&stage, &first), Some(AfterClaim::NewAttempt));
+    assert_eq!(giving_up(&stage, &second), None, "nothing is known of it");
+    // By the time it can be looked at, the queue has entries again.
+    stage.pass(2).await;
+    let (third, again) = stage.queued().await;
+    stage.machine.state().attempts.insert(id, hidden);
+    stage.tick().await;
+    assert_eq!(giving_up(&stage, &second), Some(AfterClaim::NewAttempt));
+    remove(&stage, &[&again]);
+    stage.tick().await;
+    assert_eq!(giving_up(&stage, &third), Some(AfterClaim::Hold), "that one went alone");
+}
