@@ -6,7 +6,6 @@ mod vanishing;
 mod watching;
 
 use std::path::Path;
-use std::time::Duration;
 
 use daylily_lifecycle::case::{Condition, ConditionName, LastChange};
 use daylily_lifecycle::ids::Fingerprint;
