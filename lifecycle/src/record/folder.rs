@@ -148,6 +148,11 @@ fn ask_for(next: &mut Next, order: &Order) {
 /// Told once, and never re-run by itself. The content stays that of what was shipped.
 fn changed_too_late(next: &mut Next, scanned: &Scanned, moved: bool) -> Effect {
     next.case.vanished_at = None;
+    // Put there again as it was, it is still its own. With other content it is one of its own
+    // as soon as this case has ended.
+    if !moved && scanned.folder.is_some() {
+        next.case.folder.clone_from(&scanned.folder);
+    }
     if moved && next.case.changed.is_none() {
         next.case.changed =
             Some(Changed { since: scanned.last_change.at, path: scanned.last_change.path.clone() });

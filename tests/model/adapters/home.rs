@@ -52,6 +52,13 @@ struct Folder {
     gpus: u32,
 }
 
+pub(crate) struct There {
+    pub(crate) name: String,
+    pub(crate) identity: FolderIdentity,
+    pub(crate) content: Fingerprint,
+    pub(crate) changed: Timestamp,
+}
+
 impl Home {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -94,12 +101,14 @@ impl Home {
         }
     }
 
-    /// The folders that are there, each with what tells it from another and its content.
-    pub(crate) fn folders(&self) -> Vec<(String, FolderIdentity, Fingerprint)> {
+    /// The folders that are there, as they are found.
+    pub(crate) fn folders(&self) -> Vec<There> {
         let state = self.state();
-        let of = |(name, folder): (&String, &Folder)| {
-            let identity = FolderIdentity::new(folder.identity.to_string());
-            (name.clone(), identity, Fingerprint::new(format!("f{}", folder.content)))
+        let of = |(name, folder): (&String, &Folder)| There {
+            name: name.clone(),
+            identity: FolderIdentity::new(folder.identity.to_string()),
+            content: folder.fingerprint(),
+            changed: folder.changed,
         };
         state.folders.iter().map(of).collect()
     }
