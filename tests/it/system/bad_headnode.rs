@@ -2,7 +2,7 @@
 //! once it is mended, by itself or by `resume --headnode`.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use daylily_lifecycle::case::StateName;
@@ -158,9 +158,10 @@ fn the_runtime_directory_of_pueue_is_not_known(site: Site) {
 fn work_dir_cannot_be_written_to(site: Site) {
     let mut world = World::new(Setup::at(site));
     let work = world.path("work");
-    chown(&work, Some(0), Some(0)).unwrap();
+    let allow = |mode| fs::set_permissions(&work, fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o555);
     is_noticed(&mut world);
-    let mend = |world: &mut World| world.ground.give(&work);
+    let mend = |_: &mut World| allow(0o755);
     let said = is_told_and_mended(&mut world, "work", mend, Then::Resume);
     insta::assert_snapshot!(said, @r#"Waiting for a person: hpc is set aside since TIME UTC (DIR/work: mkdir: cannot create directory 'DIR/work/.daylily-watch': Permission denied); nothing is concluded or started there until `resume --headnode hpc`."#);
 }
