@@ -149,7 +149,8 @@ fn the_job_was_started_but_the_answer_was_lost_found_not_added_again(site: Site)
     write(&world.intake().join("found/input"), "x");
     world.until("the job has begun", |world| !world.runs().is_empty());
     world.kill();
-    assert_eq!(world.state("found"), Some(StateName::Submitting), "the answer is lost");
+    let case = world.case("found").unwrap();
+    assert_eq!(case.attempt().unwrap().submitted_at, None, "the answer is lost");
     let attempt = world.attempt("found");
     world.start();
     world.until_running("found");
